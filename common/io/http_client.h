@@ -1,0 +1,27 @@
+/* HTTP requests as loop events (curl_multi). Retry policy is the caller's. curl is
+ * initialised with the first request. */
+#ifndef KV_IO_HTTP_CLIENT_H
+#define KV_IO_HTTP_CLIENT_H
+
+#include "common/base/str.h"
+#include "common/io/loop.h"
+
+struct http_client;
+struct http_job;
+struct http_request {
+    const char *method;            /* default GET */
+    const char *url;
+    const char *const *headers;    /* "Name: value", NULL-terminated, or NULL */
+    struct slice body;
+    int64_t timeout_ms;            /* default 5000 */
+    size_t  answer_max;            /* default 1 MiB */
+    const char *ca_file;           /* NULL = system's */
+};
+struct http_client *http_client_new(struct loop *l);
+void http_client_free(struct http_client *c);
+/* status 0: no answer, why says so. Called once, never from inside http_start. */
+struct http_job *http_start(struct http_client *c, const struct http_request *q,
+                            void (*fn)(void *arg, int status, struct slice body, const char *why), void *arg);
+void http_cancel(struct http_job *j);
+
+#endif

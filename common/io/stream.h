@@ -1,0 +1,71 @@
+/* Non-blocking bytes over TCP or a unix socket. Reading fills `in`, writing drains
+ * `out`; what is put into `out` leaves in one write at the end of the turn.
+ *
+ * Close is deferred: stream_close unhooks and parks it; its callbacks are not called
+ * again and its memory goes at the end of the turn, so no callback has to ask whether
+ * it is still alive. The owner is told of an end once, by on_end, and must then (or any
+ * time) call stream_close. */
+#ifndef KV_IO_STREAM_H
+#define KV_IO_STREAM_H
+
+#include "common/base/addr.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/io/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum stream_end {
+    STREAM_EOF,              /* the other side closed in order */
+    STREAM_RESET,            /* connection lost (ECONNRESET, EPIPE, ...) */
+    STREAM_REFUSED,          /* connect: nobody listens there (ECONNREFUSED) */
+    STREAM_UNREACHABLE,      /* connect: any other failure */
+    STREAM_TIMEOUT,          /* connect took too long */
+    STREAM_LIMIT             /* more unread output than out_max */
+};
+const char *stream_end_name(enum stream_end how);
+
+struct stream;
+
+struct stream_events {
+    void (*on_up)(struct stream *s, void *owner);                          /* outgoing: connected. May be NULL */
+    void (*on_data)(struct stream *s, void *owner);                        /* new bytes in stream_in(s) */
+    void (*on_end)(struct stream *s, enum stream_end how, int sys_errno, void *owner);
+    void (*on_drained)(struct stream *s, void *owner);                     /* out became empty. May be NULL */
+};
+
+/* Takes fd (already connected and accepted). */
+struct stream *stream_from_fd(struct loop *l, int fd, const struct stream_events *ev, void *owner);
+/* host must be a literal address (names go through io/resolve). source_ip may be NULL.
+ * Never fails at once: what goes wrong is an on_end in a later turn. */
+struct stream *stream_connect(struct loop *l, const struct addr *to, const char *source_ip, int64_t timeout_ms,
+                              const struct stream_events *ev, void *owner);
+struct stream *stream_connect_unix(struct loop *l, const char *path, int64_t timeout_ms,
+                                   const struct stream_events *ev, void *owner);
+void stream_close(struct stream *s);                 /* drops unread and unsent bytes */
+void stream_close_when_sent(struct stream *s);       /* sends what is left first (at most 5 s), reads no more; no callbacks */
+void stream_set_owner(struct stream *s, const struct stream_events *ev, void *owner);   /* hand over */
+
+struct buf *stream_in(struct stream *s);
+struct buf *stream_out(struct stream *s);            /* append here, then stream_flush_later */
+void stream_flush_later(struct stream *s);           /* write at the end of this turn */
+bool stream_flush_now(struct stream *s);             /* write now; true if everything left */
+void stream_write(struct stream *s, const void *p, size_t n);   /* append + flush_later */
+void stream_pause_reading(struct stream *s, bool paused);
+void stream_limit_out(struct stream *s, size_t max_bytes);      /* 0 = none: beyond it the stream ends with STREAM_LIMIT */
+void stream_set_keepalive(struct stream *s, int idle_s);        /* and TCP_USER_TIMEOUT of twice that */
+
+int  stream_fd(const struct stream *s);
+/* Take the descriptor away (for a blocking child or thread); the stream is closed without closing it. */
+int  stream_detach_fd(struct stream *s);
+bool stream_is_up(const struct stream *s);
+struct addr stream_peer(const struct stream *s);     /* unix: host = path, port 0 */
+struct addr stream_local(const struct stream *s);
+bool stream_is_unix(const struct stream *s);
+int64_t stream_last_read_at_ms(const struct stream *s);
+uint64_t stream_bytes_in(const struct stream *s);
+uint64_t stream_bytes_out(const struct stream *s);
+
+#endif
