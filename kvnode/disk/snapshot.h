@@ -1,0 +1,46 @@
+/* The dataset on disk: SAVE in this thread, BGSAVE in a forked child, save points. A file
+ * appears whole or not at all (temp-<pid>.rdb, fsync, rename, fsync of the folder). */
+#ifndef KV_DISK_SNAPSHOT_H
+#define KV_DISK_SNAPSHOT_H
+
+#include "common/base/err.h"
+#include "common/base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct server;
+struct snapshot;
+
+struct snapshot *snapshot_new(struct server *s);
+void snapshot_free(struct snapshot *sn);         /* kills a running child and removes its file */
+
+int  snapshot_save(struct snapshot *sn, struct err *e);                 /* blocks; ERR_BUSY while a child runs */
+int  snapshot_start(struct snapshot *sn, struct err *e);                /* ERR_BUSY while a child runs */
+void snapshot_schedule(struct snapshot *sn);                            /* BGSAVE SCHEDULE: as soon as may be */
+bool snapshot_running(const struct snapshot *sn);
+pid_t snapshot_pid(const struct snapshot *sn);                          /* 0 = none */
+void snapshot_kill(struct snapshot *sn);                                /* SHUTDOWN NOSAVE, FLUSHALL: its result is not wanted */
+
+/* Call about ten times a second: save points, scheduled saves, retries after a failure (5 s apart). */
+void snapshot_tick(struct snapshot *sn, int64_t now_ms);
+
+/* Dirty counting: every change to data adds (call adds it), a good save takes off what it saved. */
+void snapshot_changed(struct snapshot *sn, uint64_t changes);
+uint64_t snapshot_dirty(const struct snapshot *sn);
+int64_t snapshot_last_good_s(const struct snapshot *sn);                /* LASTSAVE, wall seconds */
+/* The dataset was replaced by what a file or link said: count from there. */
+void snapshot_reset_dirty(struct snapshot *sn);
+/* stop-writes-on-bgsave-error: save points are set and the last background save failed. */
+bool snapshot_refuses_writes(const struct snapshot *sn);
+
+/* Whoever waits for the present or next child's end (replicas to be fed). Called once per child:
+ * path = the finished file, still open-able; e = NULL when it is good. */
+typedef void snapshot_done_fn(void *arg, const char *path, const struct err *e);
+void snapshot_on_done(struct snapshot *sn, snapshot_done_fn *fn, void *arg);
+
+/* "# Persistence" lines of INFO, loading included, without the headline. */
+void snapshot_info(const struct snapshot *sn, struct str *out);
+
+#endif
