@@ -1,0 +1,72 @@
+"""What every integration test may ask for; logs of a failed test are left behind."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="also the acceptance runs that take minutes")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes minutes; only with --long")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--long"):
+        keep = [i for i in items if "long" not in i.keywords]
+        gone = [i for i in items if "long" in i.keywords]
+        if gone:
+            config.hook.pytest_deselected(items=gone)
+            items[:] = keep
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    setattr(item, "report_" + report.when, report)
+
+
+def _failed(request):
+    return any(getattr(request.node, "report_" + when, None) and getattr(request.node, "report_" + when).failed
+               for when in ("setup", "call"))
+
+
+def _finish(request, yards):
+    where = os.environ.get("KVORUM_LOGS")
+    for yard in yards:
+        if where and _failed(request):
+            yard.keep_logs(os.path.join(where, request.node.name.replace("/", "_")))
+        yard.close()
+
+
+@pytest.fixture
+def yard(request):
+    y = harness.Yard("kvorum-test")
+    yield y
+    _finish(request, [y])
+
+
+@pytest.fixture
+def cluster(request):
+    """cluster(nodes=3, sentinels=3, ...) -> harness.Cluster, closed at the end."""
+    made = []
+
+    def make(**kw):
+        c = harness.Cluster.__new__(harness.Cluster)
+        made.append(c)
+        c.__init__(**kw)
+        return c
+
+    yield make
+    _finish(request, [c.yard for c in made if hasattr(c, "yard")])
+
+
+def need(program):
+    if not harness.find(program):
+        pytest.skip("%s is not installed (scripts/deps test)" % program)
