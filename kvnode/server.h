@@ -1,0 +1,134 @@
+/* struct server: one node, all its rooms wired together, and the fixed order of work in one
+ * turn: requests -> writes' feed -> tracking invalidations -> replies leave -> housekeeping.
+ *
+ * Rooms keep their state behind their own pointer here; a room's x_init(srv) makes it and
+ * x_fini(srv) releases it, called in server.c in the order of the fields. */
+#ifndef KV_SERVER_H
+#define KV_SERVER_H
+
+#include "common/base/rng.h"
+#include "common/base/words.h"
+#include "common/io/boot.h"
+#include "common/io/http_server.h"
+#include "common/io/loop.h"
+#include "common/io/pubsub.h"
+#include "common/io/resp_server.h"
+#include "common/io/signals.h"
+#include "kvnode/client/client.h"
+#include "kvnode/options.h"
+#include "kvnode/store/keyspace.h"
+#include "kvnode/store/watch.h"
+
+struct role;         /* kvnode/role: primary, replica or fenced; may a write run now? */
+struct history;      /* repl/history: replication ids and offsets */
+struct backlog;      /* repl/backlog */
+struct feed;         /* repl/feed: our replicas */
+struct follow;       /* repl/follow: our primary */
+struct snapshot;     /* disk/snapshot: SAVE, BGSAVE, save points */
+struct tracking;     /* client/tracking */
+struct txn_watch;    /* client/txn: who watches which key */
+
+/* Set by disk/load (or repl/follow) while a data set is being read. */
+struct loading {
+    bool on;
+    bool serve;                    /* the old data set is still served meanwhile (loading off to the side) */
+    int64_t started_at_ms;         /* wall clock */
+    uint64_t total_bytes, done_bytes;      /* total 0: not known */
+    uint64_t keys;
+};
+
+struct command_stat {
+    uint64_t calls, us, rejected, failed;
+};
+
+struct slow_entry {
+    uint64_t id;
+    int64_t at_s, us;
+    int argc;
+    char **argv;                   /* cut to a bounded size */
+    char *peer, *name;
+};
+
+struct server {
+    struct kv_options opt;
+    struct boot boot;
+    struct loop *loop;
+    struct command_table commands;
+    struct resp_server resp;
+    struct pubsub pubsub;
+    struct http_server *http;
+    struct rng rng;
+    char run_id[ID_MAX];
+    int64_t started_at_ms;         /* boot clock */
+
+    struct keyspace *ks;
+    struct watch watch;
+    struct watcher watcher;        /* server.c's own: expiry -> DEL to replicas, event */
+    struct txn_watch *txn_watch;
+    struct tracking *tracking;
+
+    struct role *role;
+    struct history *history;
+    struct backlog *backlog;
+    struct feed *feed;
+    struct follow *follow;
+    struct snapshot *snapshot;
+    struct loading loading;
+
+    struct client *primary_client; /* the stream's pseudo client, made by repl/follow, or NULL */
+
+    /* The command that is running (call.c). */
+    struct {
+        struct client *client;
+        const struct command *cmd;
+        bool replaced;             /* it has said itself what goes to the replicas */
+        bool also;
+        bool in_exec;              /* between the first and the last command of an EXEC */
+        bool exec_opened;          /* MULTI has gone to the replicas */
+        int  exec_db;
+        unsigned depth;
+    } now;
+
+    /* statistics */
+    int64_t stat_since_ms;
+    struct dict command_stats;     /* full name -> struct command_stat * */
+    struct dict error_stats;       /* code -> count in v.u */
+    uint64_t stat_commands_us;
+    size_t   peak_clients;
+    struct { int64_t at_ms; uint64_t commands, in, out; int64_t ops, kbps_in, kbps_out; } rate;
+    struct slow_entry *slowlog;    /* ring, newest first in SLOWLOG GET */
+    size_t nslow;
+    uint64_t next_slow_id;
+    struct list_link monitors;     /* struct client, by monitor_link */
+
+    struct timer tick;             /* 10 a second: expiry, housekeeping, rates, save points */
+    struct timer expire_timer;
+    struct loop_hook turn;
+    struct signal_watch on_term, on_int, on_hup;
+    bool active_expire;            /* DEBUG SET-ACTIVE-EXPIRE */
+    bool shutting_down;
+    int  shutdown_flags;
+    bool http_ready;               /* told systemd READY */
+};
+
+/* main's three calls. server_init: options are already set (boot). */
+int  server_init(struct server *srv, struct err *e);      /* listens, makes the rooms, loads the data set */
+int  server_run(struct server *srv);                      /* until shutdown; the exit code */
+void server_fini(struct server *srv);
+
+/* Options changed (CONFIG SET, all applied): carry them into the rooms. */
+int  server_apply_options(struct server *srv, struct err *e);
+
+enum shutdown_flag { SHUTDOWN_SAVE = 1, SHUTDOWN_NOSAVE = 2, SHUTDOWN_NOW = 4, SHUTDOWN_FORCE = 8 };
+/* Save as asked (or as the save points say), then stop the loop. ERR_*: it cannot, and why; the server goes on. */
+int  server_shutdown(struct server *srv, int flags, struct err *e);
+
+/* Wall clock and boot clock of this turn. */
+static inline int64_t server_wall_ms(const struct server *srv) { return loop_wall_ms(srv->loop); }
+static inline int64_t server_now_ms(const struct server *srv) { return loop_now_ms(srv->loop); }
+/* Tell systemd and the log once: listening, role known, data loaded. */
+void server_ready(struct server *srv);
+bool server_is_replica(const struct server *srv);         /* role says so: follows a primary */
+bool server_has_save_points(const struct server *srv);
+
+#endif
