@@ -16,7 +16,7 @@ struct buf {
 void buf_init(struct buf *b);
 void buf_fini(struct buf *b);
 static inline size_t buf_len(const struct buf *b) { return b->end - b->start; }
-static inline char *buf_data(const struct buf *b) { return b->mem + b->start; }
+static inline char *buf_data(const struct buf *b) { return b->mem ? b->mem + b->start : b->mem; }
 static inline size_t buf_room(const struct buf *b) { return b->cap - b->end; }
 void  buf_reserve(struct buf *b, size_t more);      /* room for `more` bytes at the end */
 char *buf_tail(struct buf *b, size_t more);         /* reserve, and where to write */

@@ -36,7 +36,7 @@ void str_drop(struct str *s, size_t n);                 /* forget the first n by
 char *str_take(struct str *s);                          /* now the caller's (mem_free); s is empty */
 const char *str_c(const struct str *s);                 /* never NULL */
 
-/* The repr form of redis.conf and of logs: "..." with \n \r \t \" \\ \xHH */
+/* The repr form of redis.conf and of logs: "..." with \n \r \t \a \b \" \\ \xHH */
 void str_append_quoted(struct str *s, const void *p, size_t n);
 void str_append_hex(struct str *s, const void *p, size_t n);
 
