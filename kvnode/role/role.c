@@ -130,6 +130,7 @@ static const struct row {
     { ROLE_SYNCING,    RC_LINK_LOST,    drop,               ROLE_WAITING,    "the copy broke off: the old data stays" },
     { ROLE_SYNCING,    RC_CONTINUED,    send_replicas_away, ROLE_FOLLOWING,  "the copy is in place" },
     { ROLE_SYNCING,    RC_RENEWED,      send_replicas_away, ROLE_FOLLOWING,  "the copy is in place" },
+    { ROLE_SYNCING,    RC_UNAPPLICABLE, drop,               ROLE_STUCK,      "the copy holds a type we do not know: the old data stays" },
 
     { ROLE_FOLLOWING,  RC_FOLLOW_OTHER, turn_to_other,      ROLE_CONNECTING, "told to follow another node" },
     { ROLE_FOLLOWING,  RC_LEAD,         take_office,        ROLE_PRIMARY,    "told to be primary" },

@@ -35,7 +35,7 @@ enum role_state {
     ROLE_CONNECTING,       /* replica, handshake under way */
     ROLE_SYNCING,          /* replica, a full copy is coming in; the old data is still in place */
     ROLE_FOLLOWING,        /* replica, link up */
-    ROLE_STUCK,            /* replica, the stream held something we cannot apply; a new order helps */
+    ROLE_STUCK,            /* replica, stream or copy held something we cannot apply; a new order helps */
     ROLE_FENCED,           /* was primary, refuses writes and still feeds its replicas */
     ROLE_STATES
 };
@@ -50,7 +50,7 @@ enum role_event_kind {
     ROLE_EV_LINK_LOST,     /* refused, closed, timed out, or the handshake failed */
     ROLE_EV_SYNC_STARTED,  /* the primary announced a full copy */
     ROLE_EV_SYNCED,        /* copy loaded, or our history goes on; new_history */
-    ROLE_EV_UNAPPLICABLE,  /* a command in the stream that we do not know */
+    ROLE_EV_UNAPPLICABLE,  /* a command in the stream, or a type in the copy, that we do not know */
     /* what the gates need to know */
     ROLE_EV_GOOD_REPLICAS, /* n: replicas that acknowledged within min-replicas-max-lag */
     ROLE_EV_SETTINGS,      /* settings */
