@@ -1,0 +1,59 @@
+/* What every verb is given: who to ask, how to print, and the table of verbs. */
+#ifndef KV_CTL_CTL_H
+#define KV_CTL_CTL_H
+
+#include "sentinel/ctl/call.h"
+
+#include <stdbool.h>
+
+#define CTL_SENTINELS_MAX 16
+#define CTL_ADDRS_MAX 16
+
+/* Exit codes: documented in --help, relied upon by scripts. */
+enum ctl_exit {
+    EXIT_OK_ = 0,
+    EXIT_FAILED = 1,         /* it was tried and did not work */
+    EXIT_USAGE = 2,
+    EXIT_NO_SENTINEL = 3,    /* none of the sentinels given could be asked */
+    EXIT_REFUSED = 4,        /* a sentinel or node said no */
+    EXIT_TIMEOUT = 5,        /* asked for, not seen to happen in time */
+    EXIT_UNHEALTHY = 6       /* status: at least one group is not well */
+};
+
+struct ctl {
+    struct loop *loop;
+    struct resolver *resolver;
+    struct addr sentinels[CTL_SENTINELS_MAX];
+    size_t nsentinels;
+    const char *user, *password;              /* for sentinels */
+    const char *node_user, *node_password;    /* for data nodes */
+    const char *directory;                    /* group that holds config:*, NULL = find it */
+    int64_t timeout_ms;
+    bool json;
+    bool no_wait;
+    int64_t watch_ms;                         /* 0 = once */
+    struct conn *sentinel;                    /* the one that answered */
+    struct addr sentinel_addr;
+};
+
+struct verb {
+    const char *name;
+    const char *syntax;
+    const char *summary;
+    const char *help;          /* paragraphs; exit codes that are special to it */
+    int min_args, max_args;    /* words after the name */
+    int (*run)(struct ctl *c, int argc, char **argv);
+};
+extern const struct verb verbs[];
+extern const size_t verbs_n;
+
+/* The first sentinel that answers; EXIT_NO_SENTINEL (and a sentence on stderr) if none does. */
+int  ctl_find_sentinel(struct ctl *c);
+/* SENTINEL <sub> [arg]; an error reply becomes a sentence on stderr. */
+int  ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out);
+/* A connection to the primary of a group, checked by ROLE. */
+int  ctl_open_primary(struct ctl *c, const char *group, struct conn **out, struct addr *at);
+int  ctl_directory_group(struct ctl *c, char out[256]);
+void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));    /* to stderr, with the program's name */
+
+#endif

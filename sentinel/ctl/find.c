@@ -1,0 +1,168 @@
+/* From one sentinel address to everything else: a sentinel that answers, the primary
+ * of a group, the group that is the directory. */
+#include "common/base/mem.h"
+#include "sentinel/ctl/ctl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void ctl_say(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("kvorumctl: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
+static int try_sentinel(struct ctl *c, const struct addr *a, struct err *e)
+{
+    struct conn_opts o = {.loop = c->loop, .resolver = c->resolver, .to = *a, .user = c->user,
+                          .password = c->password, .timeout_ms = c->timeout_ms};
+    struct val *v = NULL;
+    char at[ADDR_TEXT_MAX];
+    int rc = conn_open(&o, &c->sentinel, e);
+
+    if (rc == 0)
+        rc = conn_callz(c->sentinel, &v, e, "SENTINEL", "MYID", NULL);
+    if (rc == 0 && val_is_error(v)) {
+        addr_text(a, at);
+        rc = err_set(e, ERR_REFUSED, "%s: %s%s", at, val_z(v, ""),
+                     strstr(val_z(v, ""), "unknown command") ? " (that is no sentinel: -s takes a sentinel's address)"
+                     : strstr(val_z(v, ""), "NOAUTH") ? " (give the password with -a, --askpass or KVORUM_PASSWORD)" : "");
+    }
+    val_free(v);
+    if (rc != 0) {
+        conn_close(c->sentinel);
+        c->sentinel = NULL;
+    }
+    return rc;
+}
+
+int ctl_find_sentinel(struct ctl *c)
+{
+    struct err e = {0};
+    bool refused = false;
+
+    conn_close(c->sentinel);
+    c->sentinel = NULL;
+    for (size_t i = 0; i < c->nsentinels; i++) {
+        int rc = try_sentinel(c, &c->sentinels[i], &e);
+
+        if (rc == 0) {
+            c->sentinel_addr = c->sentinels[i];
+            return EXIT_OK_;
+        }
+        refused = refused || rc == ERR_REFUSED;
+        ctl_say("%s", e.text);
+    }
+    if (refused)
+        return EXIT_REFUSED;
+    ctl_say("no sentinel answered; name one with -s host:port or KVORUM_SENTINEL");
+    return EXIT_NO_SENTINEL;
+}
+
+int ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out)
+{
+    struct err e = {0};
+    struct val *v = NULL;
+
+    if (conn_callz(c->sentinel, &v, &e, "SENTINEL", sub, arg, NULL) != 0) {
+        ctl_say("%s", e.text);
+        return EXIT_NO_SENTINEL;
+    }
+    if (val_is_error(v)) {
+        ctl_say("SENTINEL %s%s%s: %s", sub, arg ? " " : "", arg ? arg : "", val_z(v, ""));
+        val_free(v);
+        return EXIT_REFUSED;
+    }
+    *out = v;
+    return EXIT_OK_;
+}
+
+static int primary_once(struct ctl *c, const char *group, struct conn **out, struct addr *at, char *why, size_t cap)
+{
+    struct conn_opts o = {.loop = c->loop, .resolver = c->resolver, .user = c->node_user,
+                          .password = c->node_password, .timeout_ms = c->timeout_ms};
+    struct val *v = NULL, *role = NULL;
+    struct err e = {0};
+    int rc = ctl_ask(c, "get-master-addr-by-name", group, &v);
+
+    if (rc != EXIT_OK_)
+        return rc;
+    if (v->n != 2 || !addr_set(&o.to, val_z(val_at(v, 0), ""), strlen(val_z(val_at(v, 0), "")), val_i64(val_at(v, 1), -1))) {
+        val_free(v);
+        ctl_say("the sentinel knows no group '%s'", group);
+        return EXIT_REFUSED;
+    }
+    val_free(v);
+    *at = o.to;
+    if (conn_open(&o, out, &e) != 0) {
+        snprintf(why, cap, "%s", e.text);
+        return EXIT_FAILED;
+    }
+    if (conn_callz(*out, &role, &e, "ROLE", NULL) != 0)
+        snprintf(why, cap, "%s", e.text);
+    else if (strcmp(val_z(val_at(role, 0), ""), "master") == 0)
+        rc = -1;
+    else if (val_is_error(role))
+        snprintf(why, cap, "%s: %s", at->host, val_z(role, ""));
+    else
+        snprintf(why, cap, "%s:%u is not (yet) the primary", at->host, at->port);
+    val_free(role);
+    if (rc == -1)
+        return EXIT_OK_;
+    conn_close(*out);
+    *out = NULL;
+    return EXIT_FAILED;
+}
+
+int ctl_open_primary(struct ctl *c, const char *group, struct conn **out, struct addr *at)
+{
+    char why[ERR_TEXT_MAX] = "";
+    int rc = EXIT_FAILED;
+
+    for (int i = 0; i < 10 && rc == EXIT_FAILED; i++) {
+        if (i > 0)
+            conn_sleep(c->loop, 200);
+        rc = primary_once(c, group, out, at, why, sizeof why);
+        if (rc == EXIT_FAILED && (strstr(why, "NOAUTH") || strstr(why, "refused us")))
+            break;
+    }
+    if (rc == EXIT_FAILED)
+        ctl_say("the primary of '%s' cannot be used: %s%s", group, why,
+                strstr(why, "NOAUTH") ? " (give its password with -A or KVORUM_NODE_PASSWORD)" : "");
+    return rc;
+}
+
+/* The group that a sentinel of ours names as directory; else the only group there is. */
+int ctl_directory_group(struct ctl *c, char out[256])
+{
+    struct val *v = NULL;
+    const char *found = c->directory;
+    int rc = EXIT_OK_;
+
+    if (!found) {
+        rc = ctl_ask(c, "masters", NULL, &v);
+        if (rc != EXIT_OK_)
+            return rc;
+        for (size_t i = 0; !found && i < v->n; i++) {
+            found = val_field_z(v->at[i], "directory", NULL);
+            if (found && !*found)
+                found = NULL;
+        }
+        if (!found && v->n == 1)
+            found = val_field_z(v->at[0], "name", NULL);
+    }
+    if (found && strlen(found) < 256)
+        strcpy(out, found);
+    else
+        rc = EXIT_REFUSED;
+    if (rc != EXIT_OK_)
+        ctl_say("no group is named as the directory; name it with -d group or KVORUM_DIRECTORY");
+    val_free(v);
+    return rc;
+}
