@@ -1,7 +1,7 @@
 /* The replica's side: connect, greet, partial or full sync, load, apply, acknowledge. A
  * sync that fails half-way leaves the data as it was. A command in the stream that we do not
  * know, or that fails here, stops us aloud: the link goes down, the reason stands in INFO and
- * in the log, and only a new REPLICAOF or a full sync gets it going again. */
+ * in the log, and only a new REPLICAOF gets it going again (the role is then STUCK). */
 #ifndef KV_REPL_FOLLOW_H
 #define KV_REPL_FOLLOW_H
 
@@ -15,33 +15,30 @@ struct server;
 struct follow;
 
 enum follow_state {
-    FOLLOW_NONE,               /* nobody: we are a primary */
-    FOLLOW_CONNECT,            /* waiting for the next try */
+    FOLLOW_NONE,               /* no link wanted now */
     FOLLOW_CONNECTING,         /* name look-up, TCP connect */
     FOLLOW_HANDSHAKE,          /* PING, AUTH, REPLCONF, PSYNC */
     FOLLOW_TRANSFER,           /* full sync: bytes come in and are loaded */
-    FOLLOW_CONNECTED,          /* applying the stream */
-    FOLLOW_STOPPED             /* a command of the stream could not be applied */
+    FOLLOW_CONNECTED           /* applying the stream */
 };
 
 struct follow *follow_new(struct server *s);
 void follow_free(struct follow *f);
 
-/* REPLICAOF host port. Same address again: no change (unless stopped). Connects in this turn. */
-void follow_to(struct follow *f, const struct addr *primary);
-/* REPLICAOF NO ONE: drop the link, forget the primary; what was applied stays. */
-void follow_nobody(struct follow *f);
-void follow_drop_link(struct follow *f, const char *why);        /* reconnects at once */
+/* Orders of the role. Whether and when to try again is the role's business; each link has its number, and
+ * what happens to it is told with roles_tell. */
+void follow_connect(struct follow *f, const struct addr *primary, uint64_t link);
+void follow_drop(struct follow *f);
+void follow_resume(struct follow *f);                            /* loading is over: connect if that waited for it */
 
 enum follow_state follow_state(const struct follow *f);
-const char *follow_state_name(enum follow_state st);             /* as ROLE says it: connect, connecting, sync, connected */
-bool follow_link_up(const struct follow *f);
-bool follow_is_following(const struct follow *f);                /* we are a replica */
-const struct addr *follow_primary(const struct follow *f);
-int64_t follow_link_down_since_ms(const struct follow *f);       /* -1 while up; boot clock */
-const char *follow_stopped_why(const struct follow *f);          /* "" unless stopped */
-bool follow_loading(const struct follow *f);                     /* a full sync is being loaded */
+const char *follow_state_word(const struct follow *f);           /* as ROLE says it: connect, connecting, sync, connected */
+int64_t follow_last_io_at_ms(const struct follow *f);
+const char *follow_why_down(const struct follow *f);             /* the last reason, "" while up */
+bool follow_loading(const struct follow *f);                     /* a full copy comes in and is being loaded */
+uint64_t follow_copy_bytes(const struct follow *f, uint64_t *total);   /* total 0: not known */
 
 void follow_tick(struct follow *f, int64_t now_ms);              /* about ten times a second */
+/* Options that speak of the link (masterauth, announcements) are read when it greets. */
 
 #endif
