@@ -1,4 +1,4 @@
-/* One turn: now -> events -> turn hooks -> end-of-turn frees -> sleep. A thin place
+/* One turn: now -> events -> turn hooks -> writes -> end-of-turn frees -> sleep. A thin place
  * in the turn around libev (struct ev_loop is reachable for wrappers in this room).
  *
  * Time is read once a turn: loop_now_ms. Everything runs on one thread. */
@@ -36,6 +36,13 @@ struct loop_hook {
 };
 void loop_hook_add(struct loop *l, struct loop_hook *h, void (*fn)(void *), void *arg);
 void loop_hook_remove(struct loop_hook *h);
+/* For writers: runs after all hooks of the turn, still before frees and sleep, so that what
+ * the hooks produced (and what they made durable first) leaves in the same turn. */
+void loop_flush_hook_add(struct loop *l, struct loop_hook *h, void (*fn)(void *), void *arg);
+/* One pointer that rooms of this floor may hang on a loop (stream's shared buffers);
+ * fini runs in loop_free. */
+void *loop_attached(struct loop *l);
+void loop_attach(struct loop *l, void *p, void (*fini)(void *));
 /* Somebody has more to do at once: do not sleep after this turn. */
 void loop_again(struct loop *l);
 
