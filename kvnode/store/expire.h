@@ -9,9 +9,6 @@
  * true: the budget ran out before everything that is due was found. */
 bool expire_sweep(struct keyspace *ks, int64_t budget_us, int64_t (*clock_us)(void));
 
-/* The earliest moment at which something may be due (a lower bound), or NEVER_MS. */
-int64_t expire_next_at(const struct keyspace *ks);
-
 /* Deadline of a key as EXPIRE & co. compute it: base_ms + amount, checked for overflow.
  * false: not a valid expire time. */
 bool expire_deadline(int64_t base_ms, int64_t amount, bool seconds, int64_t *at_ms);

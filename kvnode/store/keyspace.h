@@ -25,9 +25,11 @@ enum expired_keys {
     KEEP_EXPIRED        /* loading, or applying the primary's stream: as if time stood still */
 };
 
+#define DUE_BLOCK 64             /* buckets */
+
 struct keytable {
     struct object **bucket;
-    int64_t *due;                /* earliest deadline per block of 64 buckets (a lower bound) */
+    int64_t *due;                /* per block of 64 buckets: the earliest deadline (a lower bound), 0 = none */
     size_t size;                 /* power of two, or 0 */
     size_t used;
 };
@@ -40,7 +42,6 @@ struct db {
     unsigned pause;              /* > 0: iterating, nothing moves */
     size_t with_deadline;        /* keys that have one */
     size_t sweep_at;             /* active expiry: next block */
-    int64_t avg_ttl_ms;          /* of those looked at lately, 0 = unknown */
 };
 
 /* When a packed collection becomes a table. */
@@ -117,6 +118,14 @@ struct db_iter {
 void db_iter_init(struct db_iter *it, struct db *d);
 struct object *db_iter_next(struct db_iter *it);              /* NULL at the end */
 void db_iter_fini(struct db_iter *it);
+
+/* A guess at the average time to live, from a few keys; 0 = none has a deadline. */
+int64_t db_avg_ttl_ms(struct db *d, struct rng *r);
+
+/* For expire.c: take out what is due in the block that bucket i of table t is in; returns how many. The table is
+ * not resized. */
+size_t db_drop_due(struct db *d, int table, size_t block);
+void db_fit(struct db *d);                                    /* shrink if it got sparse */
 
 size_t db_overhead(const struct db *d);                       /* bytes of tables and headers */
 

@@ -68,10 +68,6 @@ int64_t object_deadline(const struct object *o);            /* wall ms, or NEVER
 const char *object_type_name(enum obj_type t);              /* "string", "hash", ... */
 const char *object_encoding_name(const struct object *o);   /* "int", "embstr", "raw", "listpack", "hashtable" */
 size_t object_memory(const struct object *o, size_t samples);   /* bytes, key included; samples 0 = all elements */
-/* The 20-byte digest of the value (key not included); element order does not matter where
- * the type has none. `expires` as Redis mixes it in: only whether there is a deadline. */
-void object_digest(const struct object *o, unsigned char out[20]);
-
 /* For the keyspace only. */
 struct object *object_new(struct slice key, uint32_t hash_low, enum obj_type t, bool slot, size_t inline_bytes);
 void object_free_value(struct object *o);
