@@ -1,0 +1,66 @@
+/* What a document wants done on this node, whatever its type: files with these bytes,
+ * commands that must agree first, a reload, a probe. The machine is not asked here;
+ * whether a root or a command is allowed is a question for who carries it out. */
+#ifndef KV_AGENT_PLAN_H
+#define KV_AGENT_PLAN_H
+
+#include "common/base/addr.h"
+#include "common/base/str.h"
+#include "common/base/vec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct plan_file {
+    char *root, *path;           /* a named root and a path beneath it */
+    int mode;                    /* permission bits */
+    char *owner, *group;         /* NULL: as the agent makes it */
+    struct str bytes;            /* filled by rendering */
+};
+
+struct plan_argv {
+    char **at;                   /* n words, then NULL */
+    size_t n;
+};
+
+enum reload_kind { RELOAD_NONE, RELOAD_SIGNAL, RELOAD_EXEC, RELOAD_UNIT };
+
+struct plan_reload {
+    enum reload_kind kind;
+    char *signal;                /* "HUP" */
+    char *pidfile;               /* absolute, beneath a named root */
+    struct plan_argv exec;
+    char *unit, *how;            /* "haproxy.service", "reload" */
+};
+
+enum probe_kind { PROBE_NONE, PROBE_TCP, PROBE_HTTP, PROBE_RESP, PROBE_UNIT };
+
+struct plan_probe {
+    enum probe_kind kind;
+    struct addr to;              /* tcp, resp */
+    char *url;                   /* http */
+    int status;                  /* http: the wanted one */
+    char *send, *want;           /* resp: words of a command, beginning of the wanted reply */
+    char *unit;
+    int64_t for_ms, interval_ms;
+    int ok;                      /* good ones in a row */
+};
+
+struct plan {
+    VEC(struct plan_file) files;
+    VEC(struct plan_argv) checks;
+    int64_t check_timeout_ms, reload_timeout_ms;
+    struct plan_reload reload;
+    struct plan_probe probe;
+    bool hold;                   /* on_fail "hold": leave what failed in place */
+};
+
+void plan_init(struct plan *p);
+void plan_fini(struct plan *p);
+struct plan *plan_free(struct plan *p);       /* for plans from mem_zalloc; returns NULL */
+
+/* "{{staged:<path>}}" in a word of a check: calls back for nothing, it only finds. Returns the
+ * position of the first hole at or after `from` and the path in it, or -1. */
+int plan_staged_hole(const char *word, size_t from, struct slice *path, size_t *end);
+
+#endif
