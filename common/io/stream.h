@@ -54,6 +54,10 @@ void stream_flush_later(struct stream *s);           /* write at the end of this
 bool stream_flush_now(struct stream *s);             /* write now; true if everything left */
 void stream_write(struct stream *s, const void *p, size_t n);   /* append + flush_later */
 void stream_pause_reading(struct stream *s, bool paused);
+/* This many more bytes are wanted next: the next read makes room for them at once (a hint; bounded). */
+void stream_expect(struct stream *s, size_t bytes);
+/* Bytes of memory its two buffers hold. */
+size_t stream_memory(const struct stream *s);
 void stream_limit_out(struct stream *s, size_t max_bytes);      /* 0 = none: beyond it the stream ends with STREAM_LIMIT */
 void stream_set_keepalive(struct stream *s, int idle_s);        /* and TCP_USER_TIMEOUT of twice that */
 
