@@ -37,6 +37,10 @@ struct conf_lines;
 struct conf_lines *conf_lines_new(void);
 void conf_lines_free(struct conf_lines *l);
 void conf_lines_add(struct conf_lines *l, const char *key, const char *line);
+/* Only where such a line is already there: what equals its default is updated, not added. */
+void conf_lines_update(struct conf_lines *l, const char *key, const char *line);
+/* An old spelling of a key: lines under it count as lines of key. */
+void conf_lines_alias(struct conf_lines *l, const char *alias, const char *key);
 void conf_lines_forget(struct conf_lines *l, const char *key);   /* lines with this key are to go */
 /* Every option of the table that is not default, or is already in the old text. */
 void conf_lines_from_options(struct conf_lines *l, const struct option_table *t, const void *base);

@@ -8,7 +8,7 @@
 
 struct op_event {
     const char *name;          /* "+switch-master" */
-    int level;                 /* LOG_LEVEL_* of io/log, as number 0 debug .. 3 error */
+    int level;                 /* LOG_LEVEL_* of io/log as a number: 0 debug, verbose, notice, warning, 4 error */
     const char *args;          /* shape of its payload */
     const char *summary;
 };

@@ -4,6 +4,7 @@
 
 #include "common/base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE };

@@ -47,8 +47,9 @@ struct option {
     const char *name;                     /* lower case, as in redis.conf */
     enum option_type type;
     size_t where;                         /* offsetof in the daemon's options struct */
-    int64_t min, max;                     /* numbers: both included */
-    const char *dflt;                     /* text as in a file; NULL = zero */
+    int64_t min, max;                     /* numbers: both included, OPT_MS in its own unit; both 0 = any
+                                             (sizes: any from 0) */
+    const char *dflt;                     /* text as in a file; NULL = zero (OPT_STR: ""). OPT_CUSTOM: as get writes it */
     unsigned flags;                       /* enum option_flag */
     const char *alias;                    /* older name, e.g. "slaveof" */
     int64_t unit_ms;                      /* OPT_MS: 1 for ms, 1000 for seconds */
@@ -56,7 +57,7 @@ struct option {
     /* OPT_CUSTOM. set: argv are the values (without the directive), all or nothing.
      * fresh: this is the first line of a load, earlier values of a multi option are dropped.
      * get: appends the value as one line's words ("save" -> "900 1 300 10").
-     * lines: for rewriting, one str per line; NULL = one line from get. */
+     * lines: for rewriting, the values of each line, without the directive; NULL = one line from get. */
     int  (*set)(void *base, int argc, const struct slice *argv, bool fresh, struct err *e);
     void (*get)(const void *base, struct str *out);
     void (*lines)(const void *base, void (*line)(void *arg, const char *text), void *arg);
@@ -76,6 +77,13 @@ void option_free(const struct option_table *t, void *base);                     
 /* One value from text; e names the option, the value and what is allowed. Untouched on failure.
  * ERR_REFUSED for OPT_REFUSED. For OPT_IGNORED returns 0 and sets *ignored (may be NULL). */
 int  option_set(const struct option *o, void *base, int argc, const struct slice *argv, bool *ignored, struct err *e);
+/* The same for a further line of a multi option: fresh = false keeps what earlier lines said. */
+int  option_set_line(const struct option *o, void *base, int argc, const struct slice *argv, bool fresh, bool *ignored,
+                     struct err *e);
+/* CONFIG SET: one text, which a custom option gets as its words. */
+int  option_set_text(const struct option *o, void *base, struct slice text, bool *ignored, struct err *e);
+/* The value as it stands in a file: quoted where it must be, sizes with a unit when that is exact. */
+void option_get_line(const struct option *o, const void *base, struct str *out);
 void option_get(const struct option *o, const void *base, struct str *out);          /* CONFIG GET's text */
 bool option_is_default(const struct option *o, const void *base);
 const char *option_real_name(const struct option *o, struct slice asked);            /* the spelling that was asked for */

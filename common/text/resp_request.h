@@ -1,6 +1,6 @@
 /* What a client sends: RESP arrays of bulk strings, or inline lines. Incremental
  * and in place: arguments are slices of the caller's bytes, nothing is copied
- * (quoted inline words excepted, which are unquoted into the parser's own memory).
+ * (inline words excepted, which are unquoted into the parser's own memory).
  *
  * Use: keep unread bytes in one buffer. Call resp_parse with the *whole* unread
  * part each time more has arrived; the parser remembers how far it got, so
@@ -29,6 +29,7 @@ extern const struct resp_limits resp_limits_guest;    /* before AUTH: 10 argumen
 struct resp_parser {
     /* private */
     size_t pos;               /* how far into the unread bytes we are */
+    size_t scan;              /* no line end between pos and here */
     int    want;              /* arguments of the array being read, -1: not inside one */
     int64_t bulk;             /* length of the bulk being read, -1: its header is next */
     struct { size_t off, len; } *spans;   /* offsets of the arguments so far */
