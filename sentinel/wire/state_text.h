@@ -1,0 +1,32 @@
+/* What a sentinel must not forget <-> lines of text, in the words of sentinel.conf. Used
+ * for both homes of the state: lines among others in sentinel.conf, and a file of its own
+ * that is sealed by a header and a checksum, so that half of one is told from a whole. */
+#ifndef KV_SENTINEL_STATE_TEXT_H
+#define KV_SENTINEL_STATE_TEXT_H
+
+#include "common/base/err.h"
+#include "common/base/str.h"
+#include "sentinel/core/saved.h"
+
+/* One line, without its first word `sentinel`. *mine = false: not about state, nothing done.
+ * The group's entry is made when a line names it first. *quorum is set by a `monitor` line. */
+int state_line_read(struct saved *s, int argc, const struct slice *argv, bool *mine, int64_t *quorum, struct err *e);
+struct saved_group *saved_find(struct saved *s, const char *name);
+struct saved_group *saved_find_or_add(struct saved *s, const char *name);
+void saved_drop(struct saved *s, const char *name);
+
+/* Every line, with the key of its place ("sentinel known-replica mymaster"). `own_file`: also what
+ * stock sentinels do not know (the name of the one we voted for). */
+struct state_writer {
+    int64_t (*quorum)(void *arg, const char *group);
+    void (*line)(void *arg, const char *key, const char *text);
+    void *arg;
+    bool own_file;
+};
+void state_lines(const struct saved *s, const struct state_writer *w);
+
+/* body is lines, each ended by '\n'. */
+void state_seal(struct slice body, struct str *out);
+int  state_unseal(struct slice file, struct slice *body, struct err *e);     /* ERR_FORMAT, ERR_VERIFY */
+
+#endif
