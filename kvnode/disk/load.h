@@ -6,6 +6,7 @@
 
 #include "common/io/loop.h"
 #include "kvnode/format/rdb_read.h"
+#include "kvnode/store/keyspace.h"
 
 struct load;
 
@@ -14,7 +15,8 @@ struct load_opts {
     int64_t drop_expired_ms;
     int64_t bulk_max;
     int databases;
-    int key_delay_us;              /* key-load-delay, for tests; 0 = none */
+    struct store_limits limits;
+    int key_delay_us;              /* key-load-delay, for tests: a pause before each key; 0 = none */
 };
 
 /* The end, once, from the loop. ks is the callee's, NULL when it failed (e says why). */

@@ -17,17 +17,18 @@ struct snapshot *snapshot_new(struct server *s);
 void snapshot_free(struct snapshot *sn);         /* kills a running child and removes its file */
 
 int  snapshot_save(struct snapshot *sn, struct err *e);                 /* blocks; ERR_BUSY while a child runs */
-int  snapshot_start(struct snapshot *sn, struct err *e);                /* ERR_BUSY while a child runs */
+int  snapshot_start(struct snapshot *sn, struct err *e);                /* ERR_BUSY while a child runs, or while loading */
 void snapshot_schedule(struct snapshot *sn);                            /* BGSAVE SCHEDULE: as soon as may be */
 bool snapshot_running(const struct snapshot *sn);
+/* The replication offset at which the running child was forked. */
+int64_t snapshot_fork_offset(const struct snapshot *sn);
 pid_t snapshot_pid(const struct snapshot *sn);                          /* 0 = none */
 void snapshot_kill(struct snapshot *sn);                                /* SHUTDOWN NOSAVE, FLUSHALL: its result is not wanted */
 
 /* Call about ten times a second: save points, scheduled saves, retries after a failure (5 s apart). */
 void snapshot_tick(struct snapshot *sn, int64_t now_ms);
 
-/* Dirty counting: every change to data adds (call adds it), a good save takes off what it saved. */
-void snapshot_changed(struct snapshot *sn, uint64_t changes);
+/* Changes (keyspace.dirty) since the last good save. */
 uint64_t snapshot_dirty(const struct snapshot *sn);
 int64_t snapshot_last_good_s(const struct snapshot *sn);                /* LASTSAVE, wall seconds */
 /* The dataset was replaced by what a file or link said: count from there. */
@@ -39,6 +40,11 @@ bool snapshot_refuses_writes(const struct snapshot *sn);
  * path = the finished file, still open-able; e = NULL when it is good. */
 typedef void snapshot_done_fn(void *arg, const char *path, const struct err *e);
 void snapshot_on_done(struct snapshot *sn, snapshot_done_fn *fn, void *arg);
+
+/* What a load found, for INFO. */
+void snapshot_loaded(struct snapshot *sn, uint64_t keys, uint64_t expired);
+uint64_t snapshot_forks(const struct snapshot *sn);                     /* total_forks */
+int64_t snapshot_last_fork_us(const struct snapshot *sn);               /* latest_fork_usec */
 
 /* "# Persistence" lines of INFO, loading included, without the headline. */
 void snapshot_info(const struct snapshot *sn, struct str *out);

@@ -418,7 +418,7 @@ static int read_key(struct reader *r, unsigned type)
         return rc;
     if (o->type == OBJ_HASH && hash_len(o) == 0) {
         db_remove(r->db, o);       /* old versions could write empty hashes */
-    } else if (r->deadline_ms != NEVER_MS && r->o->drop_expired_ms > 0 && r->deadline_ms < r->o->drop_expired_ms) {
+    } else if (r->deadline_ms < r->o->drop_expired_ms && !r->res->facts.has_history) {
         db_remove(r->db, o);
         r->res->keys_expired++;
     } else {

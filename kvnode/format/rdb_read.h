@@ -26,7 +26,8 @@ struct rdb_progress {
 
 struct rdb_read_opts {
     bool verify;                   /* compare the CRC64 when the file has one */
-    int64_t drop_expired_ms;       /* keys whose deadline is before this wall time are left out; 0 = keep all */
+    int64_t drop_expired_ms;       /* keys whose deadline is before this wall time are left out, unless the file carries
+                                      a history that replicas may continue (they wait for our DEL); 0 = keep all */
     int64_t bulk_max;              /* longest string taken, default 512 MiB */
     struct rdb_progress *progress; /* may be NULL */
 };
