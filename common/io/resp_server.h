@@ -35,6 +35,9 @@ struct resp_server_hooks {
     void (*gone)(struct session *s);
     /* Every error reply's code ("ERR", "WRONGTYPE"), for statistics. May be NULL. */
     void (*error_seen)(struct resp_server *srv, const char *code, size_t n);
+    /* Would this request write? Asked during CLIENT PAUSE WRITE. May be NULL: then the row's flags say it
+     * (CMD_WRITE, CMD_MAY_REPLICATE). kvnode answers for EXEC. */
+    bool (*is_write)(struct session *s, const struct command *cmd);
 };
 
 struct resp_server_stats {
@@ -73,7 +76,13 @@ struct resp_server {
     /* private */
     struct list_link listeners;
     struct loop_hook turn;
-    struct timer sweep;
+    struct timer sweep, kick, pause_end;
+    struct list_link ready;              /* sessions with requests to run in the next turn */
+    struct list_link waiting;            /* sessions whose next request waits for the end of a pause */
+    size_t nwaiting;                     /* (counted in INFO's blocked_clients) */
+    struct list_link doomed;             /* over their output limit: closed at the end of the turn */
+    struct buf sink;                     /* where replies for the doomed go */
+    struct dict by_id;
     int64_t paused_until_ms;             /* CLIENT PAUSE */
     bool    pause_writes_only;
 };
@@ -94,5 +103,10 @@ bool resp_server_may_run(struct call *c);
 void resp_server_pause(struct resp_server *srv, int64_t until_ms, bool writes_only);
 void resp_server_unpause(struct resp_server *srv);
 bool resp_server_is_paused(const struct resp_server *srv);
+
+/* The port of the first TCP listener (the real one when 0 was asked for), 0 if there is none. */
+uint16_t resp_server_port(const struct resp_server *srv);
+/* requirepass: NULL or "" = none. Copies. */
+void resp_server_set_password(struct resp_server *srv, const char *password);
 
 #endif

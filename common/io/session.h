@@ -24,7 +24,8 @@ struct session {
     bool no_evict, no_touch;
     int resp;                            /* 2 or 3 */
     int64_t created_at_ms, last_used_at_ms;    /* boot clock */
-    const char *last_command;            /* full name, static memory of the table */
+    const char *last_command;            /* name of the row (of the subcommand), static memory of the table */
+    const struct command *last_row;
     enum session_class class;
     enum session_reply_mode reply_mode;
     unsigned held;                       /* > 0: no further requests run */
@@ -36,22 +37,47 @@ struct session {
     void *user;                          /* the daemon's own; set in hooks.admit */
     uint64_t ncommands;
     int64_t soft_over_since_ms;
+    /* private */
+    struct list_link turn_link;          /* in srv.ready, srv.waiting or srv.doomed */
+    enum session_queue { SESSION_QUEUE_NONE, SESSION_QUEUE_READY, SESSION_QUEUE_WAITING, SESSION_QUEUE_DOOMED } queue;
+    bool running;                        /* inside its own request */
+    bool gone;                           /* closed, memory goes at the end of the turn */
+    bool close_after_run;
+    struct buf side;                     /* pushes that came while its own reply was being written */
+    struct reply side_reply;
+    uint64_t counted_in, counted_out;    /* bytes already in srv.stats */
 };
 
 extern const struct command session_commands[];
 extern const size_t session_commands_n;
+/* The subcommands of CLIENT, for a daemon that makes its own `client` row with more of them. */
+extern const struct command session_client_subs[];
+extern const size_t session_client_subs_n;
 
 struct session *session_by_id(struct resp_server *srv, uint64_t id);
-/* For writing outside of its own request (pushes, held replies): flushes at the end of the turn. */
+/* For writing outside of its own request (pushes, held replies): flushes at the end of the turn. While the
+ * session runs a request of its own, what is written here follows that request's reply. */
 struct reply *session_reply(struct session *s);
 void session_hold(struct session *s);
 void session_release(struct session *s);       /* runs what has piled up, in a later turn */
+/* Both take effect after the request it is just running, if it is. */
 void session_close(struct session *s);         /* now; deferred free */
 void session_close_when_sent(struct session *s);
 bool session_has_password(const struct resp_server *srv);
-/* CLIENT LIST / INFO line. `extra` (may be NULL) lets the daemon append fields (db=, multi=, ...). */
+/* The default user's password: right? Compares in constant time. */
+bool session_password_ok(const struct resp_server *srv, struct slice user, struct slice password);
+
+/* CLIENT LIST / INFO line. What only the daemon knows is asked for through this hook (set once). */
+struct session_facts {
+    int db, multi, ssub;                 /* 0, -1 (not in MULTI), 0 */
+    int64_t redir;                       /* client tracking: -1 off, 0 to itself, else the id */
+    size_t multi_bytes;
+    char flags[16];                      /* further letters: x (multi), b (blocked), t (tracking), ... */
+};
+extern void (*session_facts_hook)(const struct session *s, struct session_facts *f);
 void session_line(const struct session *s, struct str *out);
-extern void (*session_line_extra)(const struct session *s, struct str *out);   /* set once by the daemon: " db=0 multi=-1 watch=0" */
+/* Or, simpler, text in the middle of the line: " db=0 multi=-1 ..."; then those two fields are its own. */
+extern void (*session_line_extra)(const struct session *s, struct str *out);
 
 /* RESET / new user: back to a fresh connection. hooks for daemons: called by RESET. */
 extern void (*session_reset_hook)(struct session *s);
