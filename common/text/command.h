@@ -77,6 +77,7 @@ struct command {
 
 struct command_table {
     struct dict by_name;             /* lower-case name -> const struct command* */
+    struct dict parents;             /* address of a subcommand's row -> its container's row */
 };
 
 void command_table_init(struct command_table *t);
@@ -84,7 +85,9 @@ void command_table_fini(struct command_table *t);
 void command_table_add(struct command_table *t, const struct command *rows, size_t n);
 bool command_table_remove(struct command_table *t, const char *name);                       /* rename-command X "" */
 bool command_table_rename(struct command_table *t, const char *old_name, const char *new_name);
-/* The row for argv[0] (and argv[1] for containers with that subcommand); NULL: unknown. */
+/* The row for argv[0] (and argv[1] for containers with that subcommand); NULL: unknown. A container
+ * without subcommand is found itself: its arity, or its run, says what that means. A row with
+ * subcommands that is no CMD_CONTAINER takes an unknown second word as an ordinary argument. */
 const struct command *command_find(const struct command_table *t, int argc, const struct slice *argv);
 const struct command *command_find_name(const struct command_table *t, struct slice name);  /* "config|get" too */
 /* Is the count of arguments right for this row? */
@@ -94,8 +97,13 @@ bool command_arity_ok(const struct command *cmd, int argc);
 void command_unknown_text(int argc, const struct slice *argv, const struct command_table *t, struct str *out);
 void command_arity_text(const struct command *cmd, const struct command_table *t, struct str *out);
 const char *command_full_name(const struct command *cmd, const struct command_table *t, char out[64]);  /* "config|get" */
+/* Positions of the keys in argv: how many, or -1 when the arguments make no sense or cap is too small
+ * (argc entries always suffice). */
 int  command_keys(const struct command *cmd, int argc, const struct slice *argv, int *out, int cap);
 
+/* The subcommands of COMMAND, for the row of it; they have no run of their own: run the container's. */
+extern const struct command command_subcommands[];
+extern const size_t command_subcommands_n;
 /* COMMAND and its subcommands (COUNT, DOCS, GETKEYS, GETKEYSANDFLAGS, INFO, LIST [FILTERBY], HELP), for any daemon. */
 void command_reply(struct reply *r, const struct command_table *t, int argc, const struct slice *argv);
 /* "<CONTAINER> <subcommand> [<arg> ...]..." lines as Redis' HELP subcommands print them. */
