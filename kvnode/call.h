@@ -46,6 +46,10 @@ void call_request(struct call *c);
  * ERR_UNKNOWN: no such command, ERR_FORMAT: wrong number of arguments; nothing has run then. */
 int call_apply(struct client *cl, int argc, const struct slice *argv, struct reply *r, struct err *e);
 
+/* Run this row, no questions asked (EXEC, and the two above). */
+void call_execute(struct client *cl, const struct command *cmd, int argc, const struct slice *argv, struct reply *r);
+struct command_stat *call_stat(struct server *srv, const struct command *cmd);
+
 /* For commands. */
 void changed(struct call *c, struct slice key, enum event_class class, const char *event);
 void changed_in(struct call *c, int db, struct slice key, enum event_class class, const char *event);   /* another database */

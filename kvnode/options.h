@@ -18,7 +18,6 @@ struct kv_options {
     int64_t port, tcp_backlog, timeout_s, tcp_keepalive_s, maxclients, http_port;
     char *http_bind;
     VEC(char *) bind;
-    bool bind_is_default;
     char *unixsocket;
     int  unixsocketperm;
     bool protected_mode;
@@ -42,22 +41,20 @@ struct kv_options {
     struct addr replicaof;               /* host empty: none */
     char *masterauth, *masteruser;
     bool replica_serve_stale_data, replica_read_only, repl_diskless_sync, repl_disable_tcp_nodelay;
-    bool replica_announced, replica_ignore_disk_write_errors;
+    bool replica_announced, replica_ignore_disk_write_errors, replica_ignore_maxmemory;
     int  repl_diskless_load;             /* 0 disabled, 1 on-empty-db, 2 swapdb */
     int64_t repl_diskless_sync_delay_s, repl_diskless_sync_max_replicas;
     int64_t repl_ping_replica_period_s, repl_timeout_s, repl_backlog_size, repl_backlog_ttl_s;
     int64_t replica_priority, min_replicas_to_write, min_replicas_max_lag_s;
     char *replica_announce_ip;
     int64_t replica_announce_port;
-    char *ha_group;
     /* limits */
     int64_t maxmemory, client_query_buffer_limit, proto_max_bulk_len;
-    int  maxmemory_policy;
     struct out_limit out_limit[3];       /* by enum session_class */
     /* data types */
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
     /* lazy freeing */
-    bool lazyfree_lazy_user_del, lazyfree_lazy_user_flush, lazyfree_lazy_expire, lazyfree_lazy_server_del;
+    bool lazyfree_lazy_eviction, lazyfree_lazy_user_del, lazyfree_lazy_user_flush, lazyfree_lazy_expire, lazyfree_lazy_server_del;
     bool replica_lazy_flush;
     /* looking inside */
     int64_t slowlog_log_slower_than_us, slowlog_max_len, latency_monitor_threshold_ms;
@@ -66,5 +63,6 @@ struct kv_options {
 };
 
 extern const struct option_table kv_option_table;
+void kv_options_free(struct kv_options *o);
 
 #endif

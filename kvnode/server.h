@@ -16,6 +16,7 @@
 #include "common/io/signals.h"
 #include "kvnode/client/client.h"
 #include "kvnode/options.h"
+#include "kvnode/slowlog.h"
 #include "kvnode/store/keyspace.h"
 #include "kvnode/store/watch.h"
 
@@ -41,13 +42,7 @@ struct command_stat {
     uint64_t calls, us, rejected, failed;
 };
 
-struct slow_entry {
-    uint64_t id;
-    int64_t at_s, us;
-    int argc;
-    char **argv;                   /* cut to a bounded size */
-    char *peer, *name;
-};
+#define COMMAND_STATS 1024       /* places; more than there are commands */
 
 struct server {
     struct kv_options opt;
@@ -91,14 +86,12 @@ struct server {
 
     /* statistics */
     int64_t stat_since_ms;
-    struct dict command_stats;     /* full name -> struct command_stat * */
+    struct { const struct command *cmd; struct command_stat st; } stats[COMMAND_STATS];    /* by address (call_stat) */
     struct dict error_stats;       /* code -> count in v.u */
     uint64_t stat_commands_us;
     size_t   peak_clients;
     struct { int64_t at_ms; uint64_t commands, in, out; int64_t ops, kbps_in, kbps_out; } rate;
-    struct slow_entry *slowlog;    /* ring, newest first in SLOWLOG GET */
-    size_t nslow;
-    uint64_t next_slow_id;
+    struct slowlog slowlog;
     struct list_link monitors;     /* struct client, by monitor_link */
 
     struct timer tick;             /* 10 a second: expiry, housekeeping, rates, save points */
@@ -108,7 +101,7 @@ struct server {
     bool active_expire;            /* DEBUG SET-ACTIVE-EXPIRE */
     bool shutting_down;
     int  shutdown_flags;
-    bool http_ready;               /* told systemd READY */
+    bool ready;                    /* loaded, listening: said so once */
 };
 
 /* main's three calls. server_init: options are already set (boot). */

@@ -1,0 +1,52 @@
+/* The client's own record: made when a session is admitted, taken apart when it goes. */
+#include "kvnode/client/client.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "kvnode/client/tracking.h"
+#include "kvnode/client/txn.h"
+#include "kvnode/server.h"
+
+struct client *client_new(struct server *srv, struct session *s)
+{
+    struct client *c = mem_zalloc(sizeof *c);
+
+    c->srv = srv;
+    c->session = s;
+    list_init(&c->monitor_link);
+    return c;
+}
+
+void client_reset(struct client *c)
+{
+    txn_discard(c);
+    tracking_stop(c);
+    list_remove(&c->monitor_link);
+    if (c->session)
+        c->session->is_monitor = false;
+    c->db = 0;
+    c->readonly_ok = false;
+}
+
+void client_free(struct client *c)
+{
+    if (!c)
+        return;
+    if (c->waiting_gone)
+        c->waiting_gone(c);
+    client_reset(c);
+    vec_fini(&c->queue);
+    vec_fini(&c->watching);
+    vec_fini(&c->track_prefixes);
+    mem_free(c);
+}
+
+void client_line(const struct session *s, struct str *out)
+{
+    const struct client *c = client_of(s);
+
+    if (!c)
+        return;
+    str_printf(out, " db=%d multi=%d watch=%zu redir=%lld", c->db, c->txn == TXN_NONE ? -1 : (int)c->queue.n,
+               c->watching.n, c->tracking ? (long long)c->track_redirect : -1LL);
+}
