@@ -65,7 +65,9 @@ bool resp_link_local_ip(const struct resp_link *k, char ip[ADDR_HOST_MAX]);
 /* Send. fn may be NULL. false (and fn not called) when the link is not up. Commands are queued in order. */
 bool resp_link_send(struct resp_link *k, link_reply_fn *fn, void *arg, int argc, const struct slice *argv);
 bool resp_link_sendz(struct resp_link *k, link_reply_fn *fn, void *arg, const char *first, ...) __attribute__((sentinel));
-/* From now on arrays that look like pub/sub messages go to on_push, not to the oldest waiting reply. */
+/* From now on (until the link ends) arrays that look like pub/sub messages go to on_push, not to the oldest waiting
+ * reply. Sending a (P)(UN)SUBSCRIBE switches it on by itself: its confirmations go to on_push, its fn is
+ * called only with an error, or with NULL when the link ends first. */
 void resp_link_subscribe_mode(struct resp_link *k, bool on);
 size_t  resp_link_pending(const struct resp_link *k);
 int64_t resp_link_up_since_ms(const struct resp_link *k);     /* NEVER_MS when down */
