@@ -136,9 +136,9 @@ static int source_get(void *arg, void *p, size_t n, struct err *e)
     return 0;
 }
 
-static void *run(void *arg)
+/* NULL on failure; ld->rc and ld->e say why. */
+static struct keyspace *read_all(struct load *ld)
 {
-    struct load *ld = arg;
     struct rdb_source from = {source_get, ld};
     struct rdb_read_opts ro = {ld->o.verify, ld->o.drop_expired_ms, ld->o.bulk_max, &ld->progress};
     struct keyspace *ks = keyspace_new(ld->o.databases);
@@ -147,10 +147,17 @@ static void *run(void *arg)
     ks->limits = ld->o.limits;
     ks->now_ms = clock_wall_ms();
     ld->rc = rdb_read(ks, &ro, &from, &ld->result, &ld->e);
-    if (ld->rc != 0) {
-        keyspace_free(ks);
-        ks = NULL;
-    }
+    if (ld->rc == 0)
+        return ks;
+    keyspace_free(ks);
+    return NULL;
+}
+
+static void *run(void *arg)
+{
+    struct load *ld = arg;
+    struct keyspace *ks = read_all(ld);
+
     pthread_mutex_lock(&ld->lock);
     ld->ks = ks;
     ld->finished = true;
@@ -225,20 +232,50 @@ static struct load *load_new(struct loop *l, const struct load_opts *o, int fd, 
     return ld;
 }
 
+static int open_data(const char *path, int *fd, uint64_t *size, struct err *e)
+{
+    struct stat st;
+
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return err_sys(e, "open %s", path);
+    if (fstat(*fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        close(*fd);
+        return err_set(e, ERR_REFUSED, "%s is not a regular file", path);
+    }
+    *size = (uint64_t)st.st_size;
+    return 0;
+}
+
+int load_file_now(const char *path, const struct load_opts *o, struct keyspace **ks, struct rdb_read_result *r,
+                  struct err *e)
+{
+    struct load ld = {.o = *o};
+    int rc = open_data(path, &ld.fd, &ld.total, e);
+
+    if (rc != 0)
+        return rc;
+    struct keyspace *got = read_all(&ld);
+    close(ld.fd);
+    buf_fini(&ld.mine);
+    if (got == NULL)
+        return err_set(e, ld.e.code, "%s: %s", path, ld.e.text);
+    *ks = got;
+    *r = ld.result;
+    return 0;
+}
+
 int load_file(struct loop *l, const char *path, const struct load_opts *o, load_done_fn *done, void *arg,
               struct load **out, struct err *e)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint64_t size;
+    int fd;
+    int rc = open_data(path, &fd, &size, e);
 
-    if (fd < 0)
-        return err_sys(e, "open %s", path);
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        close(fd);
-        return err_set(e, ERR_REFUSED, "%s is not a regular file", path);
-    }
+    if (rc != 0)
+        return rc;
     struct load *ld = load_new(l, o, fd, done, arg);
-    ld->total = (uint64_t)st.st_size;
+    ld->total = size;
     *out = ld;
     run_detached(run, ld);
     return 0;

@@ -26,6 +26,10 @@ typedef void load_done_fn(void *arg, struct keyspace *ks, const struct rdb_read_
 int load_file(struct loop *l, const char *path, const struct load_opts *o, load_done_fn *done, void *arg,
               struct load **out, struct err *e);
 
+/* The same, waiting for it (DEBUG RELOAD). */
+int  load_file_now(const char *path, const struct load_opts *o, struct keyspace **ks, struct rdb_read_result *r,
+                   struct err *e);
+
 /* Bytes pushed by the caller. load_push takes what it has room for (some MiB) and returns how much that was;
  * room() is called when there is room again after it took less. load_eof: there will be no more; load_cut: the
  * transfer broke, the load fails with this sentence. */

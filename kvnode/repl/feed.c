@@ -107,6 +107,9 @@ void feed_command(struct feed *f, int db, int argc, const struct slice *argv)
     buf_shrink(&f->scratch, 1u << 20);
 }
 
+void feed_begin(struct feed *f, int db) { feed_command(f, db, 1, &(struct slice){"MULTI", 5}); }
+void feed_commit(struct feed *f, int db) { feed_command(f, db, 1, &(struct slice){"EXEC", 4}); }
+
 /* --- history --- */
 
 void feed_keep_backlog(struct feed *f)
@@ -233,6 +236,12 @@ void feed_tell_good(struct feed *f)
         return;
     f->good_told = good;
     roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_GOOD_REPLICAS, .n = (int)good});
+}
+
+bool feed_refuses_writes(const struct feed *f)
+{
+    return f->srv->opt.min_replicas_to_write > 0 && !server_is_replica(f->srv) &&
+           (int64_t)feed_good_replicas(f) < f->srv->opt.min_replicas_to_write;
 }
 
 size_t feed_acked(const struct feed *f, int64_t offset)

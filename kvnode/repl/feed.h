@@ -30,6 +30,9 @@ bool feed_has_history(const struct feed *f);
 /* A write that was done here, in database db (-1: it does not matter in which). SELECT is put in front when
  * the database changed. Does nothing when nobody listens and no backlog is kept, or when we are a replica. */
 void feed_command(struct feed *f, int db, int argc, const struct slice *argv);
+/* MULTI and EXEC around what a transaction did: between the two, feed_command is as always. */
+void feed_begin(struct feed *f, int db);
+void feed_commit(struct feed *f, int db);
 /* Replica: bytes of our primary's stream, applied; passed on as they are. */
 void feed_verbatim(struct feed *f, const void *p, size_t n);
 /* In which database the stream is; -1: nowhere yet, the next command is preceded by SELECT. */
@@ -54,6 +57,7 @@ void feed_gone(struct feed *f, struct client *c);        /* the client is leavin
 void feed_drop_replicas(struct feed *f, const char *why);
 size_t feed_replicas(const struct feed *f);              /* attached, in any state */
 size_t feed_good_replicas(const struct feed *f);         /* online, lag within min-replicas-max-lag */
+bool   feed_refuses_writes(const struct feed *f);        /* min-replicas-to-write is not met */
 size_t feed_acked(const struct feed *f, int64_t offset); /* online replicas that have acknowledged it */
 size_t feed_memory(const struct feed *f);                /* output and waiting bytes of replicas, without the backlog */
 void feed_ask_acks(struct feed *f);                      /* REPLCONF GETACK at the end of this turn */

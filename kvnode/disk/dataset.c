@@ -1,0 +1,116 @@
+/* The file at start: read beside the loop, swapped in, and with it the place in the
+ * replication stream that it belongs to. */
+#include "kvnode/disk/dataset.h"
+
+#include "common/base/mem.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "kvnode/disk/load.h"
+#include "kvnode/disk/snapshot.h"
+#include "kvnode/repl/feed.h"
+#include "kvnode/repl/follow.h"
+#include "kvnode/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const char *path_of(const struct server *srv) { return srv->opt.dbfilename ? srv->opt.dbfilename : "dump.rdb"; }
+
+static struct load_opts options(const struct server *srv)
+{
+    return (struct load_opts){.verify = srv->opt.rdbchecksum,
+                              .drop_expired_ms = server_is_replica(srv) ? 0 : clock_wall_ms(),
+                              .bulk_max = srv->opt.proto_max_bulk_len,
+                              .databases = srv->ks->ndbs,
+                              .limits = srv->ks->limits,
+                              .key_delay_us = (int)srv->opt.key_load_delay_us};
+}
+
+/* What is being read, for the while that it takes. */
+struct reading {
+    struct server *srv;
+    struct load *load;
+    struct timer progress;
+};
+
+static void on_progress(struct timer *t, void *arg)
+{
+    struct reading *r = arg;
+
+    r->srv->loading.done_bytes = load_bytes_done(r->load);
+    r->srv->loading.keys = load_keys_done(r->load);
+    timer_set(t, 100);
+}
+
+static void put_in_place(struct server *srv, struct keyspace *ks, const struct rdb_read_result *r)
+{
+    keyspace_swap(srv->ks, ks);
+    load_discard(ks);
+    snapshot_loaded(srv->snapshot, r->keys_loaded, r->keys_expired);
+    snapshot_reset_dirty(srv->snapshot);
+}
+
+static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_result *r, const struct err *e)
+{
+    struct reading *rd = arg;
+    struct server *srv = rd->srv;
+
+    timer_clear(&rd->progress);
+    mem_free(rd);
+    if (ks == NULL) {
+        log_error("Fatal error loading the DB: %s/%s: %s. The file is left as it is; move it away to start empty, or "
+                  "restore a good one.", srv->opt.dir ? srv->opt.dir : ".", path_of(srv), e->text);
+        loop_stop(srv->loop, 1);
+        return;
+    }
+    put_in_place(srv, ks, r);
+    if (r->facts.has_history) {
+        feed_restore_history(srv->feed, r->facts.repl_id, r->facts.repl_offset, server_is_replica(srv));
+        if (server_is_replica(srv))
+            feed_set_stream_db(srv->feed, r->facts.stream_db);
+    }
+    log_notice("DB loaded from disk: %.3f seconds, %llu keys, %llu expired ones left out",
+               (double)(clock_wall_ms() - srv->loading.started_at_ms) / 1000, (unsigned long long)r->keys_loaded,
+               (unsigned long long)r->keys_expired);
+    srv->loading.on = false;
+    server_ready(srv);
+    follow_resume(srv->follow);
+}
+
+void dataset_load_at_start(struct server *srv)
+{
+    struct load_opts o = options(srv);
+    struct reading *rd = mem_zalloc(sizeof *rd);
+    struct err e = {0};
+
+    rd->srv = srv;
+    if (load_file(srv->loop, path_of(srv), &o, on_loaded, rd, &rd->load, &e) != 0) {
+        mem_free(rd);
+        if (e.code == ERR_SYS && e.sys_errno == ENOENT) {
+            server_ready(srv);
+            follow_resume(srv->follow);
+            return;
+        }
+        log_error("Fatal error loading the DB: %s", e.text);
+        loop_stop(srv->loop, 1);
+        return;
+    }
+    srv->loading = (struct loading){.on = true, .started_at_ms = clock_wall_ms(),
+                                    .total_bytes = load_bytes_total(rd->load)};
+    timer_init(&rd->progress, srv->loop, on_progress, rd);
+    timer_set(&rd->progress, 100);
+}
+
+int dataset_reload(struct server *srv, bool save, struct err *e)
+{
+    struct load_opts o = options(srv);
+    struct rdb_read_result r;
+    struct keyspace *ks = NULL;
+    int rc = save ? snapshot_save(srv->snapshot, e) : 0;
+
+    if (rc == 0)
+        rc = load_file_now(path_of(srv), &o, &ks, &r, e);
+    if (rc == 0)
+        put_in_place(srv, ks, &r);
+    return rc;
+}

@@ -1,0 +1,582 @@
+/* One link to the primary. Its life is a row of states; each way out of it is told to the
+ * role, which says what comes next.
+ *
+ *   CONNECTING -> HANDSHAKE -> (PSYNC) -> TRANSFER -> CONNECTED
+ *                                  └──────────────────┘ partial                        */
+#include "kvnode/repl/follow.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/io/log.h"
+#include "common/io/resolve.h"
+#include "common/io/stream.h"
+#include "common/text/resp_request.h"
+#include "kvnode/disk/load.h"
+#include "kvnode/disk/snapshot.h"
+#include "kvnode/repl/apply.h"
+#include "kvnode/repl/copy.h"
+#include "kvnode/repl/feed.h"
+#include "kvnode/repl/roles.h"
+#include "kvnode/server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define APPLY_BUDGET_US 20000
+#define CONNECT_TIMEOUT_MS 5000
+#define LINE_MAX_BYTES 4096
+#define AHEAD_MAX (64u << 20)      /* stream that may gather behind a copy which is being loaded */
+
+struct follow {
+    struct server *srv;
+    struct resolver *resolver;
+    struct resolve_job *job;
+    struct stream *stream;
+    enum follow_state state;
+    struct addr to;
+    uint64_t link;
+    bool waits_for_loading;
+    int answers_due, answered;     /* handshake: replies still to come */
+    bool asked_psync;
+    struct copy copy;
+    char copy_id[ID_MAX];          /* history of the copy that comes in */
+    int64_t copy_offset;
+    struct apply apply;
+    struct loop_hook turn;
+    bool more_to_apply;
+    int64_t began_at_ms, last_io_at_ms, acked_at_ms;
+    char why[ERR_TEXT_MAX];
+};
+
+static void on_up(struct stream *s, void *owner);
+static void on_data(struct stream *s, void *owner);
+static void on_end(struct stream *s, enum stream_end how, int sys_errno, void *owner);
+static const struct stream_events events = {on_up, on_data, on_end, NULL};
+
+static void lost(struct follow *f, const char *why)
+{
+    snprintf(f->why, sizeof f->why, "%s", why);
+    log_warning("MASTER <-> REPLICA sync: %s", f->why);
+    roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_LINK_LOST, .link = f->link});
+}
+
+static void stuck(struct follow *f, const struct err *e)
+{
+    snprintf(f->why, sizeof f->why, "%s", e->text);
+    log_error("== CRITICAL == the stream of the primary cannot be followed any further: %s. The data stays as it is; "
+              "REPLICAOF starts again.", f->why);
+    roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_UNAPPLICABLE, .link = f->link});
+}
+
+/* --- handshake: what is said and what may come back --- */
+
+static bool say_auth(struct follow *f, struct buf *out)
+{
+    const struct kv_options *o = &f->srv->opt;
+
+    if (o->masterauth == NULL || o->masterauth[0] == '\0')
+        return false;
+    if (o->masteruser && o->masteruser[0])
+        resp_put_request_z(out, "AUTH", o->masteruser, o->masterauth, NULL);
+    else
+        resp_put_request_z(out, "AUTH", o->masterauth, NULL);
+    return true;
+}
+
+static bool say_ping(struct follow *f, struct buf *out)
+{
+    (void)f;
+    resp_put_request_z(out, "PING", NULL);
+    return true;
+}
+
+static bool say_port(struct follow *f, struct buf *out)
+{
+    char port[NUM_I64_MAX];
+    int64_t p = f->srv->opt.replica_announce_port ? f->srv->opt.replica_announce_port : resp_server_port(&f->srv->resp);
+
+    num_put_i64(port, p);
+    resp_put_request_z(out, "REPLCONF", "listening-port", port, NULL);
+    return true;
+}
+
+static bool say_ip(struct follow *f, struct buf *out)
+{
+    const char *ip = f->srv->opt.replica_announce_ip;
+
+    if (ip == NULL || ip[0] == '\0')
+        return false;
+    resp_put_request_z(out, "REPLCONF", "ip-address", ip, NULL);
+    return true;
+}
+
+static bool say_capa(struct follow *f, struct buf *out)
+{
+    (void)f;
+    resp_put_request_z(out, "REPLCONF", "capa", "eof", "capa", "psync2", NULL);
+    return true;
+}
+
+static bool is_auth_error(struct slice line)
+{
+    return (line.len >= 7 && (memcmp(line.p, "-NOAUTH", 7) == 0 || memcmp(line.p, "-NOPERM", 7) == 0)) ||
+           (line.len >= 27 && memcmp(line.p, "-ERR operation not permitted", 27) == 0);
+}
+
+static const struct step {
+    const char *name;
+    bool (*say)(struct follow *f, struct buf *out);    /* false: not needed */
+    enum { ERRORS_END, ERRORS_OF_AUTH_PASS, ERRORS_PASS } errors;
+    const char *sentence;
+} steps[] = {
+    {"AUTH", say_auth, ERRORS_END, "Unable to AUTH to MASTER"},
+    {"PING", say_ping, ERRORS_OF_AUTH_PASS, "Error reply to PING from master"},
+    {"REPLCONF listening-port", say_port, ERRORS_PASS, "the master does not understand REPLCONF listening-port"},
+    {"REPLCONF ip-address", say_ip, ERRORS_PASS, "the master does not understand REPLCONF ip-address"},
+    {"REPLCONF capa", say_capa, ERRORS_PASS, "the master does not understand REPLCONF capa"},
+};
+#define NSTEPS ((int)(sizeof steps / sizeof steps[0]))
+
+static bool step_said(struct follow *f, int i)
+{
+    struct buf none = {0};
+    bool said = steps[i].say(f, &none);
+
+    buf_fini(&none);
+    return said;
+}
+
+static void ask_psync(struct follow *f)
+{
+    struct history *h = feed_history(f->srv->feed);
+    char offset[NUM_I64_MAX];
+    bool known = feed_has_history(f->srv->feed);
+
+    num_put_i64(offset, known ? h->offset + 1 : -1);
+    resp_put_request_z(stream_out(f->stream), "PSYNC", known ? h->id : "?", offset, NULL);
+    stream_flush_later(f->stream);
+    f->asked_psync = true;
+    if (known)
+        log_notice("Trying a partial resynchronization (request %s:%s).", h->id, offset);
+    else
+        log_notice("Partial resynchronization not possible (no shared history)");
+}
+
+/* The next step that was said, from i on. */
+static int next_step(struct follow *f, int i)
+{
+    while (i < NSTEPS && !step_said(f, i))
+        i++;
+    return i;
+}
+
+static void greet(struct follow *f)
+{
+    for (int i = 0; i < NSTEPS; i++)
+        steps[i].say(f, stream_out(f->stream));
+    f->answered = next_step(f, 0);
+    stream_flush_later(f->stream);
+}
+
+static bool greeting_answer(struct follow *f, struct slice line)
+{
+    const struct step *st = &steps[f->answered];
+    char text[ERR_TEXT_MAX];
+    bool error = line.len > 0 && line.p[0] == '-';
+
+    if (error && !(st->errors == ERRORS_PASS || (st->errors == ERRORS_OF_AUTH_PASS && is_auth_error(line)))) {
+        snprintf(text, sizeof text, "%s: %.*s", st->sentence, (int)(line.len < 300 ? line.len : 300), line.p);
+        lost(f, text);
+        return false;
+    }
+    if (error)
+        log_notice("(Non critical) %s: %.*s", st->sentence, (int)(line.len < 300 ? line.len : 300), line.p);
+    f->answered = next_step(f, f->answered + 1);
+    if (f->answered == NSTEPS)
+        ask_psync(f);
+    return true;
+}
+
+/* --- the answer to PSYNC --- */
+
+static void send_ack(struct follow *f, int64_t offset)
+{
+    char text[NUM_I64_MAX];
+
+    num_put_i64(text, offset);
+    resp_put_request_z(stream_out(f->stream), "REPLCONF", "ACK", text, NULL);
+    stream_flush_later(f->stream);
+    f->acked_at_ms = server_now_ms(f->srv);
+}
+
+static void up(struct follow *f, bool new_history)
+{
+    f->state = FOLLOW_CONNECTED;
+    f->why[0] = '\0';
+    roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_SYNCED, .link = f->link, .new_history = new_history});
+    send_ack(f, feed_offset(f->srv->feed));
+}
+
+static bool continue_as(struct follow *f, struct slice id)
+{
+    struct history *h = feed_history(f->srv->feed);
+    char text[ID_MAX];
+    bool renewed = false;
+
+    if (id.len == ID_HEX && slice_copy_z(id, text, sizeof text) && strlen(text) == ID_HEX) {
+        renewed = strcmp(text, h->id) != 0;
+        history_continue_as(h, text);
+        if (renewed)
+            log_notice("Master replication ID changed to %s", h->id);
+    } else if (id.len != 0) {
+        lost(f, "the primary continues under something that is no replication id");
+        return false;
+    }
+    feed_keep_backlog(f->srv->feed);
+    apply_reset(&f->apply, feed_stream_db(f->srv->feed));
+    log_notice("Successful partial resynchronization with master.");
+    up(f, renewed);
+    return true;
+}
+
+static bool full_announced(struct follow *f, struct slice rest)
+{
+    const char *blank = rest.len ? memchr(rest.p, ' ', rest.len) : NULL;
+    size_t idlen = blank ? (size_t)(blank - rest.p) : 0;
+
+    if (idlen != ID_HEX || memchr(rest.p, '\0', idlen) ||
+        !num_i64_in(blank + 1, rest.len - idlen - 1, 0, INT64_MAX / 2, &f->copy_offset)) {
+        lost(f, "the primary answers PSYNC with a FULLRESYNC that is none");
+        return false;
+    }
+    memcpy(f->copy_id, rest.p, ID_HEX);
+    f->copy_id[ID_HEX] = '\0';
+    memset(&f->copy, 0, sizeof f->copy);
+    f->state = FOLLOW_TRANSFER;
+    log_notice("Full resync from master: %s:%lld", f->copy_id, (long long)f->copy_offset);
+    roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_SYNC_STARTED, .link = f->link});
+    return true;
+}
+
+static struct slice behind(struct slice line, size_t n)
+{
+    while (n < line.len && line.p[n] == ' ')
+        n++;
+    return (struct slice){line.p + n, line.len - n};
+}
+
+static bool psync_answer(struct follow *f, struct slice line)
+{
+    char text[ERR_TEXT_MAX];
+
+    if (line.len >= 12 && memcmp(line.p, "+FULLRESYNC ", 12) == 0)
+        return full_announced(f, behind(line, 12));
+    if (line.len >= 9 && memcmp(line.p, "+CONTINUE", 9) == 0)
+        return continue_as(f, behind(line, 9));
+    snprintf(text, sizeof text, "the primary answers PSYNC with: %.*s", (int)(line.len < 300 ? line.len : 300), line.p);
+    lost(f, text);
+    return false;
+}
+
+/* Lines until a copy or the stream begins. false: the link changed under us. */
+static bool read_lines(struct follow *f)
+{
+    struct buf *in = stream_in(f->stream);
+    uint64_t link = f->link;
+
+    while (f->state == FOLLOW_HANDSHAKE && buf_len(in) > 0) {
+        const char *p = buf_data(in);
+        const char *end = memchr(p, '\n', buf_len(in));
+        if (end == NULL) {
+            if (buf_len(in) > LINE_MAX_BYTES)
+                lost(f, "the primary sends no line end");
+            return false;
+        }
+        size_t used = (size_t)(end - p) + 1, len = used - 1;
+        if (len > 0 && p[len - 1] == '\r')
+            len--;
+        char line[LINE_MAX_BYTES + 1];
+        memcpy(line, p, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES);
+        buf_consume(in, used);
+        struct slice s = {line, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES};
+        if (s.len == 0)
+            continue;                  /* "we are still at it" */
+        if (!(f->asked_psync ? psync_answer(f, s) : greeting_answer(f, s)))
+            return false;
+        if (f->link != link || f->stream == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* --- full copy --- */
+
+static void on_room(void *arg)
+{
+    struct follow *f = arg;
+
+    if (f->stream) {
+        stream_pause_reading(f->stream, false);
+        on_data(f->stream, f);
+    }
+}
+
+static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_result *r, const struct err *e)
+{
+    struct follow *f = arg;
+    struct server *srv = f->srv;
+
+    f->copy.load = NULL;
+    srv->loading.on = false;
+    if (ks == NULL) {
+        struct err told = *e;
+        err_wrap(&told, "the copy of the primary cannot be used");
+        log_warning("Internal error in RDB: %s", e->text);
+        if (told.code == ERR_REFUSED)
+            stuck(f, &told);
+        else
+            lost(f, told.text);
+        return;
+    }
+    log_notice("MASTER <-> REPLICA sync: Loading DB in memory: %llu keys", (unsigned long long)r->keys_loaded);
+    keyspace_swap(srv->ks, ks);
+    load_discard(ks);
+    feed_replace_history(srv->feed, f->copy_id, f->copy_offset);
+    feed_set_stream_db(srv->feed, r->facts.stream_db);
+    apply_reset(&f->apply, r->facts.stream_db);
+    snapshot_loaded(srv->snapshot, r->keys_loaded, r->keys_expired);
+    log_notice("MASTER <-> REPLICA sync: Finished with success");
+    up(f, true);
+    if (f->stream) {
+        stream_pause_reading(f->stream, false);
+        on_data(f->stream, f);
+    }
+}
+
+static struct load *start_load(void *arg)
+{
+    struct follow *f = arg;
+    struct server *srv = f->srv;
+    struct load_opts o = {.verify = srv->opt.rdbchecksum, .bulk_max = srv->opt.proto_max_bulk_len,
+                          .databases = srv->ks->ndbs, .limits = srv->ks->limits,
+                          .key_delay_us = (int)srv->opt.key_load_delay_us};
+
+    if (f->copy.form == COPY_BY_LENGTH)
+        log_notice("MASTER <-> REPLICA sync: receiving %llu bytes from master to parser", (unsigned long long)f->copy.total);
+    else
+        log_notice("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to parser");
+    srv->loading = (struct loading){.on = true, .serve = true, .started_at_ms = server_wall_ms(srv),
+                                    .total_bytes = f->copy.total};
+    return load_bytes(srv->loop, &o, on_room, on_loaded, f);
+}
+
+static void read_copy(struct follow *f)
+{
+    struct buf *in = stream_in(f->stream);
+    struct err e = {0};
+
+    switch (copy_take(&f->copy, in, start_load, f, &e)) {
+    case COPY_MORE: return;
+    case COPY_FULL: stream_pause_reading(f->stream, true); return;
+    case COPY_BAD: lost(f, e.text); return;
+    case COPY_DONE:
+        if (buf_len(in) > AHEAD_MAX)
+            stream_pause_reading(f->stream, true);
+        return;
+    }
+}
+
+/* --- the stream --- */
+
+static void read_stream(struct follow *f)
+{
+    struct err e = {0};
+    bool asked = false;
+
+    f->more_to_apply = false;
+    switch (apply_run(&f->apply, stream_in(f->stream), APPLY_BUDGET_US, &asked, &e)) {
+    case APPLY_AGAIN:
+        f->more_to_apply = true;
+        loop_again(f->srv->loop);
+        break;
+    case APPLY_MORE: break;
+    case APPLY_STOP: stuck(f, &e); return;
+    }
+    if (asked)
+        send_ack(f, feed_offset(f->srv->feed));
+}
+
+static void on_turn(void *arg)
+{
+    struct follow *f = arg;
+
+    if (f->more_to_apply && f->stream && f->state == FOLLOW_CONNECTED)
+        read_stream(f);
+}
+
+/* --- the link --- */
+
+static void on_up(struct stream *s, void *owner)
+{
+    struct follow *f = owner;
+
+    f->last_io_at_ms = server_now_ms(f->srv);
+    f->state = FOLLOW_HANDSHAKE;
+    stream_set_keepalive(s, 60);
+    greet(f);
+}
+
+static void on_data(struct stream *s, void *owner)
+{
+    struct follow *f = owner;
+
+    f->last_io_at_ms = server_now_ms(f->srv);
+    if (f->state == FOLLOW_HANDSHAKE && !read_lines(f))
+        return;
+    if (f->stream == s && f->state == FOLLOW_TRANSFER)
+        read_copy(f);
+    if (f->stream == s && f->state == FOLLOW_CONNECTED)
+        read_stream(f);
+}
+
+static void on_end(struct stream *s, enum stream_end how, int sys_errno, void *owner)
+{
+    struct follow *f = owner;
+    char text[ERR_TEXT_MAX], to[ADDR_TEXT_MAX];
+    bool was_up = f->state != FOLLOW_CONNECTING;
+
+    (void)s;
+    snprintf(text, sizeof text, "%s to %s %s%s%s", was_up ? "Connection with master lost: link" : "Error condition on socket for SYNC: connect",
+             addr_text(&f->to, to), stream_end_name(how), sys_errno ? ": " : "", sys_errno ? strerror(sys_errno) : "");
+    lost(f, text);
+}
+
+static void connect_ip(void *arg, const char *ip, const char *why)
+{
+    struct follow *f = arg;
+    struct addr at = f->to;
+
+    f->job = NULL;
+    if (ip == NULL || ip[0] == '\0' || !addr_set(&at, ip, strlen(ip), f->to.port)) {
+        char text[ERR_TEXT_MAX];
+        snprintf(text, sizeof text, "cannot resolve %s: %s", f->to.host, why ? why : "no address");
+        lost(f, text);
+        return;
+    }
+    f->stream = stream_connect(f->srv->loop, &at, f->srv->opt.bind_source_addr, CONNECT_TIMEOUT_MS, &events, f);
+}
+
+static void start(struct follow *f)
+{
+    char text[ADDR_TEXT_MAX];
+
+    f->waits_for_loading = false;
+    f->began_at_ms = f->last_io_at_ms = server_now_ms(f->srv);
+    log_notice("Connecting to MASTER %s", addr_text(&f->to, text));
+    if (addr_is_ip(f->to.host))
+        connect_ip(f, f->to.host, NULL);
+    else
+        f->job = resolve_start(f->resolver, f->to.host, connect_ip, f);
+}
+
+void follow_connect(struct follow *f, const struct addr *primary, uint64_t link)
+{
+    follow_drop(f);
+    f->to = *primary;
+    f->link = link;
+    f->state = FOLLOW_CONNECTING;
+    f->waits_for_loading = f->srv->loading.on && !f->srv->loading.serve;
+    if (!f->waits_for_loading)
+        start(f);
+}
+
+void follow_resume(struct follow *f)
+{
+    if (f->waits_for_loading)
+        start(f);
+}
+
+void follow_drop(struct follow *f)
+{
+    if (f->job)
+        resolve_cancel(f->job);
+    f->job = NULL;
+    if (f->stream)
+        stream_close(f->stream);
+    f->stream = NULL;
+    if (f->copy.load) {
+        load_cancel(f->copy.load);
+        f->srv->loading.on = false;
+    }
+    memset(&f->copy, 0, sizeof f->copy);
+    apply_reset(&f->apply, f->apply.client->db);
+    f->state = FOLLOW_NONE;
+    f->waits_for_loading = f->asked_psync = f->more_to_apply = false;
+    f->answered = 0;
+}
+
+struct follow *follow_new(struct server *s)
+{
+    struct follow *f = mem_zalloc(sizeof *f);
+
+    f->srv = s;
+    f->resolver = resolver_new(s->loop);
+    apply_init(&f->apply, s);
+    loop_hook_add(s->loop, &f->turn, on_turn, f);
+    return f;
+}
+
+void follow_free(struct follow *f)
+{
+    if (f == NULL)
+        return;
+    follow_drop(f);
+    loop_hook_remove(&f->turn);
+    apply_fini(&f->apply);
+    resolver_free(f->resolver);
+    mem_free(f);
+}
+
+void follow_tick(struct follow *f, int64_t now_ms)
+{
+    if (f->copy.load) {
+        f->srv->loading.done_bytes = load_bytes_done(f->copy.load);
+        f->srv->loading.keys = load_keys_done(f->copy.load);
+    }
+    if (f->stream == NULL)
+        return;
+    bool loading = f->state == FOLLOW_TRANSFER && f->copy.form == COPY_COMPLETE;
+    if (!loading && now_ms - f->last_io_at_ms > f->srv->opt.repl_timeout_s * 1000) {
+        lost(f, "MASTER timeout: no data nor PING received...");
+        return;
+    }
+    if (now_ms - f->acked_at_ms < 1000)
+        return;
+    if (f->state == FOLLOW_CONNECTED) {
+        send_ack(f, feed_offset(f->srv->feed));
+    } else if (loading) {
+        send_ack(f, 0);                /* we are alive, and have acknowledged nothing */
+    } else if (f->state == FOLLOW_TRANSFER) {
+        stream_write(f->stream, "\n", 1);
+        f->acked_at_ms = now_ms;
+    }
+}
+
+enum follow_state follow_state(const struct follow *f) { return f->state; }
+int64_t follow_last_io_at_ms(const struct follow *f) { return f->last_io_at_ms; }
+const char *follow_why_down(const struct follow *f) { return f->why; }
+bool follow_loading(const struct follow *f) { return f->state == FOLLOW_TRANSFER; }
+
+uint64_t follow_copy_bytes(const struct follow *f, uint64_t *total)
+{
+    *total = f->copy.total;
+    return f->copy.taken;
+}
+
+const char *follow_state_word(const struct follow *f)
+{
+    static const char *const words[] = {"connect", "connecting", "handshake", "sync", "connected"};
+
+    return words[f->state];
+}

@@ -1,0 +1,137 @@
+/* Orders carried out one by one. An event that comes up meanwhile (a replica sent away, and
+ * one fewer is good) waits until the step it belongs to is through. */
+#include "kvnode/repl/roles.h"
+
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/io/log.h"
+#include "kvnode/repl/feed.h"
+#include "kvnode/repl/follow.h"
+#include "kvnode/repl/wait.h"
+#include "kvnode/server.h"
+
+#include <string.h>
+
+/* Beside srv->role, in one allocation: the queue and the deadline. */
+struct roles {
+    struct role role;              /* first: srv->role points here */
+    struct timer deadline;
+    bool busy;
+    VEC(struct role_event) later;
+};
+
+static struct roles *roles_of(struct server *srv) { return (struct roles *)srv->role; }
+
+static void on_deadline(struct timer *t, void *arg)
+{
+    (void)t;
+    roles_tell(arg, &(struct role_event){.kind = ROLE_EV_TICK});
+}
+
+static void carry_out(struct server *srv, const struct role_order *o)
+{
+    switch (o->kind) {
+    case ROLE_DROP_LINK: follow_drop(srv->follow); return;
+    case ROLE_CONNECT: follow_connect(srv->follow, &o->to, o->link); return;
+    case ROLE_SHIFT_HISTORY: feed_shift_id(srv->feed); return;
+    case ROLE_DISCONNECT_REPLICAS:
+        feed_drop_replicas(srv->feed, "Our history changed, sending away to ask again:");
+        return;
+    case ROLE_RELEASE_WAITERS: wait_release_all(srv); return;
+    case ROLE_SERVE_WRITES: srv->ks->expired_keys = DROP_EXPIRED; return;
+    case ROLE_REFUSE_WRITES: srv->ks->expired_keys = HIDE_EXPIRED; return;
+    case ROLE_ORDER_KINDS: break;
+    }
+    CHECK(!"an order that can be carried out");
+}
+
+static void step(struct server *srv, const struct role_event *ev)
+{
+    struct role_orders out;
+
+    role_step(srv->role, ev, server_now_ms(srv), &out);
+    if (out.from != out.to)
+        log_notice("role %s -> %s on %s: %s", role_state_name(out.from), role_state_name(out.to),
+                   role_event_name(ev->kind), out.because);
+    log_set_role(role_is_replica(srv->role) ? 'S' : 'M');
+    for (int i = 0; i < out.n; i++)
+        carry_out(srv, &out.at[i]);
+    timer_set_at(&roles_of(srv)->deadline, role_deadline_ms(srv->role));
+}
+
+void roles_tell(struct server *srv, const struct role_event *ev)
+{
+    struct roles *r = roles_of(srv);
+
+    vec_push(&r->later, *ev);
+    if (r->busy)
+        return;
+    r->busy = true;
+    for (size_t i = 0; i < r->later.n; i++) {
+        struct role_event next = r->later.at[i];
+        step(srv, &next);
+    }
+    vec_clear(&r->later);
+    r->busy = false;
+}
+
+void roles_settings(struct server *srv)
+{
+    struct role_settings s = {srv->opt.replica_read_only, srv->opt.replica_serve_stale_data,
+                              (int)srv->opt.min_replicas_to_write};
+
+    roles_tell(srv, &(struct role_event){.kind = ROLE_EV_SETTINGS, .settings = s});
+    feed_settings(srv->feed);
+}
+
+void roles_init(struct server *srv)
+{
+    struct roles *r = mem_zalloc(sizeof *r);
+
+    role_init(&r->role, NULL);
+    timer_init(&r->deadline, srv->loop, on_deadline, srv);
+    srv->role = &r->role;
+    srv->feed = feed_new(srv);
+    srv->follow = follow_new(srv);
+    roles_settings(srv);
+}
+
+void roles_fini(struct server *srv)
+{
+    struct roles *r = roles_of(srv);
+
+    if (r == NULL)
+        return;
+    follow_free(srv->follow);
+    feed_free(srv->feed);
+    timer_clear(&r->deadline);
+    vec_fini(&r->later);
+    mem_free(r);
+    srv->follow = NULL;
+    srv->feed = NULL;
+    srv->role = NULL;
+}
+
+void roles_start(struct server *srv)
+{
+    if (addr_is_set(&srv->opt.replicaof))
+        roles_tell(srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = srv->opt.replicaof});
+}
+
+bool roles_follow(struct server *srv, const struct addr *to, const char **why)
+{
+    CHECK(!roles_of(srv)->busy);
+    (void)why;     /* orders without an epoch are always taken */
+    srv->opt.replicaof = *to;
+    roles_tell(srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = *to});
+    return true;
+}
+
+bool roles_lead(struct server *srv, const char **why)
+{
+    CHECK(!roles_of(srv)->busy);
+    (void)why;
+    memset(&srv->opt.replicaof, 0, sizeof srv->opt.replicaof);
+    roles_tell(srv, &(struct role_event){.kind = ROLE_EV_LEAD});
+    return true;
+}
