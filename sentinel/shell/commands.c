@@ -1,0 +1,52 @@
+#include "sentinel/shell/commands.h"
+
+#include "common/io/pubsub.h"
+#include "common/io/session.h"
+
+#define ADMIN (CMD_ADMIN | CMD_SENTINEL | CMD_DANGEROUS)
+
+static const struct command subs[] = {
+    {"masters", 2, ADMIN, cmd_masters, .group = "sentinel", .syntax = "", .summary = "All groups that are watched, with their primaries.", .since = "2.8.4"},
+    {"primaries", 2, ADMIN, cmd_masters, .group = "sentinel", .syntax = "", .summary = "The same as MASTERS."},
+    {"master", 3, ADMIN, cmd_master, .group = "sentinel", .syntax = "group", .summary = "One group and its primary.", .since = "2.8.4"},
+    {"primary", 3, ADMIN, cmd_master, .group = "sentinel", .syntax = "group", .summary = "The same as MASTER."},
+    {"replicas", 3, ADMIN, cmd_replicas, .group = "sentinel", .syntax = "group", .summary = "The replicas of a group.", .since = "5.0.0"},
+    {"slaves", 3, ADMIN, cmd_replicas, .group = "sentinel", .syntax = "group", .summary = "The same as REPLICAS.", .since = "2.8.0"},
+    {"sentinels", 3, ADMIN, cmd_sentinels, .group = "sentinel", .syntax = "group", .summary = "The other sentinels of a group.", .since = "2.8.4"},
+    {"get-master-addr-by-name", 3, ADMIN, cmd_get_addr, .group = "sentinel", .syntax = "group", .summary = "Where clients of a group shall write.", .since = "2.8.4"},
+    {"get-primary-addr-by-name", 3, ADMIN, cmd_get_addr, .group = "sentinel", .syntax = "group", .summary = "The same as GET-MASTER-ADDR-BY-NAME."},
+    {"is-master-down-by-addr", 6, ADMIN, cmd_is_down, .group = "sentinel", .syntax = "ip port epoch id|*", .summary = "Of other sentinels: do you see it down, and do I have your vote?", .since = "2.8.4"},
+    {"is-primary-down-by-addr", 6, ADMIN, cmd_is_down, .group = "sentinel", .syntax = "ip port epoch id|*", .summary = "The same as IS-MASTER-DOWN-BY-ADDR."},
+    {"ckquorum", 3, ADMIN, cmd_ckquorum, .group = "sentinel", .syntax = "group", .summary = "Are enough sentinels there for the quorum and for a majority?", .since = "2.8.4"},
+    {"monitor", 6, ADMIN, cmd_monitor, .group = "sentinel", .syntax = "group host port quorum", .summary = "Watch a group from now on.", .since = "2.8.4"},
+    {"remove", 3, ADMIN, cmd_remove, .group = "sentinel", .syntax = "group", .summary = "Do not watch a group any more.", .since = "2.8.4"},
+    {"set", -5, ADMIN, cmd_set, .group = "sentinel", .syntax = "group option value [option value ...]", .summary = "Change settings of a group.", .since = "2.8.4"},
+    {"reset", 3, ADMIN, cmd_reset_groups, .group = "sentinel", .syntax = "pattern", .summary = "Forget what was learned about the groups that match, and look anew.", .since = "2.8.4"},
+    {"flushconfig", 2, ADMIN, cmd_flushconfig, .group = "sentinel", .syntax = "", .summary = "Write the state to disk now.", .since = "2.8.4"},
+    {"failover", 3, ADMIN, cmd_failover, .group = "sentinel", .syntax = "group", .summary = "Give the group another primary without asking the other sentinels.", .since = "2.8.4"},
+    {"config", -3, ADMIN, cmd_config, .group = "sentinel", .syntax = "GET pattern | SET name value [name value ...]", .summary = "Settings of the sentinel itself.", .since = "6.2.0"},
+    {"myid", 2, ADMIN, cmd_myid, .group = "sentinel", .syntax = "", .summary = "The id of this sentinel.", .since = "6.2.0"},
+    {"debug", -2, ADMIN, cmd_debug, .group = "sentinel", .syntax = "[name milliseconds ...]", .summary = "Show or change periods and limits.", .since = "7.0.0"},
+    {"info-cache", -3, ADMIN, cmd_not_there, .group = "sentinel", .syntax = "group [group ...]", .summary = "Not supported yet.", .since = "3.2.0"},
+    {"pending-scripts", 2, ADMIN, cmd_not_there, .group = "sentinel", .syntax = "", .summary = "Not supported yet.", .since = "2.8.4"},
+    {"simulate-failure", -3, ADMIN, cmd_not_there, .group = "sentinel", .syntax = "mode [mode ...]", .summary = "Not supported yet.", .since = "3.2.0"},
+    {"help", 2, CMD_SENTINEL, cmd_sentinel_help, .group = "sentinel", .syntax = "", .summary = "This list.", .since = "6.2.0"},
+};
+
+static const struct command rows[] = {
+    {"sentinel", -2, ADMIN | CMD_CONTAINER, NULL, .group = "sentinel", .syntax = "", .summary = "Ask or tell a sentinel.", .since = "2.8.4",
+     .subs = subs, .nsubs = sizeof subs / sizeof subs[0]},
+    {"role", 1, CMD_SENTINEL | CMD_FAST | CMD_DANGEROUS, cmd_role, .group = "server", .syntax = "", .summary = "That this is a sentinel, and its groups.", .since = "2.8.12"},
+    {"info", -1, CMD_SENTINEL | CMD_DANGEROUS, cmd_info, .group = "server", .syntax = "[section ...]", .summary = "Figures about this sentinel.", .since = "1.0.0"},
+    {"publish", 3, CMD_PUBSUB | CMD_SENTINEL | CMD_FAST, cmd_publish, .group = "pubsub", .syntax = "channel message", .summary = "Hello messages of other sentinels.", .since = "2.0.0"},
+    {"shutdown", -1, ADMIN, cmd_shutdown, .group = "server", .syntax = "[NOSAVE|SAVE] [NOW] [FORCE]", .summary = "Stop this sentinel.", .since = "1.0.0"},
+};
+
+void sentinel_commands(struct command_table *t)
+{
+    command_table_add(t, session_commands, session_commands_n);
+    command_table_add(t, pubsub_commands, pubsub_commands_n);
+    command_table_add(t, rows, sizeof rows / sizeof rows[0]);
+    command_table_remove(t, "echo");
+    command_table_remove(t, "pubsub");
+}

@@ -1,0 +1,471 @@
+/* The greeting is ours, not the link's: a node that wants no password, or another one,
+ * answers with an error, and that is the business of PING (an answer that is not good),
+ * not a reason to close the link. */
+#include "sentinel/shell/links.h"
+
+#include "common/io/log.h"
+#include "common/io/resp_link.h"
+#include "common/text/reply_walk.h"
+#include "sentinel/shell/shell.h"
+#include "sentinel/wire/hello.h"
+#include "sentinel/wire/node_info.h"
+#include "sentinel/wire/order.h"
+#include "sentinel/wire/vote.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PENDING_MAX 1000         /* commands on their way on one link; beyond it nothing more is sent */
+
+struct slink {
+    struct links *all;
+    struct link_ref ref;
+    core_id group;               /* of a node; 0 for a peer */
+    struct resp_link *k;
+    bool up;
+    struct list_link waiting;    /* struct wait: what is told when an answer comes */
+};
+
+/* A question whose answer needs more than the link to be understood. */
+struct wait {
+    struct list_link link;
+    struct slink *l;
+    core_id group;
+    uint64_t epoch;
+    enum order order;
+};
+
+struct links {
+    struct shell *sh;
+    struct dict by_ref;          /* kind and id -> struct slink */
+    struct node_info_text info;  /* memory for reading one INFO */
+};
+
+struct ref_key { int32_t kind, id; };
+
+static struct ref_key key_of(struct link_ref r)
+{
+    return (struct ref_key){(int32_t)r.kind, r.id};
+}
+
+static struct slink *find(const struct links *all, struct link_ref r)
+{
+    struct ref_key k = key_of(r);
+
+    return dict_get(&all->by_ref, &k, sizeof k);
+}
+
+struct links *links_new(struct shell *sh)
+{
+    struct links *all = mem_zalloc(sizeof *all);
+
+    all->sh = sh;
+    dict_init(&all->by_ref);
+    node_info_init(&all->info);
+    return all;
+}
+
+static void wait_end(struct wait *w)
+{
+    list_remove(&w->link);
+    mem_free(w);
+}
+
+static void slink_free(struct slink *l)
+{
+    struct ref_key k = key_of(l->ref);
+
+    dict_del(&l->all->by_ref, &k, sizeof k, NULL);
+    resp_link_free(l->k);
+    list_each_safe(struct wait, w, &l->waiting, link) wait_end(w);
+    loop_park(l->all->sh->loop, l, mem_free);
+}
+
+void links_free(struct links *all)
+{
+    struct dict_iter it;
+    struct dict_entry *e;
+
+    if (!all)
+        return;
+    dict_iter_init(&it, &all->by_ref);
+    while ((e = dict_iter_next(&it)))
+        slink_free(e->v.p);
+    dict_iter_fini(&it);
+    dict_fini(&all->by_ref, NULL);
+    node_info_fini(&all->info);
+    mem_free(all);
+}
+
+/* ---- names, passwords ------------------------------------------------------------------- */
+
+static const struct conf_group *conf_of(const struct slink *l)
+{
+    return l->ref.kind == LINK_PEER ? NULL : shell_group_conf(l->all->sh, l->group);
+}
+
+static const char *renamed(void *arg, const char *command)
+{
+    const struct conf_group *g = conf_of(arg);
+
+    return g ? group_options_renamed(&g->opt, command) : command;
+}
+
+static void credentials(const struct slink *l, const char **user, const char **pass)
+{
+    const struct conf_group *g = conf_of(l);
+    const struct sentinel_conf *c = &l->all->sh->opt->sentinel;
+
+    *user = *pass = NULL;
+    if (g) {
+        *user = g->opt.auth_user;
+        *pass = g->opt.auth_pass;
+    } else if (l->ref.kind == LINK_PEER) {
+        *pass = c->pass ? c->pass : l->all->sh->opt->password;
+        *user = c->pass ? c->user : NULL;
+    }
+}
+
+static void greeted(void *arg, const struct redisReply *r)
+{
+    const struct slink *l = arg;
+    struct slice text = reply_text(r);
+    char at[ADDR_TEXT_MAX];
+
+    if (reply_is_error(r))
+        log_warning("%s does not accept our AUTH: %.*s", addr_text(resp_link_addr(l->k), at),
+                    (int)(text.len < 200 ? text.len : 200), text.p);
+}
+
+static void greet(struct slink *l)
+{
+    const char *user, *pass;
+    char name[64];
+
+    credentials(l, &user, &pass);
+    if (pass && user)
+        resp_link_sendz(l->k, greeted, l, renamed(l, "AUTH"), user, pass, NULL);
+    else if (pass)
+        resp_link_sendz(l->k, greeted, l, renamed(l, "AUTH"), pass, NULL);
+    snprintf(name, sizeof name, "sentinel-%.8s-%s", core_my_id(l->all->sh->core), l->ref.kind == LINK_NODE_SUB ? "pubsub" : "cmd");
+    resp_link_sendz(l->k, NULL, NULL, renamed(l, "CLIENT"), "SETNAME", name, NULL);
+}
+
+/* ---- what comes -------------------------------------------------------------------------- */
+
+static void tell(struct slink *l, enum event_kind kind)
+{
+    struct event ev = {.kind = kind, .link = l->ref, .group = l->group};
+
+    shell_step(l->all->sh, &ev);
+}
+
+static void on_up(struct resp_link *k, void *owner)
+{
+    struct slink *l = owner;
+
+    (void)k;
+    greet(l);
+    l->up = true;
+    if (l->ref.kind != LINK_NODE_SUB) {
+        tell(l, EV_LINK_UP);
+        return;
+    }
+    resp_link_subscribe_mode(l->k, true);
+    resp_link_sendz(l->k, NULL, NULL, renamed(l, "SUBSCRIBE"), HELLO_CHANNEL, NULL);
+}
+
+static void on_end(struct resp_link *k, enum link_end how, const char *why, void *owner)
+{
+    static const enum link_how as[] = {
+        [LINK_CLOSED] = HOW_CLOSED, [LINK_REFUSED] = HOW_REFUSED, [LINK_UNREACHABLE] = HOW_UNREACHABLE,
+        [LINK_TIMEOUT] = HOW_TIMEOUT, [LINK_PROTOCOL] = HOW_GARBAGE, [LINK_AUTH] = HOW_DENIED, [LINK_BY_US] = HOW_BY_US,
+    };
+    struct slink *l = owner;
+    struct event ev = {.kind = EV_LINK_DOWN, .link = l->ref, .group = l->group};
+    char at[ADDR_TEXT_MAX];
+
+    if (l->up || how == LINK_PROTOCOL)
+        log_verbose("link to %s (%s) ended: %s%s%s", addr_text(resp_link_addr(k), at),
+                    l->ref.kind == LINK_PEER ? "sentinel" : l->ref.kind == LINK_NODE_CMD ? "commands" : "pub/sub",
+                    link_end_name(how), why && *why ? ", " : "", why ? why : "");
+    l->up = false;
+    ev.u.how = as[how];
+    shell_step(l->all->sh, &ev);
+}
+
+static void on_push(void *owner, const struct redisReply *r)
+{
+    struct slink *l = owner;
+    struct slice kind, text;
+    struct hello h;
+    struct event ev = {.kind = EV_HELLO, .link = l->ref, .group = l->group};
+
+    if (!reply_text_at(r, 0, &kind))
+        return;
+    if (slice_is(kind, "subscribe")) {
+        tell(l, EV_LINK_UP);
+        return;
+    }
+    if (!slice_is(kind, "message") || !reply_text_at(r, 2, &text) || hello_read(text, &h, NULL) != 0)
+        return;
+    if (!shell_same_addr(l->all->sh, &h.primary) || !shell_same_addr(l->all->sh, &h.from))
+        return;
+    ev.u.hello = &h;
+    shell_step(l->all->sh, &ev);
+}
+
+static void on_pong(void *arg, const struct redisReply *r)
+{
+    struct slink *l = arg;
+    struct event ev = {.kind = EV_PONG, .link = l->ref, .group = l->group};
+
+    if (!r)
+        return;
+    ev.u.pong = reply_is_status(r, "PONG")            ? PONG_OK
+              : reply_error_is(r, "LOADING")    ? PONG_LOADING
+              : reply_error_is(r, "MASTERDOWN") ? PONG_MASTERDOWN
+              : reply_error_is(r, "BUSY")       ? PONG_BUSY
+                                                 : PONG_ERROR;
+    shell_step(l->all->sh, &ev);
+}
+
+static void same_addrs(struct shell *sh, struct node_info_text *t)
+{
+    size_t kept = 0;
+
+    if (t->info.primary.host[0] && !shell_same_addr(sh, &t->info.primary))
+        memset(&t->info.primary, 0, sizeof t->info.primary);
+    for (size_t i = 0; i < t->replicas.n; i++) {
+        struct info_replica r = t->replicas.at[i];
+
+        if (shell_same_addr(sh, &r.addr))
+            t->replicas.at[kept++] = r;
+    }
+    t->replicas.n = t->info.n_replicas = kept;
+}
+
+static void on_info(void *arg, const struct redisReply *r)
+{
+    struct slink *l = arg;
+    struct node_info_text *t = &l->all->info;
+    struct event ev = {.kind = EV_INFO, .link = l->ref, .group = l->group};
+
+    if (!r || reply_is_error(r) || reply_text(r).len == 0)
+        return;
+    node_info_read(reply_text(r), t);
+    same_addrs(l->all->sh, t);
+    ev.u.info = &t->info;
+    shell_step(l->all->sh, &ev);
+}
+
+static void on_answer(void *arg, const struct redisReply *r)
+{
+    struct wait *w = arg;
+    struct slink *l = w->l;
+    struct vote_answer a;
+    struct event ev = {.kind = EV_ANSWER, .link = l->ref, .group = w->group};
+    bool good = vote_answer_read(r, &a);
+
+    ev.u.answer.asked_epoch = w->epoch;
+    wait_end(w);
+    if (!good)
+        return;
+    ev.u.answer.down = a.down;
+    ev.u.answer.leader = a.leader;
+    ev.u.answer.leader_epoch = a.leader_epoch;
+    shell_step(l->all->sh, &ev);
+}
+
+static void on_order(void *arg, const struct redisReply *r)
+{
+    struct wait *w = arg;
+    struct slink *l = w->l;
+    struct event ev = {.kind = EV_ORDER_DONE, .link = l->ref, .group = l->group};
+    char why[128];
+
+    ev.u.order.what = w->order;
+    ev.u.order.ok = order_done(r, why, sizeof why);
+    ev.u.order.why = why;
+    wait_end(w);
+    if (!r)
+        return;                  /* EV_LINK_DOWN says it */
+    shell_step(l->all->sh, &ev);
+}
+
+/* ---- what goes ---------------------------------------------------------------------------- */
+
+static void open_link(struct links *all, const struct action *a)
+{
+    struct slink *l = find(all, a->link);
+    struct ref_key key = key_of(a->link);
+    const struct node *n = a->link.kind == LINK_PEER ? NULL : core_node(all->sh->core, a->link.id);
+    struct resp_link_opts o = {
+        .to = a->to, .connect_timeout_ms = 1000, .backoff_min_ms = 50, .backoff_max_ms = 1000,
+        .reconnect_at_once = true, .reply_max = 16u << 20, .resolver = all->sh->resolver, .on_up = on_up,
+        .on_end = on_end, .on_push = on_push,
+    };
+
+    if (l && addr_equal(resp_link_addr(l->k), &a->to))
+        return;
+    if (l) {
+        bool was_up = l->up;
+        l->up = false;
+        resp_link_set_addr(l->k, &a->to);
+        resp_link_drop(l->k, "another address");
+        if (was_up)
+            resp_link_retry_now(l->k);
+        return;
+    }
+    if (a->link.kind != LINK_PEER && !n)
+        return;
+    l = mem_zalloc(sizeof *l);
+    l->all = all;
+    l->ref = a->link;
+    l->group = n ? n->group : 0;
+    list_init(&l->waiting);
+    if (all->sh->opt->bind.n > 0 && addr_is_ip(all->sh->opt->bind.at[0]) && addr_is_ip(a->to.host) &&
+        !strchr(all->sh->opt->bind.at[0], ':') && !strchr(a->to.host, ':') &&
+        strcmp(all->sh->opt->bind.at[0], "0.0.0.0") != 0)
+        o.source_ip = all->sh->opt->bind.at[0];
+    o.owner = l;
+    l->k = resp_link_new(all->sh->loop, &o);
+    dict_put(&all->by_ref, &key, sizeof key, NULL)->v.p = l;
+}
+
+static struct wait *wait_new(struct slink *l, const struct action *a)
+{
+    struct wait *w = mem_zalloc(sizeof *w);
+
+    w->l = l;
+    w->group = a->group;
+    w->epoch = a->epoch;
+    w->order = a->kind == ACT_PROMOTE ? ORDER_PROMOTE : ORDER_REPOINT;
+    list_append(&l->waiting, &w->link);
+    return w;
+}
+
+static void send_hello(struct slink *l, const struct action *a)
+{
+    struct hello h = *a->hello;
+    struct str text = {0};
+
+    if (!h.from.host[0] && !resp_link_local_ip(l->k, h.from.host))
+        return;
+    hello_write(&h, &text);
+    resp_link_sendz(l->k, NULL, NULL, renamed(l, "PUBLISH"), HELLO_CHANNEL, str_c(&text), NULL);
+    str_fini(&text);
+}
+
+static void send_ask(struct slink *l, const struct action *a)
+{
+    struct vote_request q = {.primary = a->to, .epoch = a->epoch};
+    struct str word[4] = {{0}};
+    struct wait *w = wait_new(l, a);
+
+    memcpy(q.candidate, a->id, sizeof q.candidate);
+    vote_request_write(&q, word);
+    if (!resp_link_sendz(l->k, on_answer, w, "SENTINEL", "is-master-down-by-addr", str_c(&word[0]), str_c(&word[1]),
+                         str_c(&word[2]), str_c(&word[3]), NULL))
+        wait_end(w);
+    for (int i = 0; i < 4; i++)
+        str_fini(&word[i]);
+}
+
+static void send_order(struct slink *l, const struct action *a)
+{
+    struct order_text t;
+    struct wait *w = wait_new(l, a);
+    bool sent = true;
+
+    order_write(w->order, &a->to, renamed, l, &t);
+    for (int i = 0; sent && i < ORDER_COMMANDS; i++)
+        sent = resp_link_send(l->k, i == ORDER_COMMANDS - 1 ? on_order : NULL, w, t.cmd[i].argc, t.cmd[i].argv);
+    if (!sent)
+        wait_end(w);
+}
+
+void links_do(struct links *all, const struct action *a)
+{
+    struct slink *l = find(all, a->link);
+
+    if (a->kind == ACT_LINK_OPEN) {
+        open_link(all, a);
+        return;
+    }
+    if (!l)
+        return;
+    if (a->kind == ACT_LINK_CLOSE) {
+        slink_free(l);
+        return;
+    }
+    if (a->kind == ACT_LINK_DROP) {
+        resp_link_drop(l->k, "no answer for too long");
+        return;
+    }
+    if (!l->up || resp_link_pending(l->k) > PENDING_MAX)
+        return;
+    switch (a->kind) {
+    case ACT_PING: resp_link_sendz(l->k, on_pong, l, renamed(l, "PING"), NULL); break;
+    case ACT_INFO: resp_link_sendz(l->k, on_info, l, renamed(l, "INFO"), NULL); break;
+    case ACT_HELLO: send_hello(l, a); break;
+    case ACT_ASK: send_ask(l, a); break;
+    case ACT_PROMOTE:
+    case ACT_REPOINT: send_order(l, a); break;
+    case ACT_SCRIPT_KILL: resp_link_sendz(l->k, NULL, NULL, renamed(l, "SCRIPT"), "KILL", NULL); break;
+    default: CHECK(!"an action about a link");
+    }
+}
+
+/* ---- for others ---------------------------------------------------------------------------- */
+
+void links_new_auth(struct links *all, core_id group)
+{
+    VEC(struct link_ref) which = {0};
+    struct dict_iter it;
+    struct dict_entry *e;
+
+    dict_iter_init(&it, &all->by_ref);
+    while ((e = dict_iter_next(&it))) {
+        const struct slink *l = e->v.p;
+
+        if (l->group == group && (group != 0 || l->ref.kind == LINK_PEER))
+            vec_push(&which, l->ref);
+    }
+    dict_iter_fini(&it);
+    for (size_t i = 0; i < which.n; i++) {     /* dropping one may open or close others */
+        struct slink *l = find(all, which.at[i]);
+
+        if (l) {
+            resp_link_drop(l->k, "another password");
+            resp_link_retry_now(l->k);
+        }
+    }
+    vec_fini(&which);
+}
+
+size_t links_pending(const struct links *all, struct link_ref ref)
+{
+    const struct slink *l = find(all, ref);
+
+    return l ? resp_link_pending(l->k) : 0;
+}
+
+size_t links_count(const struct links *all)
+{
+    return dict_count(&all->by_ref);
+}
+
+size_t links_up(const struct links *all)
+{
+    struct dict_iter it;
+    struct dict_entry *e;
+    size_t n = 0;
+
+    dict_iter_init(&it, (struct dict *)&all->by_ref);
+    while ((e = dict_iter_next(&it)))
+        n += ((const struct slink *)e->v.p)->up;
+    dict_iter_fini(&it);
+    return n;
+}

@@ -1,0 +1,27 @@
+/* One link per thing the quiet room names: the command link and the subscribed link of a
+ * node, the link to a peer. Actions go out, replies come back as events. */
+#ifndef KV_SENTINEL_LINKS_H
+#define KV_SENTINEL_LINKS_H
+
+#include "sentinel/core/action.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct shell;
+struct links;
+struct redisReply;
+
+struct links *links_new(struct shell *sh);
+void links_free(struct links *all);
+/* ACT_LINK_*, ACT_PING, ACT_INFO, ACT_HELLO, ACT_ASK, ACT_PROMOTE, ACT_REPOINT, ACT_SCRIPT_KILL. */
+void links_do(struct links *all, const struct action *a);
+/* Passwords or renamed commands of a group changed: its links are made anew. group 0: those to peers. */
+void links_new_auth(struct links *all, core_id group);
+/* For views: commands on their way, how many groups share the link (1, or 2 with pub/sub: as SENTINEL
+ * MASTERS shows link-refcount), whether it is up. */
+size_t links_pending(const struct links *all, struct link_ref ref);
+size_t links_up(const struct links *all);
+size_t links_count(const struct links *all);
+
+#endif

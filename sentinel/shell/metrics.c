@@ -1,0 +1,151 @@
+/* Counts since the start, gauges of this moment. Labels are groups and event names:
+ * both are few. */
+#include "sentinel/shell/metrics.h"
+
+#include "common/base/words.h"
+#include "common/io/clock.h"
+#include "sentinel/shell/directory.h"
+#include "sentinel/shell/events.h"
+#include "sentinel/shell/hooks.h"
+#include "sentinel/shell/links.h"
+#include "sentinel/shell/save.h"
+#include "sentinel/shell/shell.h"
+
+#include <sys/resource.h>
+
+typedef double group_value(const struct shell *sh, const struct group *g);
+
+static void one(struct str *out, const struct metric *m, double v)
+{
+    metric_sample(out, m, NULL, v);
+}
+
+static void per_group(const struct shell *sh, struct str *out, const struct metric *m, group_value *value)
+{
+    for (size_t i = 0; i < core_group_count(sh->core); i++) {
+        const struct group *g = core_group_at(sh->core, i);
+
+        metric_sample(out, m, (const char *const[]){"group", g->name, NULL}, value(sh, g));
+    }
+}
+
+#define ONE(id, expression)                                                     \
+    static void id(const void *from, struct str *out, const struct metric *m)   \
+    {                                                                           \
+        const struct shell *sh = from;                                          \
+        (void)sh;                                                               \
+        one(out, m, (double)(expression));                                      \
+    }
+#define GROUP(id, expression)                                                   \
+    static double id##_of(const struct shell *sh, const struct group *g)        \
+    {                                                                           \
+        (void)sh;                                                               \
+        return (double)(expression);                                            \
+    }                                                                           \
+    static void id(const void *from, struct str *out, const struct metric *m)   \
+    {                                                                           \
+        per_group(from, out, m, id##_of);                                       \
+    }
+
+static void build_info(const void *from, struct str *out, const struct metric *m)
+{
+    (void)from;
+    metric_sample(out, m, (const char *const[]){"version", KVORUM_VERSION, NULL}, 1);
+}
+
+static void events(const void *from, struct str *out, const struct metric *m)
+{
+    const struct shell *sh = from;
+
+    for (size_t i = 0; i < sentinel_events_n; i++)
+        metric_sample(out, m, (const char *const[]){"event", sentinel_events[i].name, NULL}, (double)sh->event_counts[i]);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+static int replicas_down(const struct group *g)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < g->nodes.n; i++)
+        n += g->nodes.at[i]->id != g->primary && (g->nodes.at[i]->sdown || !g->nodes.at[i]->follows_up);
+    return n;
+}
+
+ONE(uptime, (clock_mono_ms() - sh->started_at_ms) / 1000.0)
+ONE(groups, core_group_count(sh->core))
+ONE(epoch, core_current_epoch(sh->core))
+ONE(votes, !core_save_broken(sh->core))
+ONE(votes_given, core_counts(sh->core)->votes_given)
+ONE(bids, core_counts(sh->core)->bids)
+ONE(elections_won, core_counts(sh->core)->elections_won)
+ONE(failovers, core_counts(sh->core)->failovers)
+ONE(failovers_failed, core_counts(sh->core)->failovers_failed)
+ONE(vetoes, core_counts(sh->core)->vetoes)
+ONE(tilt, core_in_tilt(sh->core))
+ONE(tilts, core_counts(sh->core)->tilts)
+ONE(save_seconds, (double)save_last_us(sh->save) / 1e6)
+ONE(links_total, links_count(sh->links))
+ONE(links_now_up, links_up(sh->links))
+ONE(clients, sh->server.nsessions)
+ONE(commands, sh->server.stats.commands)
+ONE(scripts_running, hooks_running(sh->hooks))
+ONE(scripts_queued, hooks_queued(sh->hooks))
+ONE(scripts_dropped, hooks_dropped(sh->hooks))
+ONE(directory_behind, directory_waiting(sh->directory))
+ONE(cpu, cpu_seconds())
+GROUP(primary_down, core_primary(sh->core, g)->sdown)
+GROUP(primary_odown, g->odown)
+GROUP(has_quorum, core_quorum(sh->core, g).quorum_ok && core_quorum(sh->core, g).majority_ok)
+GROUP(usable, core_quorum(sh->core, g).usable)
+GROUP(sentinels, g->seats.n + 1)
+GROUP(quorum, g->opt[GOPT_QUORUM])
+GROUP(replicas, g->nodes.n - 1)
+GROUP(replicas_bad, replicas_down(g))
+GROUP(config_epoch, g->config_epoch)
+GROUP(failing_over, g->fo.state != FO_IDLE)
+
+#define P "kvorum_sentinel_"
+const struct metric sentinel_metrics[] = {
+    {P "build_info", METRIC_GAUGE, "Version of this program, as a label.", build_info},
+    {P "uptime_seconds", METRIC_GAUGE, "Time since the start.", uptime},
+    {P "groups", METRIC_GAUGE, "Groups that are watched.", groups},
+    {P "current_epoch", METRIC_GAUGE, "Highest epoch seen.", epoch},
+    {P "votes", METRIC_GAUGE, "1 when this sentinel may vote (its state can be saved).", votes},
+    {P "votes_given_total", METRIC_COUNTER, "Votes given.", votes_given},
+    {P "bids_total", METRIC_COUNTER, "Elections this sentinel asked for.", bids},
+    {P "elections_won_total", METRIC_COUNTER, "Elections this sentinel won.", elections_won},
+    {P "failovers_total", METRIC_COUNTER, "Failovers that this sentinel led to a new primary.", failovers},
+    {P "failovers_failed_total", METRIC_COUNTER, "Failovers that this sentinel began and gave up.", failovers_failed},
+    {P "vetoes_total", METRIC_COUNTER, "Crash evidence that a replica's live link denied.", vetoes},
+    {P "tilt", METRIC_GAUGE, "1 while own observations do not count after a jump of the clock.", tilt},
+    {P "tilts_total", METRIC_COUNTER, "How often that happened.", tilts},
+    {P "save_seconds", METRIC_GAUGE, "How long the last save of the state took.", save_seconds},
+    {P "links", METRIC_GAUGE, "Links to nodes and other sentinels.", links_total},
+    {P "links_up", METRIC_GAUGE, "Those that are up.", links_now_up},
+    {P "clients", METRIC_GAUGE, "Connected clients.", clients},
+    {P "commands_total", METRIC_COUNTER, "Commands answered.", commands},
+    {P "scripts_running", METRIC_GAUGE, "Scripts that run.", scripts_running},
+    {P "scripts_queued", METRIC_GAUGE, "Scripts that run or wait.", scripts_queued},
+    {P "scripts_dropped_total", METRIC_COUNTER, "Scripts that were dropped because too many waited.", scripts_dropped},
+    {P "directory_waiting", METRIC_GAUGE, "Directory documents that could not be written yet.", directory_behind},
+    {P "events_total", METRIC_COUNTER, "Operator events by name.", events},
+    {P "process_cpu_seconds_total", METRIC_COUNTER, "CPU time of this process.", cpu},
+    {P "primary_down", METRIC_GAUGE, "1 when this sentinel sees the primary down.", primary_down},
+    {P "primary_objectively_down", METRIC_GAUGE, "1 when a quorum does.", primary_odown},
+    {P "has_quorum", METRIC_GAUGE, "1 when enough sentinels answer for a failover.", has_quorum},
+    {P "usable_sentinels", METRIC_GAUGE, "Sentinels that answer, this one included.", usable},
+    {P "sentinels", METRIC_GAUGE, "Sentinels known, this one included.", sentinels},
+    {P "quorum", METRIC_GAUGE, "The quorum that is set.", quorum},
+    {P "replicas", METRIC_GAUGE, "Replicas known.", replicas},
+    {P "replicas_not_following", METRIC_GAUGE, "Replicas that are down or without a link to their primary.", replicas_bad},
+    {P "config_epoch", METRIC_GAUGE, "Epoch of the present configuration.", config_epoch},
+    {P "failover_in_progress", METRIC_GAUGE, "1 while this sentinel fails the group over.", failing_over},
+};
+const size_t sentinel_metrics_n = sizeof sentinel_metrics / sizeof sentinel_metrics[0];

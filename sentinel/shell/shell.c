@@ -1,0 +1,424 @@
+/* The turn. */
+#include "sentinel/shell/shell.h"
+
+#include "common/base/rng.h"
+#include "common/io/clock.h"
+#include "common/io/log.h"
+#include "common/io/notify.h"
+#include "sentinel/core/names.h"
+#include "sentinel/shell/clients.h"
+#include "sentinel/shell/commands.h"
+#include "sentinel/shell/directory.h"
+#include "sentinel/shell/events.h"
+#include "sentinel/shell/hooks.h"
+#include "sentinel/shell/links.h"
+#include "sentinel/shell/publish.h"
+#include "sentinel/shell/save.h"
+#include "sentinel/shell/status.h"
+#include "sentinel/wire/state_text.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+/* ---- deeds ----------------------------------------------------------------------------- */
+
+static const char *group_name(struct shell *sh, core_id id)
+{
+    const struct group *g = core_group(sh->core, id);
+
+    return g ? g->name : NULL;
+}
+
+static void answer(struct shell *sh, const struct action *a)
+{
+    struct shell_answer *w = sh->asking;
+
+    if (!w || w->ticket != a->ticket || w->answered)
+        return;
+    w->answered = true;
+    w->ok = a->ok;
+    w->down = a->down;
+    w->leader_epoch = a->epoch;
+    memcpy(w->leader, a->id, sizeof w->leader);
+    (void)slice_copy_z(slice_z(a->text ? a->text : ""), w->text, sizeof w->text);
+}
+
+static void client_reconfig(struct shell *sh, const struct action *a)
+{
+    struct conf_group *g = shell_group_conf(sh, a->group);
+
+    if (g && g->opt.client_reconfig_script)
+        hooks_reconfig(sh->hooks, g->opt.client_reconfig_script, g->name, a->leader, &a->from, &a->to);
+}
+
+static void directory_write(struct shell *sh, const struct action *a)
+{
+    struct conf_group *g = shell_group_conf(sh, a->group);
+
+    if (g && g->opt.directory)
+        directory_want(sh->directory, g->name, g->opt.directory, &a->to, a->epoch);
+}
+
+/* false: the save that the rest of the list relies on failed. */
+static bool carry_out(struct shell *sh, const struct action *a, bool *save_failed)
+{
+    switch (a->kind) {
+    case ACT_SAVE:
+        if (save_now(sh->save) == 0)
+            return true;
+        *save_failed = true;
+        return !a->must;
+    case ACT_LINK_OPEN:
+    case ACT_LINK_CLOSE:
+    case ACT_LINK_DROP:
+    case ACT_PING:
+    case ACT_INFO:
+    case ACT_HELLO:
+    case ACT_ASK:
+    case ACT_PROMOTE:
+    case ACT_REPOINT:
+    case ACT_SCRIPT_KILL: links_do(sh->links, a); return true;
+    case ACT_ANSWER:
+    case ACT_REPLY: answer(sh, a); return true;
+    case ACT_EVENT: publish_event(sh, news_name(a->news), a->text, group_name(sh, a->group)); return true;
+    case ACT_CLIENT_RECONFIG: client_reconfig(sh, a); return true;
+    case ACT_DIRECTORY: directory_write(sh, a); return true;
+    case ACT_TRACE:
+        log_verbose("%s%s%s", a->group ? group_name(sh, a->group) ? group_name(sh, a->group) : "?" : "",
+                    a->group ? ": " : "", a->text);
+        return true;
+    case ACT_KINDS: break;
+    }
+    CHECK(!"an action of the list");
+    return true;
+}
+
+/* One step and its list; then, if a save failed, the step that says so. A group that is removed is
+ * gone from the view when its last events are carried out: their payload says who it was. */
+static void one_step(struct shell *sh, struct event *ev)
+{
+    bool save_failed = false;
+
+    ev->now_ms = clock_mono_ms();
+    actions_clear(&sh->actions);
+    core_step(sh->core, ev, &sh->actions);
+    for (size_t i = 0; i < sh->actions.list.n; i++)
+        if (!carry_out(sh, &sh->actions.list.at[i], &save_failed))
+            break;
+    if (save_failed && ev->kind != EV_SAVE_FAILED) {
+        struct event failed = {.kind = EV_SAVE_FAILED};
+
+        one_step(sh, &failed);
+    }
+}
+
+void shell_step(struct shell *sh, struct event *ev)
+{
+    if (sh->busy) {
+        CHECK(ev->kind == EV_LINK_DOWN || ev->kind == EV_LINK_UP || ev->kind == EV_TICK);
+        vec_push(&sh->later, *ev);
+        return;
+    }
+    sh->busy = true;
+    one_step(sh, ev);
+    for (size_t i = 0; i < sh->later.n; i++) {
+        struct event next = sh->later.at[i];
+        one_step(sh, &next);
+    }
+    vec_clear(&sh->later);
+    sh->busy = false;
+    timer_set_at(&sh->deadline, core_deadline_ms(sh->core));
+}
+
+void shell_ask(struct shell *sh, struct event *ev, struct shell_answer *a)
+{
+    CHECK(!sh->busy && !sh->asking);
+    memset(a, 0, sizeof *a);
+    a->ticket = ev->ticket = ++sh->last_ticket;
+    sh->asking = a;
+    shell_step(sh, ev);
+    sh->asking = NULL;
+}
+
+static void deadline(struct timer *t, void *arg)
+{
+    struct event ev = {.kind = EV_TICK};
+
+    (void)t;
+    shell_step(arg, &ev);
+}
+
+/* ---- groups ---------------------------------------------------------------------------- */
+
+struct conf_group *shell_group_conf(struct shell *sh, core_id group)
+{
+    const struct group *g = core_group(sh->core, group);
+
+    return g ? sentinel_conf_find(&sh->opt->sentinel, g->name) : NULL;
+}
+
+void shell_set_group(struct shell *sh, core_id group, const struct conf_group *g)
+{
+    const struct {
+        enum group_opt opt;
+        int64_t value;
+    } all[] = {
+        {GOPT_QUORUM, g->opt.quorum},
+        {GOPT_DOWN_AFTER_MS, g->opt.down_after_ms},
+        {GOPT_FAILOVER_TIMEOUT_MS, g->opt.failover_timeout_ms},
+        {GOPT_PARALLEL_SYNCS, g->opt.parallel_syncs},
+        {GOPT_REBOOT_DOWN_AFTER_MS, g->opt.reboot_down_after_ms},
+        {GOPT_CRASH_EVIDENCE, g->opt.crash_evidence},
+    };
+    const struct group *known = core_group(sh->core, group);
+
+    for (size_t i = 0; known && i < sizeof all / sizeof all[0]; i++) {
+        struct event ev = {.kind = EV_GROUP_SET, .group = group};
+
+        if (known->opt[all[i].opt] == all[i].value)
+            continue;
+        ev.u.set.opt = all[i].opt;
+        ev.u.set.value = all[i].value;
+        shell_step(sh, &ev);
+    }
+}
+
+bool shell_add_group(struct shell *sh, struct conf_group *g, bool restored, struct shell_answer *a)
+{
+    struct event ev = {.kind = EV_GROUP_ADD};
+    const struct group *made;
+
+    ev.u.group_add.name = g->name;
+    ev.u.group_add.addr = g->configured;
+    ev.u.group_add.quorum = g->opt.quorum;
+    ev.u.group_add.restored = restored;
+    shell_ask(sh, &ev, a);
+    made = core_group_named(sh->core, g->name);
+    if (!made || (a->answered && !a->ok))
+        return false;
+    shell_set_group(sh, made->id, g);
+    return true;
+}
+
+void shell_announce(struct shell *sh)
+{
+    struct event ev = {.kind = EV_SELF};
+    const struct sentinel_conf *c = &sh->opt->sentinel;
+    int64_t port = c->announce_port ? c->announce_port : sh->opt->port;
+
+    if (c->announce_ip)
+        (void)addr_set(&ev.u.self, c->announce_ip, strlen(c->announce_ip), port);
+    ev.u.self.port = (uint16_t)port;
+    shell_step(sh, &ev);
+}
+
+void shell_describe(const struct shell *sh, const struct group *g, const struct node *n, struct str *out)
+{
+    const struct node *p = core_primary(sh->core, g);
+    char at[ADDR_TEXT_MAX];
+
+    if (!n || n->id == g->primary)
+        str_printf(out, "master %s %s %u", g->name, p->addr.host, p->addr.port);
+    else
+        str_printf(out, "slave %s %s %u @ %s %s %u", addr_text(&n->addr, at), n->addr.host, n->addr.port, g->name,
+                   p->addr.host, p->addr.port);
+}
+
+static void looked_up(void *arg, const char *ip, const char *why)
+{
+    (void)arg;
+    if (!*ip)
+        log_warning("a host name could not be resolved: %s", why);
+}
+
+bool shell_same_addr(struct shell *sh, struct addr *a)
+{
+    const struct sentinel_conf *c = &sh->opt->sentinel;
+    char ip[ADDR_HOST_MAX];
+
+    if (a->host[0] == '\0' || addr_is_ip(a->host))
+        return true;
+    if (!c->resolve_hostnames)
+        return false;
+    if (c->announce_hostnames)
+        return true;
+    if (!resolve_cached(sh->resolver, a->host, ip)) {
+        resolve_start(sh->resolver, a->host, looked_up, NULL);
+        return false;
+    }
+    return addr_set(a, ip, strlen(ip), a->port);
+}
+
+/* ---- start and stop -------------------------------------------------------------------- */
+
+static void random_id(char out[ID_MAX])
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char raw[ID_HEX / 2];
+
+    CHECK(getrandom(raw, sizeof raw, 0) == (ssize_t)sizeof raw);
+    for (size_t i = 0; i < sizeof raw; i++) {
+        out[2 * i] = hex[raw[i] >> 4];
+        out[2 * i + 1] = hex[raw[i] & 15];
+    }
+    out[ID_HEX] = '\0';
+}
+
+struct shell *shell_new(struct loop *l, struct sentinel_options *o, const char *config_path)
+{
+    struct shell *sh = mem_zalloc(sizeof *sh);
+
+    sh->loop = l;
+    sh->opt = o;
+    sh->config_path = config_path;
+    sh->started_at_ms = clock_mono_ms();
+    sh->started_wall_ms = clock_wall_ms();
+    random_id(sh->run_id);
+    sh->event_counts = mem_zalloc(sentinel_events_n * sizeof *sh->event_counts);
+    actions_init(&sh->actions);
+    timer_init(&sh->deadline, l, deadline, sh);
+    sh->resolver = resolver_new(l);
+    pubsub_init(&sh->pubsub);
+    sh->links = links_new(sh);
+    sh->hooks = hooks_new(sh);
+    sh->directory = directory_new(sh);
+    sh->save = save_new(sh);
+    clients_init(sh);
+    return sh;
+}
+
+void shell_free(struct shell *sh)
+{
+    if (!sh)
+        return;
+    timer_clear(&sh->deadline);
+    status_free(sh->status);
+    clients_fini(sh);
+    directory_free(sh->directory);
+    hooks_free(sh->hooks);
+    links_free(sh->links);
+    save_free(sh->save);
+    pubsub_fini(&sh->pubsub);
+    core_free(sh->core);
+    actions_fini(&sh->actions);
+    vec_fini(&sh->later);
+    resolver_free(sh->resolver);
+    mem_free(sh->event_counts);
+    mem_free(sh);
+}
+
+/* Without announce-hostnames a group's configured name becomes an address before anything is
+ * dialled, so that the node has one name only. */
+struct resolving {
+    bool done;
+    char ip[ADDR_HOST_MAX];
+};
+
+static void resolved(void *arg, const char *ip, const char *why)
+{
+    struct resolving *r = arg;
+
+    (void)why;
+    (void)slice_copy_z(slice_z(ip), r->ip, sizeof r->ip);
+    r->done = true;
+}
+
+static int fixed_addr(struct shell *sh, struct conf_group *g, struct err *e)
+{
+    struct resolving r = {0};
+
+    if (addr_is_ip(g->configured.host) || sh->opt->sentinel.announce_hostnames)
+        return 0;
+    resolve_start(sh->resolver, g->configured.host, resolved, &r);
+    while (!r.done)
+        loop_run_once(sh->loop, true);
+    if (!*r.ip)
+        return err_set(e, ERR_MISSING, "'sentinel monitor %s %s': Can't resolve instance hostname.", g->name,
+                       g->configured.host);
+    addr_set(&g->configured, r.ip, strlen(r.ip), g->configured.port);
+    return 0;
+}
+
+static int hand_in_groups(struct shell *sh, struct err *e)
+{
+    struct sentinel_conf *c = &sh->opt->sentinel;
+    struct event ev = {.kind = EV_RESTORE};
+    struct shell_answer a;
+
+    for (size_t i = 0; i < c->groups.n; i++) {
+        struct conf_group *g = c->groups.at[i];
+
+        if (fixed_addr(sh, g, e) != 0)
+            return ERR_MISSING;
+        if (!shell_add_group(sh, g, true, &a))
+            return err_set(e, ERR_REFUSED, "'sentinel monitor %s': %s", g->name, a.text);
+    }
+    /* names in the saved state are what the core was told before: the same texts */
+    for (size_t i = 0; i < c->saved.groups.n; i++) {
+        struct saved_group *s = &c->saved.groups.at[i];
+        struct conf_group *g = sentinel_conf_find(c, s->name);
+
+        if (g && !c->announce_hostnames && !addr_is_ip(s->primary.host))
+            s->primary = g->configured;
+    }
+    ev.u.saved = &c->saved;
+    shell_step(sh, &ev);
+    return 0;
+}
+
+static int open_ports(struct shell *sh, struct err *e)
+{
+    const struct sentinel_options *o = sh->opt;
+    int rc = 0;
+
+    if (o->port == 0)
+        return 0;
+    if (o->bind.n == 0) {
+        rc = resp_server_listen(&sh->server, "*", (uint16_t)o->port, (int)o->tcp_backlog, e);
+        if (rc == 0)
+            rc = resp_server_listen(&sh->server, "-::*", (uint16_t)o->port, (int)o->tcp_backlog, e);
+    }
+    for (size_t i = 0; rc == 0 && i < o->bind.n; i++)
+        rc = resp_server_listen(&sh->server, o->bind.at[i], (uint16_t)o->port, (int)o->tcp_backlog, e);
+    return rc;
+}
+
+int shell_start(struct shell *sh, struct err *e)
+{
+    struct sentinel_conf *c = &sh->opt->sentinel;
+    uint64_t seed;
+    bool usable;
+    int rc = open_ports(sh, e);
+
+    if (rc == 0 && sh->opt->unix_path)
+        rc = resp_server_listen_unix(&sh->server, sh->opt->unix_path, (unsigned)sh->opt->unix_mode, e);
+    if (rc == 0)
+        rc = status_new(sh, &sh->status, e);
+    if (rc == 0)
+        rc = save_load(sh->save, &usable, e);
+    if (rc != 0)
+        return rc;
+    if (!c->saved.id[0])
+        random_id(c->saved.id);
+    CHECK(getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed);
+    sh->core = core_new(c->saved.id, seed);
+    shell_announce(sh);
+    rc = hand_in_groups(sh, e);
+    if (rc != 0)
+        return rc;
+    if (!usable || save_now(sh->save) != 0) {
+        struct event ev = {.kind = EV_SAVE_FAILED};
+        shell_step(sh, &ev);
+    }
+    log_notice("Sentinel ID is %s", core_my_id(sh->core));
+    return 0;
+}
+
+void shell_stop(struct shell *sh, int code)
+{
+    log_warning("User requested shutdown...");
+    notify_stopping();
+    sh->exit_code = code;
+    log_warning("Sentinel is now ready to exit, bye bye...");
+    loop_stop(sh->loop, code);
+}
