@@ -1,0 +1,35 @@
+/* Safety after every step; after healing, a deadline for calm.
+ *
+ * Safety: a sentinel votes once per (group, epoch), over all its lives, and what it
+ * says is on disk before; one leader per (group, epoch), with a majority behind it; no
+ * epoch goes down; one config epoch names one primary; no node is told to follow itself.
+ *
+ * Calm: one primary, all other nodes follow it with the link up and the same history,
+ * all sentinels name it, know each other and are busy with nothing; and it stays so. */
+#ifndef KV_SIM_JUDGE_H
+#define KV_SIM_JUDGE_H
+
+#include "tests/sim/world.h"
+
+struct action;
+
+struct judge *judge_new(struct world *w);
+void judge_free(struct judge *j);
+
+void judge_started(struct world *w, struct proc *p);                       /* a new life of a sentinel */
+void judge_step(struct world *w, struct proc *p);                          /* after each core_step */
+void judge_said(struct world *w, struct proc *p, int group, const struct action *a);  /* ACT_ASK, ACT_ANSWER as they leave */
+
+/* From now on look for calm: it must come within within_ms and then hold for hold_ms; judge_calm
+ * is true when it did. */
+void judge_expect_calm(struct world *w, int64_t hold_ms, int64_t within_ms);
+void judge_expect_nothing(struct world *w);
+void judge_look(struct world *w);
+bool judge_calm(const struct world *w);
+void judge_sum_up(struct world *w);                /* at the end of a run: writes lost, ... */
+
+/* Leave out the checks that look inside a sentinel (is the vote on disk before it is said?), so that
+ * only the consequences of a bug can convict it. */
+extern bool judge_by_consequence;
+
+#endif

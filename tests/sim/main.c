@@ -1,0 +1,185 @@
+/* The simulator's door: many seeds, one seed in detail, or the stories.
+ *
+ *     sim --seeds 2000              seeds 1..2000, and the ones that once failed before them
+ *     sim --seed 17 --trace         one seed, told line by line on standard error
+ *     sim --stories                 the hand-written stories; --story NAME prints one as it goes
+ *
+ * Ends with a summary of what happened; exit 1 when a rule was broken, naming the seed. */
+#include "common/base/num.h"
+#include "tests/sim/faults.h"
+#include "tests/sim/judge.h"
+#include "tests/sim/run.h"
+#include "tests/sim/stories.h"
+#include "tests/sim/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct options {
+    int64_t seeds, from, seed;
+    const char *story, *seeds_file;
+    bool stories, verbose, trace, list;
+};
+
+static int usage(void)
+{
+    fputs("usage: sim [--seeds N] [--from S] [--seed S] [--seeds-file FILE] [--stories] [--story NAME]\n"
+          "           [--list] [--verbose] [--trace] [--by-consequence]\n"
+          "  --seeds N         play N worlds, each from its seed\n"
+          "  --from S          the first of them (1)\n"
+          "  --seed S          play only this one\n"
+          "  --seeds-file F    one seed per line, played first (tests/sim/seeds.txt)\n"
+          "  --stories         play the hand-written stories and compare what is told\n"
+          "  --story NAME      play one and print what is told\n"
+          "  --list            names of the stories\n"
+          "  --verbose         one line per seed\n"
+          "  --trace           everything that happens, on standard error\n"
+          "  --by-consequence  judge only what sentinels say and do, not what is on their disks\n", stderr);
+    return 2;
+}
+
+static void add(struct tally *sum, const struct tally *t)
+{
+    uint64_t *to = (uint64_t *)(void *)sum;
+    const uint64_t *from = (const uint64_t *)(const void *)t;
+
+    _Static_assert(sizeof *sum % sizeof *to == 0, "a tally is numbers only");
+    for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
+        to[i] += from[i];
+}
+
+static bool play(uint64_t seed, const struct options *o, struct tally *sum)
+{
+    struct run_result r;
+
+    run_seed(seed, o->trace, &r);
+    add(sum, &r.tally);
+    if (o->verbose)
+        printf("seed %llu: %s, %lld s, %llu elections, %llu failovers, %llu crashes, %llu cuts%s%s\n",
+               (unsigned long long)seed, r.scene, (long long)(r.tally.virtual_us / 1000000),
+               (unsigned long long)r.tally.elections, (unsigned long long)r.tally.failovers,
+               (unsigned long long)(r.tally.crashes + r.tally.power_cuts), (unsigned long long)r.tally.cuts,
+               r.violation[0] ? ": " : "", r.violation);
+    if (!r.violation[0])
+        return true;
+    printf("VIOLATION seed %llu (%s)\n  %s\n  replay: sim --seed %llu --trace\n", (unsigned long long)seed, r.scene,
+           r.violation, (unsigned long long)seed);
+    return false;
+}
+
+/* The seeds that once failed: first word of each line; `#` begins a comment. */
+static int play_known(const struct options *o, struct tally *sum, int *bad)
+{
+    char line[256];
+    int n = 0;
+    FILE *f = fopen(o->seeds_file, "r");
+
+    if (!f) {
+        fprintf(stderr, "sim: cannot read %s\n", o->seeds_file);
+        exit(2);
+    }
+    while (fgets(line, sizeof line, f)) {
+        char *end;
+        uint64_t seed = strtoull(line, &end, 10);
+        if (end == line)
+            continue;
+        n++;
+        *bad += !play(seed, o, sum);
+    }
+    fclose(f);
+    return n;
+}
+
+static double seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void summary(const struct tally *t, int64_t n, int bad, double took)
+{
+#define N(x) ((unsigned long long)t->x)
+    printf("seeds %lld, virtual time %.1f h, events %llu, core steps %llu\n", (long long)n,
+           (double)t->virtual_us / 3.6e9, N(events), N(steps));
+    printf("elections %llu, votes %llu, split or failed %llu, failovers %llu (leaders by evidence %llu), vetoes %llu\n", N(elections),
+           N(votes), N(split_votes), N(failovers), N(fast_failovers), N(vetoes));
+    printf("crashes %llu, power cuts %llu, restarts %llu, freezes %llu, clock jumps %llu\n", N(crashes), N(power_cuts),
+           N(restarts), N(freezes), N(jumps));
+    printf("cuts %llu, packets lost %llu, duplicates %llu\n", N(cuts), N(losses), N(duplicates));
+    printf("saves %llu, failed %llu, lost in a crash %llu\n", N(saves), N(saves_failed), N(saves_lost));
+    printf("writes acknowledged %llu turns, writes lost %llu\n", N(writes), N(writes_lost));
+    printf("%lld passed, %d failed, %.0f seeds per second\n", (long long)n - bad, bad, took > 0 ? (double)n / took : 0);
+#undef N
+}
+
+static bool number(const char *text, int64_t *out)
+{
+    return text && num_i64_in(text, strlen(text), 0, INT64_MAX, out);
+}
+
+static bool parse(int argc, char **argv, struct options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
+        bool takes = true;
+        if (strcmp(a, "--seeds") == 0) {
+            if (!number(v, &o->seeds))
+                return false;
+        } else if (strcmp(a, "--from") == 0) {
+            if (!number(v, &o->from))
+                return false;
+        } else if (strcmp(a, "--seed") == 0) {
+            if (!number(v, &o->seed))
+                return false;
+        } else if (strcmp(a, "--seeds-file") == 0 && v) {
+            o->seeds_file = v;
+        } else if (strcmp(a, "--story") == 0 && v) {
+            o->story = v;
+        } else {
+            takes = false;
+            if (strcmp(a, "--stories") == 0)
+                o->stories = true;
+            else if (strcmp(a, "--verbose") == 0)
+                o->verbose = true;
+            else if (strcmp(a, "--trace") == 0)
+                o->trace = true;
+            else if (strcmp(a, "--list") == 0)
+                o->list = true;
+            else if (strcmp(a, "--by-consequence") == 0)
+                judge_by_consequence = true;
+            else
+                return false;
+        }
+        i += takes;
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.from = 1, .seed = -1};
+    struct tally sum = {0};
+    double start = seconds();
+    int64_t n = 0;
+    int bad = 0;
+
+    if (argc < 2 || !parse(argc, argv, &o))
+        return usage();
+    if (o.list || o.story || o.stories)
+        return stories_main(o.list, o.story, o.trace);
+    if (o.seed >= 0) {
+        bad += !play((uint64_t)o.seed, &o, &sum);
+        n = 1;
+    } else {
+        if (o.seeds_file)
+            n += play_known(&o, &sum, &bad);
+        for (int64_t s = o.from; s < o.from + o.seeds && bad < 10; s++, n++)
+            bad += !play((uint64_t)s, &o, &sum);
+    }
+    summary(&sum, n, bad, seconds() - start);
+    return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+}
