@@ -156,6 +156,11 @@ void call_execute(struct client *cl, const struct command *cmd, int argc, const 
     slowlog_note(srv, cl, cmd, argc, argv, took);
 }
 
+static bool is_exec(const struct call *c)
+{
+    return (c->cmd->flags & CMD_NO_QUEUE) && call_client(c)->txn != TXN_NONE && strcmp(c->cmd->name, "exec") == 0;
+}
+
 static void reject(struct call *c, const char *text)
 {
     struct client *cl = call_client(c);
@@ -163,7 +168,12 @@ static void reject(struct call *c, const char *text)
     if (cl->txn != TXN_NONE)
         cl->txn = TXN_BROKEN;
     call_stat(cl->srv, c->cmd)->rejected++;
-    reply_error(c->reply, text);
+    if (is_exec(c)) {
+        reply_errorf(c->reply, "EXECABORT Transaction discarded because of: %s", text);
+        txn_discard(cl);
+    } else {
+        reply_error(c->reply, text);
+    }
 }
 
 void call_request(struct call *c)
@@ -189,13 +199,11 @@ void call_request(struct call *c)
         return;
     }
     /* what EXEC is going to do counts as if it were asked for now */
-    if (flags & CMD_NO_QUEUE)
-        flags |= slice_is_nocase(c->argv[0], "exec") ? cl->queue_flags & (CMD_WRITE | CMD_DENYOOM) : 0;
+    if (is_exec(c))
+        flags |= cl->queue_flags & (CMD_WRITE | CMD_DENYOOM);
     text = refusal(srv, cl, c->cmd, flags);
     if (text) {
         reject(c, text);
-        if (slice_is_nocase(c->argv[0], "exec"))
-            txn_discard(cl);
         return;
     }
     if (queueing) {

@@ -370,8 +370,6 @@ static const struct option rows[] = {
     TUNES("shutdown-on-sigint", "default"),
     TUNES("shutdown-on-sigterm", "default"),
     STR("dir", dir, "./", "Folder of the data; entered at start.", .flags = OPT_PROTECTED),
-    STR("state-dir", state_dir, "", "Folder for what kvnode itself remembers; empty: the configuration file is rewritten.",
-        .flags = OPT_FIXED | OPT_EMPTY_IS_NULL),
     /* security */
     STR("requirepass", requirepass, "", "Password that clients must give.", .flags = OPT_SECRET | OPT_EMPTY_IS_NULL),
     WORD("enable-debug-command", enable_debug_command, switch3_words, "no", "Who may use DEBUG.", .flags = OPT_FIXED),
@@ -492,7 +490,7 @@ static const struct option rows[] = {
     /* looking inside */
     INT("slowlog-log-slower-than", slowlog_log_slower_than_us, -1, BIG, "10000", "Commands that take longer go to SLOWLOG; -1: none.", .unit = "microseconds"),
     INT("slowlog-max-len", slowlog_max_len, 0, 100000, "128", "How many of them are kept."),
-    INT("latency-monitor-threshold", latency_monitor_threshold_ms, 0, BIG, "0", "Events that take longer go to LATENCY; 0: none.", .unit = "milliseconds"),
+    NOT_YET("latency-monitor-threshold", "0"),
     TUNES("latency-tracking", "yes"),
     TUNES("latency-tracking-info-percentiles", "\"50 99 99.9\"", .flags = OPT_MULTI),
     CUSTOM("notify-keyspace-events", set_events, get_events, "\"\"", "Which changes of keys are published; letters as in Redis."),

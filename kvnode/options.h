@@ -24,7 +24,7 @@ struct kv_options {
     char *bind_source_addr;
     /* process */
     bool daemonize, syslog_enabled, always_show_logo, crash_log_enabled;
-    char *pidfile, *logfile, *syslog_ident, *dir, *state_dir;
+    char *pidfile, *logfile, *syslog_ident, *dir;
     int  loglevel;
     int64_t databases, hz;
     int64_t shutdown_timeout_s;
@@ -57,7 +57,7 @@ struct kv_options {
     bool lazyfree_lazy_eviction, lazyfree_lazy_user_del, lazyfree_lazy_user_flush, lazyfree_lazy_expire, lazyfree_lazy_server_del;
     bool replica_lazy_flush;
     /* looking inside */
-    int64_t slowlog_log_slower_than_us, slowlog_max_len, latency_monitor_threshold_ms;
+    int64_t slowlog_log_slower_than_us, slowlog_max_len;
     int  notify_events;                  /* enum event_class */
     int64_t tracking_table_max_keys;
 };

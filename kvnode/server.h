@@ -122,6 +122,8 @@ static inline int64_t server_now_ms(const struct server *srv) { return loop_now_
 /* Tell systemd and the log once: listening, role known, data loaded. */
 void server_ready(struct server *srv);
 bool server_is_replica(const struct server *srv);         /* role says so: follows a primary */
+void server_reset_stats(struct server *srv);
+int  config_rewrite(struct server *srv, struct err *e);   /* cmd_config.c: the options into the configuration file */
 bool server_has_save_points(const struct server *srv);
 
 #endif

@@ -41,12 +41,28 @@ void client_free(struct client *c)
     mem_free(c);
 }
 
-void client_line(const struct session *s, struct str *out)
+void client_facts(const struct session *s, struct session_facts *f)
 {
     const struct client *c = client_of(s);
+    char *p = f->flags;
 
     if (!c)
         return;
-    str_printf(out, " db=%d multi=%d watch=%zu redir=%lld", c->db, c->txn == TXN_NONE ? -1 : (int)c->queue.n,
-               c->watching.n, c->tracking ? (long long)c->track_redirect : -1LL);
+    f->db = c->db;
+    f->multi = c->txn == TXN_NONE ? -1 : (int)c->queue.n;
+    f->multi_bytes = c->queue_bytes;
+    f->redir = c->tracking ? (int64_t)c->track_redirect : -1;
+    if (c->txn != TXN_NONE)
+        *p++ = 'x';
+    if (c->waiting)
+        *p++ = 'b';
+    if (c->tracking)
+        *p++ = 't';
+    if (c->track_broken)
+        *p++ = 'R';
+    if (c->track_bcast)
+        *p++ = 'B';
+    if (c->watch_broken)
+        *p++ = 'd';
+    *p = '\0';
 }

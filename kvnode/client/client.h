@@ -61,7 +61,7 @@ void client_free(struct client *c);                  /* leaves every list it is 
 static inline struct client *client_of(const struct session *s) { return s->user; }
 void client_reset(struct client *c);                 /* RESET: db 0, no transaction, no watch, no tracking, no monitor */
 
-/* The fields that CLIENT LIST shows of it, appended. */
-void client_line(const struct session *s, struct str *out);
+/* What CLIENT LIST shows of it (session_facts_hook). */
+void client_facts(const struct session *s, struct session_facts *f);
 
 #endif
