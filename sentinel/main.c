@@ -75,6 +75,8 @@ int main(int argc, char **argv)
         signal_watch_stop(&hup);
     }
     shell_free(sh);
+    loop_run_once(loop, false);      /* last words leave */
+    loop_run_once(loop, false);
     loop_free(loop);
     boot_fini(&b);
     sentinel_options_fini(&o);

@@ -54,6 +54,7 @@ int conn_open(const struct conn_opts *o, struct conn **out, struct err *e)
     c->timeout_ms = o->timeout_ms;
     timer_init(&c->timer, c->loop, late, c);
     c->link = resp_link_new(c->loop, &lo);
+    loop_update_now(c->loop);
     timer_set(&c->timer, c->timeout_ms + 100);
     while (!c->up && !c->ended && !c->late)
         loop_run_once(c->loop, true);
@@ -97,6 +98,8 @@ int conn_call(struct conn *c, int argc, const struct slice *argv, struct val **o
     c->answered = c->late = false;
     if (c->ended || !resp_link_send(c->link, answered, c, argc, argv))
         return err_set(e, ERR_CLOSED, "the link to %s is closed", at);
+    loop_update_now(c->loop);
+    loop_again(c->loop);             /* we are between two turns: what was sent leaves at the end of one */
     timer_set(&c->timer, c->timeout_ms);
     while (!c->answered && !c->ended && !c->late)
         loop_run_once(c->loop, true);
@@ -137,6 +140,7 @@ void conn_sleep(struct loop *l, int64_t ms)
     bool done = false;
 
     timer_init(&t, l, slept, &done);
+    loop_update_now(l);
     timer_set(&t, ms);
     while (!done)
         loop_run_once(l, true);

@@ -248,6 +248,7 @@ int main(int argc, char **argv)
     rc = v->run(&c, n - 1, words + 1);
     conn_close(c.sentinel);
     resolver_free(c.resolver);
+    loop_run_once(c.loop, false);
     loop_free(c.loop);
 out:
     mem_free(words);

@@ -255,18 +255,18 @@ int sentinel_conf_state(struct sentinel_conf *c, struct slice body, struct err *
 
 /* ---- out ----------------------------------------------------------------------------- */
 
-static int64_t quorum_of(void *arg, const char *name)
-{
-    struct conf_group *g = sentinel_conf_find(arg, name);
-
-    return g ? g->opt.quorum : 1;
-}
-
 struct out_to {
     struct sentinel_conf *c;
     struct conf_lines *lines;
     struct str *body;
 };
+
+static int64_t quorum_of(void *arg, const char *name)
+{
+    struct conf_group *g = sentinel_conf_find(((struct out_to *)arg)->c, name);
+
+    return g ? g->opt.quorum : 1;
+}
 
 static void one_line(void *arg, const char *key, const char *text)
 {
