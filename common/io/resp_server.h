@@ -61,8 +61,7 @@ struct resp_server {
     size_t  query_max_bytes;             /* client-query-buffer-limit, default 1 GiB */
     struct { size_t hard, soft; int64_t soft_ms; } out_limit[3];   /* by enum session_class; 0 = none */
     int64_t proto_max_bulk;              /* default 512 MiB */
-    bool    protected_mode;              /* refuse non-loopback clients when no password and no bind is set */
-    bool    bind_is_default;             /* what protected mode also asks */
+    bool    protected_mode;              /* refuse non-loopback clients while no password is set (as Redis 7: whatever bind says) */
     char   *password;                    /* requirepass of the default user, or NULL; server owns (mem_*) */
     /* how it introduces itself */
     const char *server_name;             /* HELLO "server": "redis" */

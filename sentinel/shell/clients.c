@@ -30,7 +30,6 @@ void clients_init(struct shell *sh)
     sh->server.idle_timeout_ms = o->timeout_ms;
     sh->server.keepalive_s = (int)o->tcp_keepalive_s;
     sh->server.protected_mode = o->protected_mode;
-    sh->server.bind_is_default = o->bind.n == 0;
     sh->server.password = mem_strdup(o->password);
     sh->server.server_name = "redis";
     sh->server.mode = "sentinel";
