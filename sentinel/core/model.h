@@ -60,6 +60,14 @@ struct watch {
     int64_t answer_at_ms;          /* last answer of any kind, or when we began to look */
 };
 
+/* A place in the heap of deadlines. */
+struct due {
+    int64_t at_ms;                 /* NEVER_MS = nothing to do */
+    int heap_at;                   /* index in the heap, -1 = not in it */
+    bool is_peer;                  /* else a group */
+    core_id id;
+};
+
 /* Where one replica stands in the repointing after a failover. */
 enum reconf { RECONF_NONE, RECONF_SENT, RECONF_IN_PROGRESS, RECONF_DONE };
 
@@ -100,6 +108,8 @@ struct node {
 
     /* what INFO said */
     int64_t info_sent_at_ms, info_at_ms;        /* 0 = never */
+    int info_open;                 /* INFOs sent on this link and not answered yet */
+    int info_until_fresh;          /* how many of them come before the one we count on; 0 = it came */
     enum node_role said_role;
     int64_t said_role_at_ms;       /* since when it says so */
     struct addr follows;           /* replica: its primary as it says; unset if none */
@@ -124,9 +134,8 @@ struct peer {
     char run_id[ID_MAX];
     struct addr addr;              /* port 0 = unusable, not dialled */
     struct watch w;
-    int seats;                     /* in how many groups it sits */
-    int64_t due_ms;                /* when its own chores are next due */
-    int heap_at;
+    VEC(core_id) groups;           /* where it sits; in none = it is forgotten */
+    struct due due;                /* its own chores */
 };
 
 struct seat {
@@ -136,7 +145,7 @@ struct seat {
     bool sdown;                    /* judged by this group's down-after */
     int64_t sdown_at_ms;
     int64_t asked_at_ms;           /* last question (is-master-down) sent, 0 = none */
-    bool ask_open;                 /* ... and not answered yet */
+    int asks_open;                 /* questions sent on this link and not answered yet */
     bool says_down;                /* its last answer */
     int64_t says_at_ms;            /* when it came, 0 = never */
     char voted_for[ID_MAX];        /* its vote as it told us; "" = none */
@@ -186,9 +195,15 @@ struct group {
     uint64_t leader_epoch;         /* its epoch: we vote in it never again */
     bool odown;
     int64_t odown_at_ms;           /* when it began, 0 if it is not */
+    int64_t switched_at_ms;        /* when `primary` last became another node, 0 = never */
     struct failover fo;
-    int64_t due_ms;                /* when its own chores are next due */
-    int heap_at;
+    struct due due;                /* its chores, and those of its nodes and seats */
+    int64_t next_ms;               /* while it is worked through: its next deadline as far as known */
+    bool touched;                  /* something about it changed in this step */
+    struct {                       /* as the last step left them: invariant.c compares */
+        uint64_t config_epoch, leader_epoch;
+        char leader[ID_MAX];
+    } was;
 };
 
 #endif

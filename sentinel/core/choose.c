@@ -1,0 +1,100 @@
+/* Which replica shall be the next primary, and why each of the others not.
+ *
+ * A plain group chooses as users of redis-sentinel expect: whoever is unfit is out, then
+ * the lowest priority number, the longest history, the smallest run id. What differs is
+ * how old the facts are: before a promotion every reachable replica was asked just now,
+ * so the longest history is the longest *now*. */
+#include "sentinel/core/inside.h"
+
+#define SILENT_LIMIT_PINGS 5       /* no good answer for so many PING periods: unfit */
+#define INFO_LIMIT_PERIODS 3
+
+static bool too_long_out_of_sync(const struct core *c, const struct group *g, const struct node *n)
+{
+    const struct node *primary = group_primary(c, g);
+    int64_t excused_ms = 10 * g->opt[GOPT_DOWN_AFTER_MS];
+
+    if (primary->sdown)
+        excused_ms += c->now_ms - primary->sdown_at_ms;
+    return n->follows_down_ms > excused_ms;
+}
+
+static bool info_too_old(const struct core *c, const struct group *g, const struct node *n)
+{
+    int64_t limit_ms = INFO_LIMIT_PERIODS * c->timing.info_ms;
+
+    if (group_primary(c, g)->sdown)
+        limit_ms = ms_max(SILENT_LIMIT_PINGS * c->timing.ping_ms, 3 * c->timing.info_fast_ms);
+    return n->info_at_ms == 0 || c->now_ms - n->info_at_ms > limit_ms;
+}
+
+bool choose_is_fresh(const struct group *g, const struct node *n)
+{
+    return n->info_until_fresh == 0 && n->info_at_ms != 0 && n->info_at_ms >= g->fo.asked_at_ms;
+}
+
+static enum refusal judge(const struct core *c, const struct group *g, const struct node *n, bool fresh)
+{
+    if (n->id == g->primary)
+        return REFUSED_PRIMARY;
+    if (n->refused == REFUSED_ORDER && fresh)
+        return REFUSED_ORDER;              /* sticks until the next attempt begins */
+    if (!n->w.up)
+        return REFUSED_DISCONNECTED;
+    if (n->sdown)
+        return REFUSED_DOWN;
+    if (n->priority == 0)
+        return REFUSED_PRIORITY_ZERO;
+    if (health_silent_ms(c, &n->w) > SILENT_LIMIT_PINGS * c->timing.ping_ms)
+        return REFUSED_SILENT;
+    if (fresh ? !choose_is_fresh(g, n) : info_too_old(c, g, n))
+        return REFUSED_STALE_INFO;
+    if (n->said_role == ROLE_UNKNOWN || n->loading)
+        return REFUSED_NOT_REPLICA;
+    if (too_long_out_of_sync(c, g, n))
+        return REFUSED_OUT_OF_SYNC;
+    return REFUSED_NOT;
+}
+
+/* Empty run ids come last. */
+static int compare_ids(const char *a, const char *b)
+{
+    if (a[0] == '\0' || b[0] == '\0')
+        return (a[0] == '\0') - (b[0] == '\0');
+    return strcmp(a, b);
+}
+
+/* A node that calls itself primary though nobody made it one may carry another history:
+ * it is taken only when there is no true replica. */
+static bool better(const struct node *a, const struct node *b)
+{
+    if ((a->said_role == ROLE_PRIMARY) != (b->said_role == ROLE_PRIMARY))
+        return b->said_role == ROLE_PRIMARY;
+    if (a->priority != b->priority)
+        return a->priority < b->priority;
+    if (a->offset != b->offset)
+        return a->offset > b->offset;
+    return compare_ids(a->run_id, b->run_id) < 0;
+}
+
+struct node *choose_best(struct core *c, struct group *g, bool fresh)
+{
+    struct node *best = NULL;
+
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        struct node *n = g->nodes.at[i];
+
+        n->refused = judge(c, g, n, fresh);
+        if (n->refused == REFUSED_NOT && (best == NULL || better(n, best)))
+            best = n;
+    }
+    return best;
+}
+
+bool choose_possible(struct core *c, struct group *g)
+{
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (judge(c, g, g->nodes.at[i], false) == REFUSED_NOT)
+            return true;
+    return false;
+}

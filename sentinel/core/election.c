@@ -1,0 +1,207 @@
+/* Epochs and votes. One vote per group and epoch, on disk before it is told, never taken
+ * back. A candidate leads its epoch when a majority of all known sentinels, and at least
+ * the group's quorum, voted for it in exactly that epoch.
+ *
+ * The vote is spoken in the words of IS-MASTER-DOWN-BY-ADDR, so that stock sentinels may
+ * vote with us. What differs is when one asks: the sentinel that stands first among those
+ * at hand asks at once, the others a few milliseconds later, so that votes seldom split;
+ * and after a split we try again in tenths of a second. */
+#include "sentinel/core/inside.h"
+
+#ifndef KVORUM_PLANT
+#define KVORUM_PLANT 0             /* 1..3: a bug on purpose, for the simulator to find */
+#endif
+
+bool election_see_epoch(struct core *c, uint64_t epoch)
+{
+    if (epoch <= c->current_epoch)
+        return false;
+    c->current_epoch = epoch;
+    return true;
+}
+
+/* --- giving a vote --------------------------------------------------------------------------- */
+
+/* True if this made a vote that was not there before. */
+static bool vote(struct core *c, struct group *g, uint64_t epoch, const char *candidate)
+{
+    if (epoch <= g->leader_epoch || epoch < c->current_epoch)
+        return false;
+    if (!slice_copy_z(slice_z(candidate), g->leader, sizeof g->leader))
+        return false;
+    g->leader_epoch = epoch;
+    c->counts.votes_given++;
+    return true;
+}
+
+void election_asked(struct core *c, const struct event *ev)
+{
+    struct group *g = model_group_at(c, &ev->u.asked.primary);
+    const char *candidate = ev->u.asked.candidate ? ev->u.asked.candidate : "";
+    bool down = g != NULL && group_primary(c, g)->sdown;
+    bool new_epoch, voted;
+
+    if (g == NULL || candidate[0] == '\0') {
+        say_answer(c, ev->ticket, down, "", 0);
+        if (g != NULL)
+            health_suspected(c, g);
+        return;
+    }
+    new_epoch = election_see_epoch(c, ev->u.asked.epoch);
+    voted = vote(c, g, ev->u.asked.epoch, candidate);
+#if KVORUM_PLANT == 1
+    say_answer(c, ev->ticket, down, g->leader, g->leader_epoch);
+#endif
+    if (new_epoch || voted || c->save_broken) {
+        say_save_must(c);
+        c->saving_ticket = ev->ticket;
+        c->saving_down = down;
+    }
+#if KVORUM_PLANT != 1
+    say_answer(c, ev->ticket, down, g->leader, g->leader[0] ? g->leader_epoch : 0);
+#endif
+    if (new_epoch)
+        say_news_bare(c, NEWS_NEW_EPOCH, g, "%llu", (unsigned long long)c->current_epoch);
+    if (voted) {
+        say_news_bare(c, NEWS_VOTE, g, "%s %llu", g->leader, (unsigned long long)g->leader_epoch);
+        if (strcmp(g->leader, c->my_id) != 0)
+            failover_supports(c, g);
+    }
+    touch(c, g);
+}
+
+/* --- asking for votes ------------------------------------------------------------------------- */
+
+void election_bid(struct core *c, struct group *g)
+{
+    c->counts.bids++;
+    g->fo.epoch = ++c->current_epoch;
+    CHECK(vote(c, g, g->fo.epoch, c->my_id));
+    for (size_t i = 0; i < g->seats.n; i++)        /* answers to older questions do not count here */
+        g->seats.at[i].asks_open = 0;
+    say_save_must(c);
+    c->saving_bid = g->id;
+    for (size_t i = 0; i < g->seats.n; i++) {
+        struct seat *s = &g->seats.at[i];
+        struct peer *p = model_peer(c, s->peer);
+
+        if (!p->w.up)
+            continue;
+        say_ask(c, g, p, g->fo.epoch, c->my_id);
+        s->asked_at_ms = c->now_ms;
+        s->asks_open++;
+    }
+    say_news_bare(c, NEWS_NEW_EPOCH, g, "%llu", (unsigned long long)g->fo.epoch);
+    say_news(c, NEWS_TRY_FAILOVER, g, NULL);
+    say_news_bare(c, NEWS_VOTE, g, "%s %llu", c->my_id, (unsigned long long)g->fo.epoch);
+}
+
+int election_votes(const struct core *c, const struct group *g)
+{
+    int n = g->leader_epoch == g->fo.epoch && strcmp(g->leader, c->my_id) == 0;
+
+    for (size_t i = 0; i < g->seats.n; i++) {
+        const struct seat *s = &g->seats.at[i];
+
+#if KVORUM_PLANT == 2
+        if (s->voted_epoch <= g->fo.epoch && strcmp(s->voted_for, c->my_id) == 0)
+#else
+        if (s->voted_epoch == g->fo.epoch && strcmp(s->voted_for, c->my_id) == 0)
+#endif
+            n++;
+    }
+    return n;
+}
+
+int election_needed(const struct group *g)
+{
+    int voters = (int)g->seats.n + 1;
+    int majority = voters / 2 + 1;
+    int quorum = (int)g->opt[GOPT_QUORUM];
+
+#if KVORUM_PLANT == 3
+    return 1;
+#endif
+    return quorum > majority ? quorum : majority;
+}
+
+bool election_settled(const struct core *c, const struct group *g)
+{
+    for (size_t i = 0; i < g->seats.n; i++)
+        if (g->seats.at[i].asks_open > 0 && model_peer(c, g->seats.at[i].peer)->w.up)
+            return false;
+    return true;
+}
+
+/* Somebody else has a majority in our epoch, as far as we were told. */
+bool election_another_won(const struct core *c, const struct group *g)
+{
+    for (size_t i = 0; i < g->seats.n; i++) {
+        const struct seat *s = &g->seats.at[i];
+        int n = 0;
+
+        if (s->voted_epoch != g->fo.epoch || s->voted_for[0] == '\0' || strcmp(s->voted_for, c->my_id) == 0)
+            continue;
+        for (size_t k = 0; k < g->seats.n; k++)
+            n += g->seats.at[k].voted_epoch == g->fo.epoch && strcmp(g->seats.at[k].voted_for, s->voted_for) == 0;
+        if (n >= election_needed(g))
+            return true;
+    }
+    return false;
+}
+
+/* --- whose turn -------------------------------------------------------------------------------- */
+
+static bool at_hand(const struct core *c, const struct seat *s)
+{
+    return model_peer(c, s->peer)->w.up && !s->sdown;
+}
+
+int election_usable(const struct core *c, const struct group *g)
+{
+    int n = 1;
+
+    for (size_t i = 0; i < g->seats.n; i++)
+        n += at_hand(c, &g->seats.at[i]);
+    return n;
+}
+
+int election_rank(const struct core *c, const struct group *g)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < g->seats.n; i++)
+        n += at_hand(c, &g->seats.at[i]) && strcmp(model_peer(c, g->seats.at[i].peer)->run_id, c->my_id) < 0;
+    return n;
+}
+
+int64_t election_turn_ms(struct core *c, const struct group *g)
+{
+    return election_rank(c, g) * c->timing.bid_stagger_ms + rng_between(&c->rng, 0, c->timing.bid_jitter_ms);
+}
+
+int64_t election_rebid_ms(struct core *c, const struct group *g)
+{
+    int doublings = g->fo.tries > 1 ? g->fo.tries - 1 : 0;
+    int64_t wait_ms = rng_between(&c->rng, c->timing.rebid_min_ms, c->timing.rebid_max_ms);
+
+    return ms_min(wait_ms << (doublings < 10 ? doublings : 10), c->timing.election_ms);
+}
+
+/* --- when the disk says no ----------------------------------------------------------------------- */
+
+/* The vote of the last step is not on disk. It stays in memory (we shall not give that
+ * epoch to anybody else) but it was told to nobody, and it will be told only after a
+ * save that succeeds. */
+void election_save_failed(struct core *c)
+{
+    struct group *g = model_group(c, c->saving_bid);
+
+    if (!c->save_broken)
+        say_news_bare(c, NEWS_NOT_SAVED, g, "state could not be saved: this sentinel does not vote until it can");
+    c->save_broken = true;
+    if (c->saving_ticket != 0)
+        say_answer(c, c->saving_ticket, c->saving_down, "", 0);
+    if (g != NULL)
+        failover_save_failed(c, g);
+}
