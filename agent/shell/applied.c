@@ -1,0 +1,183 @@
+/* Records of what is in force, and the folders of last good files. */
+#include "agent/shell/applied.h"
+
+#include "agent/core/document.h"
+#include "agent/core/schema.h"
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/io/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+void applied_init(struct applied *a) { memset(a, 0, sizeof *a); }
+
+void applied_fini(struct applied *a)
+{
+    for (size_t i = 0; i < a->files.n; i++) {
+        mem_free(a->files.at[i].root);
+        mem_free(a->files.at[i].path);
+    }
+    vec_fini(&a->files);
+    memset(a, 0, sizeof *a);
+}
+
+static void add_file(struct applied *a, const char *root, const char *path, const char *sha)
+{
+    struct applied_file *f = vec_add(&a->files);
+
+    f->root = mem_strdup(root);
+    f->path = mem_strdup(path);
+    slice_copy_z(slice_z(sha), f->sha, sizeof f->sha);
+}
+
+void applied_set(struct applied *a, const char *sha, const char *fingerprint, int64_t wall_ms, enum ack_status status,
+                 const struct plan *p, const struct stage *s)
+{
+    applied_fini(a);
+    a->known = true;
+    slice_copy_z(slice_z(sha), a->sha, sizeof a->sha);
+    slice_copy_z(slice_z(fingerprint), a->fingerprint, sizeof a->fingerprint);
+    a->at_wall_ms = wall_ms;
+    a->status = status;
+    for (size_t i = 0; i < p->files.n; i++)
+        add_file(a, p->files.at[i].root, p->files.at[i].path, s->files.at[i].sha_new);
+}
+
+static void path_of(const char *state, const struct docname *doc, struct str *out)
+{
+    str_printf(out, "%s/applied/%s/%s", state, doc->type, doc->component);
+}
+
+int applied_save(const char *state, const struct docname *doc, const struct applied *a, struct err *e)
+{
+    cJSON *o = cJSON_CreateObject(), *files;
+    struct str path = {0};
+    char *text;
+    int rc;
+
+    cJSON_AddStringToObject(o, "sha", a->sha);
+    cJSON_AddStringToObject(o, "fingerprint", a->fingerprint);
+    cJSON_AddNumberToObject(o, "t", (double)a->at_wall_ms);
+    cJSON_AddStringToObject(o, "st", ack_status_word(a->status));
+    files = cJSON_AddArrayToObject(o, "files");
+    for (size_t i = 0; i < a->files.n; i++) {
+        cJSON *f = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(f, "root", a->files.at[i].root);
+        cJSON_AddStringToObject(f, "path", a->files.at[i].path);
+        cJSON_AddStringToObject(f, "sha", a->files.at[i].sha);
+        cJSON_AddItemToArray(files, f);
+    }
+    text = cJSON_Print(o);
+    path_of(state, doc, &path);
+    rc = file_replace(str_c(&path), text, strlen(text), 0600, e);
+    cJSON_free(text);
+    cJSON_Delete(o);
+    str_fini(&path);
+    return rc;
+}
+
+int applied_load(const char *state, const struct docname *doc, struct applied *a, struct err *e)
+{
+    struct str path = {0}, text = {0};
+    cJSON *o = NULL;
+    const cJSON *f;
+    int rc;
+
+    applied_init(a);
+    path_of(state, doc, &path);
+    rc = file_slurp(str_c(&path), (size_t)16 << 20, &text, e);
+    if (rc != 0)
+        goto out;
+    o = cJSON_ParseWithLength(str_c(&text), text.len);
+    if (!o || strlen(tree_text(o, "sha", "")) != SHA_HEX || strlen(tree_text(o, "fingerprint", "")) != SHA_HEX) {
+        rc = err_set(e, ERR_FORMAT, "%s is damaged", str_c(&path));
+        goto out;
+    }
+    a->known = true;
+    slice_copy_z(slice_z(tree_text(o, "sha", "")), a->sha, sizeof a->sha);
+    slice_copy_z(slice_z(tree_text(o, "fingerprint", "")), a->fingerprint, sizeof a->fingerprint);
+    a->at_wall_ms = tree_int(o, "t", 0);
+    for (int s = 0; s < ACK_STATUSES; s++)
+        if (strcmp(ack_status_word((enum ack_status)s), tree_text(o, "st", "")) == 0)
+            a->status = (enum ack_status)s;
+    cJSON_ArrayForEach(f, tree_at(o, "files"))
+        add_file(a, tree_text(f, "root", ""), tree_text(f, "path", ""), tree_text(f, "sha", ""));
+out:
+    cJSON_Delete(o);
+    str_fini(&path);
+    str_fini(&text);
+    return rc;
+}
+
+bool applied_owns(const struct applied *a, const char *root, const char *path)
+{
+    for (size_t i = 0; i < a->files.n; i++)
+        if (strcmp(a->files.at[i].root, root) == 0 && strcmp(a->files.at[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+static void remove_folder(int up, const char *name)
+{
+    int fd = openat(up, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *d;
+
+    while (dir && (d = readdir(dir)) != NULL)
+        if (d->d_name[0] != '.')
+            unlinkat(dirfd(dir), d->d_name, 0);
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+    unlinkat(up, name, AT_REMOVEDIR);
+}
+
+int kept_folder(const char *state, const struct docname *doc, unsigned keep, char **out, struct err *e)
+{
+    VEC(int64_t) numbers = {0};
+    struct str path = {0};
+    struct dirent *d;
+    int64_t newest = 0;
+    DIR *dir;
+    int rc;
+
+    str_printf(&path, "%s/lkg/%s/%s", state, doc->type, doc->component);
+    rc = file_make_dirs(str_c(&path), 0700, e);
+    dir = rc == 0 ? opendir(str_c(&path)) : NULL;
+    if (rc == 0 && !dir)
+        rc = err_sys(e, "open %s", str_c(&path));
+    while (dir && (d = readdir(dir)) != NULL) {
+        int64_t v;
+
+        if (!num_i64_in(d->d_name, strlen(d->d_name), 1, INT64_MAX - 1, &v))
+            continue;
+        vec_push(&numbers, v);
+        if (v > newest)
+            newest = v;
+    }
+    for (size_t i = 0; rc == 0 && i < numbers.n; i++) {
+        char name[NUM_I64_MAX];
+        unsigned newer = 0;
+
+        for (size_t k = 0; k < numbers.n; k++)
+            newer += numbers.at[k] > numbers.at[i];
+        num_put_i64(name, numbers.at[i]);
+        if (newer + 1 >= keep)
+            remove_folder(dirfd(dir), name);
+    }
+    if (dir)
+        closedir(dir);
+    vec_fini(&numbers);
+    if (rc == 0) {
+        str_printf(&path, "/%lld", (long long)newest + 1);
+        *out = str_take(&path);
+    }
+    str_fini(&path);
+    return rc;
+}

@@ -1,0 +1,71 @@
+/* One document on this node: from the snapshot to files in force. Asks core what is wanted,
+ * compares, and carries out the steps of core's apply table in the order given. */
+#ifndef KV_AGENT_APPLIER_H
+#define KV_AGENT_APPLIER_H
+
+#include "agent/core/apply.h"
+#include "agent/core/desired.h"
+#include "agent/shell/acks.h"
+#include "agent/shell/applied.h"
+#include "agent/shell/probe.h"
+#include "agent/shell/stage.h"
+#include "common/base/rng.h"
+
+#define KEPT_SETS 3            /* last good file sets kept for each document */
+
+struct applier;
+
+/* What all appliers share. */
+struct applier_means {
+    struct probe_means probe;            /* loop, roots, allow and what probes need */
+    const char *state;
+    struct whoami who;
+    struct rng *rng;
+    void *owner;
+    /* Another document that owns this file, or NULL. */
+    const struct docname *(*taken)(void *owner, const struct applier *asker, const char *root, const char *path);
+    void (*on_ack)(void *owner, struct applier *w, const struct ack *k);
+    void (*on_idle)(void *owner, struct applier *w);      /* an application ended; may consider again */
+};
+
+struct applier {
+    struct docname name;
+    const struct applier_means *m;
+    struct apply machine;
+    struct applied applied;              /* in force */
+    /* what was considered last */
+    char seen[SHA_MAX];                  /* fingerprint, "" = nothing */
+    char sha[SHA_MAX];                   /* of the document's bytes */
+    bool from_override;
+    enum ack_status status;              /* of that */
+    char why[ERR_TEXT_MAX];
+    int64_t status_wall_ms;
+    bool answered;                       /* status is set */
+    /* under way */
+    struct plan *plan;
+    struct stage stage;
+    struct str bytes;                    /* of the document */
+    bool resumed;                        /* the old files are kept already */
+    int64_t started_ms, took_ms;
+    struct validate *validate;
+    struct hold *hold;
+    struct probe *probe;
+    struct timer deadline;
+    struct { bool set; enum apply_event_kind kind; char text[ERR_TEXT_MAX]; } answer;
+    /* for its owner */
+    bool listed;                         /* named by the agent document in force */
+    bool again;                          /* the snapshot changed while it was busy */
+    uint64_t applications;
+};
+
+struct applier *applier_new(const struct applier_means *m, const struct docname *name);
+void applier_free(struct applier *w);
+/* A snapshot: apply it when it differs from what was considered last (or in any case, when forced). Busy: remembered in
+ * w->again. Documents that nobody asked the directory for (not in the snapshot) are left alone. changed: it did differ. */
+void applier_consider(struct applier *w, const struct inputs *in, const struct agent_doc *agent, bool force,
+                      bool *changed);
+/* Finish or undo what a journal says was under way. false: there was nothing to do. */
+bool applier_recover(struct applier *w);
+bool applier_is_busy(const struct applier *w);
+
+#endif

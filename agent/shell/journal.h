@@ -1,0 +1,47 @@
+/* What is being done to the files of one document, on disk before it is done. One file per
+ * document, one line per record: 16 hex digits of the record's digest, a blank, JSON. A
+ * line that does not fit its digest ends the journal: it is the one a crash tore.
+ *
+ *   begin      the document's bytes, and for each file: names, digests, wishes
+ *   swapping   the new files are whole, the old ones are kept, renames begin
+ *   undoing    the old files are coming back
+ *   committed  with how it ended
+ *   undone
+ *
+ * The journal is gone when nothing is under way. */
+#ifndef KV_AGENT_JOURNAL_H
+#define KV_AGENT_JOURNAL_H
+
+#include "agent/core/apply.h"
+#include "agent/core/docname.h"
+#include "agent/shell/stage.h"
+
+enum journal_record { JOURNAL_SWAPPING, JOURNAL_UNDOING, JOURNAL_COMMITTED, JOURNAL_UNDONE };
+
+struct journal_begin {
+    struct slice bytes;                      /* of the document */
+    const char *sha, *fingerprint;           /* of the document, of all it was made of */
+};
+
+int  journal_start(const char *state, const struct docname *doc, const struct journal_begin *b, const struct plan *p,
+                   const struct stage *s, struct err *e);
+int  journal_note(const char *state, const struct docname *doc, enum journal_record what, enum ack_status status,
+                  struct err *e);
+int  journal_forget(const char *state, const struct docname *doc, struct err *e);
+
+/* A journal found at start. */
+struct journal {
+    struct str bytes;
+    char sha[SHA_MAX], fingerprint[SHA_MAX];
+    struct stage stage;                      /* of the files it names */
+    struct leftovers seen;                   /* all but all_new_whole */
+    enum ack_status status;                  /* when committed */
+};
+void journal_init(struct journal *j);
+void journal_fini(struct journal *j);
+/* ERR_SYS with ENOENT: nothing is under way. A journal whose first record is torn has seen.begun false. */
+int  journal_load(const char *state, const struct docname *doc, struct journal *j, struct err *e);
+/* Calls fn for each document that has a journal. */
+void journal_each(const char *state, void (*fn)(void *arg, const struct docname *doc), void *arg);
+
+#endif

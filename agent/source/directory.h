@@ -1,0 +1,71 @@
+/* The directory as the agent sees it: found through the sentinels (or at a fixed address),
+ * read in whole snapshots, and listened to.
+ *
+ * Two connections, both kept alive by PING: one reads, one listens. What is heard is only
+ * a hint that something changed; after a short quiet time everything of interest is read
+ * again in one snapshot. Rungs of the ladder, the best the server offers:
+ *
+ *   tracking   CLIENT TRACKING with REDIRECT to the listening connection
+ *   keyspace   keyspace events, where the server has them switched on
+ *   polling    a read every poll_ms
+ *
+ * Whatever the rung, a jittered full read every resync_ms is the safety net. */
+#ifndef KV_AGENT_DIRECTORY_H
+#define KV_AGENT_DIRECTORY_H
+
+#include "agent/core/desired.h"
+#include "common/base/addr.h"
+#include "common/io/loop.h"
+#include "common/io/resolve.h"
+
+enum dir_state {
+    DIR_SEEKING,         /* no address yet */
+    DIR_CONNECTING,      /* both connections are not up yet */
+    DIR_GREETING,        /* asking who it is, and arranging to be told */
+    DIR_LIVE             /* a snapshot was read, changes will be heard of */
+};
+
+enum dir_rung { RUNG_NONE, RUNG_TRACKING, RUNG_KEYSPACE, RUNG_POLLING };
+
+struct directory_opts {
+    struct loop *loop;
+    struct resolver *resolver;
+    const struct addr *sentinels;       /* none: fixed is used */
+    size_t nsentinels;
+    const char *group;
+    const char *sentinel_user, *sentinel_password;
+    struct addr fixed;
+    const char *user, *password;
+    struct whoami who;
+    int64_t quiesce_ms, quiesce_max_ms, resync_ms, ping_ms, ping_timeout_ms, poll_ms;
+    uint64_t seed;                      /* of the jitter */
+    void *owner;
+    /* The agent document in force, for when the one in the directory is missing or wrong; NULL: none. */
+    const struct agent_doc *(*in_force)(void *owner);
+    /* A snapshot. The callee may swap its contents away. by_resync: nobody had told of a change. */
+    void (*on_snapshot)(void *owner, struct inputs *in, bool by_resync);
+    void (*on_state)(void *owner, enum dir_state state, const char *why);
+};
+
+struct directory_stats {
+    uint64_t pushes, snapshots, resyncs, connects, finds;
+};
+
+struct directory;
+struct directory *directory_new(const struct directory_opts *o);
+void directory_free(struct directory *d);
+void directory_resync(struct directory *d);           /* read everything now */
+enum dir_state directory_state(const struct directory *d);
+enum dir_rung directory_rung(const struct directory *d);
+int64_t directory_state_since_ms(const struct directory *d);
+bool directory_address(const struct directory *d, struct addr *out);
+const struct directory_stats *directory_stats(const struct directory *d);
+const char *dir_state_name(enum dir_state s);
+const char *dir_rung_name(enum dir_rung r);
+
+/* HSET key field value. fn: why is NULL when it was taken; "" when the connection ended first (try again when
+ * live); else the server's words. false: not live, fn is not called. */
+bool directory_hset(struct directory *d, const char *key, const char *field, const char *value,
+                    void (*fn)(void *arg, const char *why), void *arg);
+
+#endif
