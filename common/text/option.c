@@ -228,24 +228,26 @@ static void store(const struct option *o, void *base, const struct value *v)
 static int set_refused(const struct option *o, int argc, const struct slice *argv, struct err *e)
 {
     struct conf_words harmless = {0};
-    struct str text = {0};
+    struct str given = {0};
     int rc = ERR_REFUSED;
 
-    if (o->dflt && argc == 1 && conf_lex(o->dflt, strlen(o->dflt), &harmless, NULL) == 0) {
+    for (int i = 0; i < argc; i++) {
+        if (i)
+            str_append_c(&given, ' ');
+        str_append(&given, argv[i].p, argv[i].len);
+    }
+    if (o->dflt && conf_lex(o->dflt, strlen(o->dflt), &harmless, NULL) == 0) {
         for (int i = 0; i < harmless.argc && rc != 0; i++)
-            if (slice_is_nocase(argv[0], harmless.argv[i].p))
+            if (slice_is_nocase(harmless.argv[i], str_c(&given)))
                 rc = 0;
     }
-    if (rc != 0) {
-        for (int i = 0; i < argc && !(o->flags & OPT_SECRET); i++) {
-            str_append_c(&text, ' ');
-            conf_put_word(&text, argv[i]);
-        }
-        err_set(e, rc, o->dflt ? "'%s%s' is not supported yet; allowed: %s" : "'%s%s' is not supported yet%s", o->name,
-                str_c(&text), o->dflt ? o->dflt : "; take the line out");
-    }
+    if (rc != 0 && (o->flags & OPT_SECRET))
+        err_set(e, rc, "'%s' is not supported yet", o->name);
+    else if (rc != 0)
+        err_set(e, rc, o->dflt ? "'%s %.128s' is not supported yet; allowed: %s" : "'%s %.128s' is not supported yet%s",
+                o->name, str_c(&given), o->dflt ? o->dflt : "; take the line out");
     conf_words_fini(&harmless);
-    str_fini(&text);
+    str_fini(&given);
     return rc;
 }
 

@@ -27,7 +27,8 @@ enum option_type {
     OPT_CUSTOM,      /* set/get below */
     OPT_IGNORED,     /* known to Redis, only tunes: accepted with one warning, value kept as text nowhere */
     OPT_REFUSED      /* known to Redis, promises something we do not do: "not supported yet".
-                        dflt, when given, lists values that promise nothing and are accepted ("no", "\"\"") */
+                        dflt, when given, lists values that promise nothing and are accepted (no, "");
+                        a value of several words stands there in quotes ("default on nopass") */
 };
 
 enum option_flag {
