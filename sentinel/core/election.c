@@ -77,8 +77,6 @@ void election_bid(struct core *c, struct group *g)
     c->counts.bids++;
     g->fo.epoch = ++c->current_epoch;
     CHECK(vote(c, g, g->fo.epoch, c->my_id));
-    for (size_t i = 0; i < g->seats.n; i++)        /* answers to older questions do not count here */
-        g->seats.at[i].asks_open = 0;
     say_save_must(c);
     c->saving_bid = g->id;
     for (size_t i = 0; i < g->seats.n; i++) {
@@ -202,6 +200,9 @@ void election_save_failed(struct core *c)
     c->save_broken = true;
     if (c->saving_ticket != 0)
         say_answer(c, c->saving_ticket, c->saving_down, "", 0);
-    if (g != NULL)
-        failover_save_failed(c, g);
+    if (g == NULL)
+        return;
+    for (size_t i = 0; i < g->seats.n; i++)        /* the questions were dropped with the vote */
+        g->seats.at[i].asks_open = 0;
+    failover_save_failed(c, g);
 }
