@@ -24,6 +24,10 @@
     "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "    \
     "details about the RDB error."
 
+#define TEXT_NO_DEBUG                                                                                              \
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a " \
+    "local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+
 struct db *call_db(const struct call *c)
 {
     struct client *cl = call_client(c);
@@ -73,6 +77,16 @@ static const char *refusal(struct server *srv, struct client *cl, const struct c
     (void)cmd;
     (void)cl;
     return NULL;
+}
+
+static bool debug_ok(const struct call *c)
+{
+    int sw = call_server(c)->opt.enable_debug_command;
+    struct addr a = stream_peer(c->session->stream);
+
+    if (sw != SW_LOCAL)
+        return sw == SW_YES;
+    return stream_is_unix(c->session->stream) || strncmp(a.host, "127.", 4) == 0 || strcmp(a.host, "::1") == 0;
 }
 
 static void feed_monitors(struct server *srv, struct client *cl, int argc, const struct slice *argv)
@@ -126,14 +140,17 @@ void call_execute(struct client *cl, const struct command *cmd, int argc, const 
     ks->now_ms = loop_wall_ms(srv->loop);
     if (cl->is_primary)
         ks->expired_keys = KEEP_EXPIRED;
+    else if (mode == DROP_EXPIRED && srv->resp.paused_until_ms > 0)
+        ks->expired_keys = HIDE_EXPIRED;    /* CLIENT PAUSE: the data set must not move */
 
     begin = clock_mono_us();
     cmd->run(&c);
     took = clock_mono_us() - begin;
 
-    ks = srv->ks;                           /* FLUSHALL and loading keep it, but whoever changes that changes this too */
     if (cl->is_primary)
         ks->expired_keys = mode;
+    else if (mode == DROP_EXPIRED && !server_is_replica(srv))
+        ks->expired_keys = DROP_EXPIRED;
     if ((ks->dirty != dirty || srv->now.also) && !srv->now.replaced)
         call_feed(srv, cl->db, argc, argv);
     if (ks->dirty != dirty)
@@ -194,8 +211,8 @@ void call_request(struct call *c)
         reject(c, "ERR Command not allowed inside a transaction");
         return;
     }
-    if (c->cmd->run == NULL) {
-        reject(c, "ERR this command is not served here");
+    if ((flags & CMD_PROTECTED) && !debug_ok(c)) {
+        reject(c, TEXT_NO_DEBUG);
         return;
     }
     /* what EXEC is going to do counts as if it were asked for now */

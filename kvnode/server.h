@@ -89,8 +89,9 @@ struct server {
     struct { const struct command *cmd; struct command_stat st; } stats[COMMAND_STATS];    /* by address (call_stat) */
     struct dict error_stats;       /* code -> count in v.u */
     uint64_t stat_commands_us;
-    size_t   peak_clients;
-    struct { int64_t at_ms; uint64_t commands, in, out; int64_t ops, kbps_in, kbps_out; } rate;
+    struct { int64_t at_ms; uint64_t commands, in, out; int64_t ops; double kbps_in, kbps_out; } rate;
+    struct resp_server_stats base; /* counters at the last CONFIG RESETSTAT */
+    size_t   mem_at_start;
     struct slowlog slowlog;
     struct list_link monitors;     /* struct client, by monitor_link */
 
@@ -98,9 +99,10 @@ struct server {
     struct timer expire_timer;
     struct loop_hook turn;
     struct signal_watch on_term, on_int, on_hup;
+    struct { int64_t port; char *bind; } listening;
     bool active_expire;            /* DEBUG SET-ACTIVE-EXPIRE */
-    bool shutting_down;
-    int  shutdown_flags;
+    /* A shutdown that waits for replicas. */
+    struct { bool on; int flags; int64_t until_ms; struct timer timer; } stopping;
     bool ready;                    /* loaded, listening: said so once */
 };
 
@@ -114,7 +116,9 @@ int  server_apply_options(struct server *srv, struct err *e);
 
 enum shutdown_flag { SHUTDOWN_SAVE = 1, SHUTDOWN_NOSAVE = 2, SHUTDOWN_NOW = 4, SHUTDOWN_FORCE = 8 };
 /* Save as asked (or as the save points say), then stop the loop. ERR_*: it cannot, and why; the server goes on. */
-int  server_shutdown(struct server *srv, int flags, struct err *e);
+/* Waits (in later turns) for replicas to catch up first, unless NOW; `who` (may be NULL) is then held. */
+int  server_shutdown(struct server *srv, int flags, struct session *who, struct err *e);
+bool server_shutdown_abort(struct server *srv);            /* false: none was under way */
 
 /* Wall clock and boot clock of this turn. */
 static inline int64_t server_wall_ms(const struct server *srv) { return loop_wall_ms(srv->loop); }
