@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define REQUESTS_PER_TURN 1024
+#define OUTPUT_PER_TURN (2u << 20)       /* what one client's requests may answer before others have their turn */
 #define SWEEP_MS 1000
 
 struct server_listener {
@@ -181,7 +182,7 @@ static bool run_next(struct session *s)
     int argc = 0;
     struct err e;
 
-    if (s->held > 0 || s->closing || s->close_after_run || was == 0)
+    if (s->held > 0 || s->closing || s->close_after_run || s->queue != SESSION_QUEUE_NONE || was == 0)
         return false;
     if (s->authenticated)
         lim.bulk_bytes = srv->proto_max_bulk;
@@ -213,8 +214,10 @@ static void run_requests(struct session *s)
     if (s->running || s->gone || s->queue != SESSION_QUEUE_NONE)
         return;
     s->running = true;
-    while (left > 0 && run_next(s))
-        left--;
+    while (left > 0 && run_next(s)) {
+        left = buf_len(stream_out(s->stream)) < OUTPUT_PER_TURN ? left - 1 : 0;
+        session_check_out(s);
+    }
     s->running = false;
     if (s->close_after_run || s->closing) {
         session_end(s, !s->close_after_run);

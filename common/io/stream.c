@@ -46,6 +46,7 @@ struct stream {
     struct timer timer;         /* connect timeout, telling of an early failure, lingering */
     struct buf in, out;
     struct list_link dirty;     /* in pool.dirty: to be written at the end of the turn */
+    struct list_link last;      /* in pool.leaving, when leaving */
     size_t out_max;
     size_t expect;
     size_t read_size;           /* grows with a sender that fills every read */
@@ -60,6 +61,7 @@ struct stream {
 struct pool {
     struct loop_hook flush;
     struct list_link dirty;
+    struct list_link leaving;           /* nobody owns these any more */
     struct buf spare_in;
     struct buf spare_out[SPARE_OUT];
     int nspare_out;
@@ -100,6 +102,8 @@ static void pool_fini(void *arg)
 {
     struct pool *p = arg;
 
+    list_each_safe(struct stream, s, &p->leaving, last)
+        stream_close(s);
     loop_hook_remove(&p->flush);
     buf_fini(&p->spare_in);
     while (p->nspare_out > 0)
@@ -114,6 +118,7 @@ static struct pool *pool_of(struct loop *l)
     if (!p) {
         p = mem_zalloc(sizeof *p);
         list_init(&p->dirty);
+        list_init(&p->leaving);
         loop_flush_hook_add(l, &p->flush, flush_all, p);
         loop_attach(l, p, pool_fini);
     }
@@ -132,6 +137,7 @@ static struct stream *stream_make(struct loop *l, const struct stream_events *ev
     s->read_size = READ_MIN;
     s->last_read_at_ms = loop_now_ms(l);
     list_init(&s->dirty);
+    list_init(&s->last);
     fd_watch_init(&s->watch, l, on_fd, s);
     timer_init(&s->timer, l, on_timer, s);
     return s;
@@ -151,6 +157,7 @@ static void unhook(struct stream *s)
     fd_watch_stop(&s->watch);
     timer_clear(&s->timer);
     list_remove(&s->dirty);
+    list_remove(&s->last);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -570,6 +577,7 @@ void stream_close_when_sent(struct stream *s)
         return;
     }
     s->leaving = true;
+    list_append(&pool_of(s->loop)->leaving, &s->last);
     timer_set(&s->timer, LINGER_MS);
     watch_what_matters(s);
     stream_flush_later(s);

@@ -1,0 +1,254 @@
+/* Streams and listeners on loopback. */
+#include "common/io/listen.h"
+#include "common/io/stream.h"
+
+#include "common/base/mem.h"
+#include "tests/support/suite.h"
+#include "tests/unit/io/io_support.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct end_told {
+    bool told;
+    enum stream_end how;
+    bool up;
+    size_t got;
+    int data_calls, drained;
+    struct stream *s;
+};
+
+static void on_up(struct stream *s, void *owner)
+{
+    (void)s;
+    ((struct end_told *)owner)->up = true;
+}
+
+static void on_data(struct stream *s, void *owner)
+{
+    struct end_told *t = owner;
+
+    t->got += buf_len(stream_in(s));
+    t->data_calls++;
+    buf_consume(stream_in(s), buf_len(stream_in(s)));
+}
+
+static void on_end(struct stream *s, enum stream_end how, int why, void *owner)
+{
+    struct end_told *t = owner;
+
+    (void)why;
+    ck_assert(!t->told);
+    t->told = true;
+    t->how = how;
+    stream_close(s);
+}
+
+static void on_drained(struct stream *s, void *owner)
+{
+    (void)s;
+    ((struct end_told *)owner)->drained++;
+}
+
+static const struct stream_events events = {on_up, on_data, on_end, on_drained};
+
+static struct loop *l;
+static struct end_told server, client;
+
+static void accepted(int fd, const struct addr *peer, bool is_unix, void *arg)
+{
+    (void)peer, (void)is_unix, (void)arg;
+    server.s = stream_from_fd(l, fd, &events, &server);
+}
+
+static struct listener *begin(uint16_t *port)
+{
+    struct listener *li = NULL;
+    struct err e;
+
+    l = loop_new();
+    memset(&server, 0, sizeof server);
+    memset(&client, 0, sizeof client);
+    ck_assert_int_eq(listener_open(l, "127.0.0.1", 0, 16, accepted, NULL, &li, &e), 0);
+    *port = listener_port(li);
+    return li;
+}
+
+static struct addr at(uint16_t port)
+{
+    struct addr a;
+
+    addr_set(&a, "127.0.0.1", 9, port);
+    return a;
+}
+
+START_TEST(bytes_go_both_ways)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+    char *big = mem_zalloc(3 << 20);
+
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    stream_write(client.s, "hello", 5);
+    turn_until(l, server.got == 5);
+    stream_write(server.s, big, 3 << 20);
+    turn_until(l, client.got == 3 << 20);
+    ck_assert_int_ge(server.drained, 1);
+    ck_assert_int_eq(stream_peer(client.s).port, port);
+    ck_assert_str_eq(stream_local(client.s).host, "127.0.0.1");
+    stream_close(server.s);
+    turn_until(l, client.told);
+    ck_assert_int_eq(client.how, STREAM_EOF);
+    mem_free(big);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(one_write_per_turn)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    for (int i = 0; i < 100; i++)
+        stream_write(client.s, "0123456789", 10);
+    ck_assert_uint_eq(stream_bytes_out(client.s), 0);
+    turn_until(l, server.got == 1000);
+    ck_assert_int_eq(server.data_calls, 1);
+    stream_close(client.s);
+    stream_close(server.s);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(refused_is_told_later)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+
+    listener_close(li);
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    ck_assert(!client.told);
+    turn_until(l, client.told);
+    ck_assert_int_eq(client.how, STREAM_REFUSED);
+    memset(&client, 0, sizeof client);
+    addr_set(&to, "not-an-address", 14, 1);
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.told);
+    ck_assert_int_eq(client.how, STREAM_UNREACHABLE);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(connect_times_out)
+{
+    struct addr to;
+
+    l = loop_new();
+    memset(&client, 0, sizeof client);
+    addr_set(&to, "192.0.2.1", 9, 9);      /* TEST-NET: nobody answers, or there is no route */
+    client.s = stream_connect(l, &to, NULL, 50, &events, &client);
+    turn_until(l, client.told || client.up);
+    ck_assert(client.up || client.how == STREAM_TIMEOUT || client.how == STREAM_UNREACHABLE ||
+              client.how == STREAM_REFUSED);
+    if (client.up)
+        stream_close(client.s);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(last_words_arrive)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    stream_write(client.s, "unread", 6);
+    for (int i = 0; i < 1000; i++)
+        stream_write(server.s, "last words ", 11);
+    stream_close_when_sent(server.s);
+    turn_until(l, client.told);
+    ck_assert_uint_eq(client.got, 11000);
+    ck_assert_int_eq(client.how, STREAM_EOF);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(too_much_unread_output_ends_it)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+    char *big = mem_zalloc(32 << 20);
+
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    stream_pause_reading(client.s, true);
+    stream_limit_out(server.s, 1 << 20);
+    stream_write(server.s, big, 32 << 20);
+    turn_until(l, server.told);
+    ck_assert_int_eq(server.how, STREAM_LIMIT);
+    stream_close(client.s);
+    mem_free(big);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(unix_sockets)
+{
+    struct listener *li = NULL;
+    struct err e;
+    char path[64];
+
+    l = loop_new();
+    memset(&server, 0, sizeof server);
+    memset(&client, 0, sizeof client);
+    snprintf(path, sizeof path, "/tmp/kvstream-%d.sock", (int)getpid());
+    ck_assert_int_eq(listener_open_unix(l, path, 0600, accepted, NULL, &li, &e), 0);
+    client.s = stream_connect_unix(l, path, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    ck_assert(stream_is_unix(server.s));
+    stream_write(client.s, "x", 1);
+    turn_until(l, server.got == 1);
+    ck_assert_str_eq(stream_peer(server.s).host, path);
+    stream_close(client.s);
+    stream_close(server.s);
+    listener_close(li);
+    ck_assert_int_ne(access(path, F_OK), 0);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(port_taken_says_so)
+{
+    uint16_t port;
+    struct listener *li = begin(&port), *other = NULL;
+    struct err e;
+    char want[64];
+
+    ck_assert_int_eq(listener_open(l, "127.0.0.1", port, 16, accepted, NULL, &other, &e), ERR_SYS);
+    snprintf(want, sizeof want, "Failed listening on port %d", port);
+    ck_assert_int_eq(strncmp(e.text, want, strlen(want)), 0);
+    ck_assert_int_eq(listener_open(l, "-2001:db8::7", 0, 16, accepted, NULL, &other, &e), 0);
+    ck_assert_ptr_null(other);
+    ck_assert_int_eq(listener_open(l, "no.such.name", 0, 16, accepted, NULL, &other, &e), ERR_RANGE);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
+SUITE(stream, bytes_go_both_ways, one_write_per_turn, refused_is_told_later, connect_times_out, last_words_arrive,
+      too_much_unread_output_ends_it, unix_sockets, port_taken_says_so)
