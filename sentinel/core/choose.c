@@ -28,11 +28,6 @@ static bool info_too_old(const struct core *c, const struct group *g, const stru
     return n->info_at_ms == 0 || c->now_ms - n->info_at_ms > limit_ms;
 }
 
-bool choose_is_fresh(const struct group *g, const struct node *n)
-{
-    return n->info_until_fresh == 0 && n->info_at_ms != 0 && n->info_at_ms >= g->fo.asked_at_ms;
-}
-
 static enum refusal judge(const struct core *c, const struct group *g, const struct node *n, bool fresh)
 {
     if (n->id == g->primary)
@@ -47,7 +42,7 @@ static enum refusal judge(const struct core *c, const struct group *g, const str
         return REFUSED_PRIORITY_ZERO;
     if (health_silent_ms(c, &n->w) > SILENT_LIMIT_PINGS * c->timing.ping_ms)
         return REFUSED_SILENT;
-    if (fresh ? !choose_is_fresh(g, n) : info_too_old(c, g, n))
+    if (fresh ? !n->fresh : info_too_old(c, g, n))
         return REFUSED_STALE_INFO;
     if (n->said_role == ROLE_UNKNOWN || n->loading)
         return REFUSED_NOT_REPLICA;

@@ -152,6 +152,8 @@ static void on_group_reset(struct core *c, const struct event *ev)
         node_free(c, g, n);
     }
     observe_switch(c, g, group_primary(c, g));
+    if (group_primary(c, g)->w.up)
+        health_info_now(c, group_primary(c, g));
     say_news(c, NEWS_RESET, g, NULL);
     say_save(c);
 }

@@ -50,7 +50,7 @@ enum event_kind {
 
     /* --- answers to what we sent ---------------------------------------------- */
     EV_PONG,                       /* `link` (node or peer) answered PING: u.pong */
-    EV_INFO,                       /* `link` (LINK_NODE_CMD) answered INFO: u.info */
+    EV_INFO,                       /* `link` (LINK_NODE_CMD) answered INFO: u.info; NULL = with an error or nothing */
     /* `link` (LINK_PEER) answered ACT_ASK: `group`, u.answer. */
     EV_ANSWER,
     /* `link` (LINK_NODE_CMD) answered ACT_PROMOTE or ACT_REPOINT: u.order. */

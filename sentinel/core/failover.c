@@ -78,7 +78,6 @@ const struct fo_nothing fo_ignored[] = {
     { FO_WAITING,    FE_SAVE_FAILED,       "no attempt stands on that save" },
     { FO_BIDDING,    FE_LEADER_GONE,       "we bid already" },
     { FO_ASKING,     FE_LEADER_GONE,       "we lead" },
-    { FO_CHOOSING,   FE_LEADER_GONE,       "we lead" },
     { FO_PROMOTING,  FE_LEADER_GONE,       "we lead" },
     { FO_REPOINTING, FE_LEADER_GONE,       "we lead" },
     { FO_PROMOTING,  FE_SUPPORTS,          "the order is out: finishing is the shorter way" },
@@ -271,6 +270,7 @@ static void lead(struct core *c, struct group *g)
 
         n->refused = REFUSED_NOT_ASKED;
         n->info_until_fresh = 0;
+        n->fresh = false;
         if (n->id != g->primary && n->w.up)
             health_info_now(c, n);
     }
@@ -307,10 +307,11 @@ static void no_good(struct core *c, struct group *g)
     fail(c, g, NONE_GOOD_WAIT_MS);
 }
 
+/* Its last word since we asked; a further question on its way does not silence it. */
 static bool objects(const struct core *c, const struct group *g, const struct node *n)
 {
     return n->id != g->primary && n->w.up && n->said_role == ROLE_REPLICA && n->follows_up &&
-           addr_equal(&n->follows, &group_primary(c, g)->addr) && choose_is_fresh(g, n);
+           addr_equal(&n->follows, &group_primary(c, g)->addr) && n->fresh;
 }
 
 static const struct node *who_objects(const struct core *c, const struct group *g)
@@ -493,7 +494,7 @@ static bool all_answered(struct core *c, struct group *g)
 
         if (n->id == g->primary || !n->w.up)
             continue;
-        if (!choose_is_fresh(g, n)) {
+        if (!n->fresh) {
             all = false;
         } else if (g->fo.by_evidence && objects(c, g, n)) {
             all = false;

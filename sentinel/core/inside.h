@@ -147,8 +147,6 @@ int64_t election_rebid_ms(struct core *c, const struct group *g);      /* how lo
 
 /* --- choose.c ------------------------------------------------------------------------ */
 /* The best replica, or NULL; fills node.refused of all. fresh: only those that answered since we asked. */
-/* Has it answered since this failover asked? */
-bool choose_is_fresh(const struct group *g, const struct node *n);
 struct node *choose_best(struct core *c, struct group *g, bool fresh);
 bool         choose_possible(struct core *c, struct group *g);         /* the same question, nothing filled in */
 

@@ -110,6 +110,7 @@ struct node {
     int64_t info_sent_at_ms, info_at_ms;        /* 0 = never */
     int info_open;                 /* INFOs sent on this link and not answered yet */
     int info_until_fresh;          /* how many of them come before the one we count on; 0 = it came */
+    bool fresh;                    /* one that we counted on came since the replicas were last asked */
     enum node_role said_role;
     int64_t said_role_at_ms;       /* since when it says so */
     struct addr follows;           /* replica: its primary as it says; unset if none */

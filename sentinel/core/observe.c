@@ -81,11 +81,14 @@ void observe_info(struct core *c, struct node *n, const struct node_info *i)
 {
     struct group *g = node_group(c, n);
 
-    n->info_at_ms = c->now_ms;
     if (n->info_open > 0)
         n->info_open--;
     if (n->info_until_fresh > 0)
         n->info_until_fresh--;
+    if (i == NULL)
+        return;
+    n->info_at_ms = c->now_ms;
+    n->fresh |= n->info_until_fresh == 0;
     see_run_id(c, g, n, i->run_id);
     see_role(c, g, n, i->role);
     n->offset = i->offset;
@@ -116,8 +119,6 @@ void observe_switch(struct core *c, struct group *g, struct node *to)
         n->rebooted = false;
         n->reconf = RECONF_NONE;
         n->repaired_at_ms = 0;
-        if (n != to && n->w.up)
-            health_info_now(c, n);
     }
     touch(c, g);
 }

@@ -252,11 +252,13 @@ static void on_info(void *arg, const struct redisReply *r)
     struct node_info_text *t = &l->all->info;
     struct event ev = {.kind = EV_INFO, .link = l->ref, .group = l->group};
 
-    if (!r || reply_is_error(r) || reply_text(r).len == 0)
+    if (!r)
         return;
-    node_info_read(reply_text(r), t);
-    same_addrs(l->all->sh, t);
-    ev.u.info = &t->info;
+    if (!reply_is_error(r) && reply_text(r).len > 0) {     /* else: answered, but with nothing */
+        node_info_read(reply_text(r), t);
+        same_addrs(l->all->sh, t);
+        ev.u.info = &t->info;
+    }
     shell_step(l->all->sh, &ev);
 }
 

@@ -163,6 +163,8 @@ static void tell(struct scene *s)
     for (size_t i = 0; i < s->out.list.n; i++) {
         const struct action *a = &s->out.list.at[i];
 
+        if (a->kind == ACT_PING || a->kind == ACT_INFO)
+            vec_push(&s->asked, *a);
         if (a->kind == ACT_PING || a->kind == ACT_INFO || a->kind == ACT_HELLO || a->kind == ACT_TRACE)
             continue;
         if (s->told.len > 0)
@@ -298,11 +300,9 @@ static void answer_one(struct scene *s, struct action *a)
 static void answer_all(struct scene *s)
 {
     for (int round = 0; round < 4; round++) {
-        VEC(struct action) asked = {0};
+        struct asked asked = s->asked;
 
-        for (size_t i = 0; i < s->out.list.n; i++)
-            if (s->out.list.at[i].kind == ACT_PING || s->out.list.at[i].kind == ACT_INFO)
-                vec_push(&asked, s->out.list.at[i]);
+        memset(&s->asked, 0, sizeof s->asked);
         for (size_t i = 0; i < asked.n; i++)
             answer_one(s, &asked.at[i]);
         vec_fini(&asked);
@@ -313,6 +313,7 @@ void scene_pass(struct scene *s, int64_t ms)
 {
     int64_t until = s->now + ms;
 
+    vec_clear(&s->asked);
     for (;;) {
         int64_t at = core_deadline_ms(s->c);
 
@@ -385,5 +386,6 @@ void scene_fini(struct scene *s)
     actions_fini(&s->out);
     str_fini(&s->told);
     str_fini(&s->all);
+    vec_fini(&s->asked);
     core_free(s->c);
 }

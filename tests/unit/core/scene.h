@@ -12,12 +12,18 @@
 #include "sentinel/core/failover.h"
 #include "sentinel/core/names.h"
 
+struct asked {                     /* PINGs and INFOs that scene_pass will answer */
+    struct action *at;
+    size_t n, cap;
+};
+
 struct scene {
     struct core *c;
     struct actions out;
     int64_t now;
     core_id group;
     struct str told;               /* of the last step, without PING, INFO, hello and traces */
+    struct asked asked;
     struct str all;                /* of all steps since scene_forget */
 };
 

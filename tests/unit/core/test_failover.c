@@ -103,8 +103,7 @@ START_TEST(test_whole_way)
                      "promote n3; +selected-slave n3; +failover-state-send-slaveof-noone n3; "
                      "+failover-state-wait-promotion n3");
     ck_assert_str_eq(core_client_addr(s.c, scene_group(&s))->host, "10.0.0.1");
-    ck_assert_str_eq(scene_info(&s, 3, ROLE_PRIMARY, 0, false, 700),
-                     "+role-change n3");
+    ck_assert_str_eq(core_node(s.c, scene_group(&s)->fo.promoted)->addr.host, "10.0.0.3");
     scene_fini(&s);
 }
 END_TEST
@@ -214,8 +213,11 @@ START_TEST(test_silence_knows_no_veto)
     scene_pass(&s, 6100);
     scene_answer(&s, 2, true, "", 0);
     scene_answer(&s, 3, true, scene_id(1), 1);
-    scene_info(&s, 2, ROLE_REPLICA, 1, true, 500);
-    ck_assert_ptr_nonnull(strstr(scene_info(&s, 3, ROLE_REPLICA, 1, true, 501), "promote n3"));
+    for (int i = 0; i < 2; i++) {          /* the periodic question was on its way already */
+        scene_info(&s, 2, ROLE_REPLICA, 1, true, 500);
+        scene_info(&s, 3, ROLE_REPLICA, 1, true, 501);
+    }
+    ck_assert_ptr_nonnull(strstr(str_c(&s.told), "promote n3"));
     scene_fini(&s);
 }
 END_TEST

@@ -1,0 +1,82 @@
+/* Strays are put right, in time and not before. */
+#include "tests/support/suite.h"
+#include "tests/unit/core/scene.h"
+
+START_TEST(test_a_stray_primary)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    ck_assert_str_eq(scene_info(&s, 3, ROLE_PRIMARY, 0, false, 9), "-role-change n3");
+    scene_pass(&s, 3900);
+    ck_assert_str_eq(str_c(&s.all), "-role-change n3\n");
+    scene_pass(&s, 200);
+    ck_assert_ptr_nonnull(strstr(str_c(&s.all), "repoint n3 -> n1; +convert-to-slave n3"));
+    scene_forget(&s);
+    scene_pass(&s, 1000);          /* not again at once */
+    ck_assert_str_eq(str_c(&s.all), "");
+    scene_fini(&s);
+}
+END_TEST
+
+START_TEST(test_a_replica_of_somebody_else)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_step(&s, (struct event){.kind = EV_GROUP_SET, .group = s.group, .u.set = {GOPT_FAILOVER_TIMEOUT_MS, 7000}});
+    scene_info(&s, 3, ROLE_REPLICA, 2, true, 9);
+    scene_pass(&s, 6900);
+    ck_assert_str_eq(str_c(&s.all), "");
+    scene_pass(&s, 200);
+    ck_assert_ptr_nonnull(strstr(str_c(&s.all), "repoint n3 -> n1; +fix-slave-config n3"));
+    scene_fini(&s);
+}
+END_TEST
+
+START_TEST(test_not_towards_a_doubtful_primary)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_info(&s, 3, ROLE_PRIMARY, 0, false, 9);
+    scene_kill(&s, 1);
+    scene_pass(&s, 9000);
+    ck_assert_ptr_null(strstr(str_c(&s.all), "repoint"));
+    scene_fini(&s);
+}
+END_TEST
+
+START_TEST(test_the_old_primary_comes_back)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    s.now += 10;
+    scene_kill(&s, 1);
+    scene_answer(&s, 2, true, "", 0);
+    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
+    scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
+    scene_info(&s, 2, ROLE_PRIMARY, 0, false, 800);
+    scene_info(&s, 3, ROLE_REPLICA, 2, true, 800);
+    ck_assert_int_eq(scene_group(&s)->fo.state, FO_IDLE);
+    s.now += 1000;
+    scene_tick(&s);
+    scene_up(&s, scene_cmd(&s, 1));
+    scene_pong(&s, scene_cmd(&s, 1), PONG_OK);
+    scene_info(&s, 1, ROLE_PRIMARY, 0, false, 750);
+    scene_pong(&s, scene_cmd(&s, 2), PONG_OK);
+    scene_pong(&s, scene_cmd(&s, 3), PONG_OK);
+    scene_forget(&s);
+    s.now += 199;
+    scene_tick(&s);
+    ck_assert_str_eq(str_c(&s.all), "");
+    s.now += 1;                    /* we led, and a majority of links stood all the time */
+    ck_assert_str_eq(scene_tick(&s), "repoint n1 -> n2; +convert-to-slave n1");
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(repair, test_a_stray_primary, test_a_replica_of_somebody_else, test_not_towards_a_doubtful_primary,
+      test_the_old_primary_comes_back)
