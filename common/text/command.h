@@ -42,7 +42,8 @@ enum command_flag {
     CMD_MOVABLE    = 1 << 18,    /* keys cannot be told from first/last/step */
     CMD_NO_ASYNC_LOADING = 1 << 19,
     CMD_DANGEROUS  = 1 << 20,    /* ACL category only */
-    CMD_PROTECTED  = 1 << 21     /* DEBUG: switchable by enable-debug-command */
+    CMD_PROTECTED  = 1 << 21,    /* DEBUG: switchable by enable-debug-command */
+    CMD_HIDDEN     = 1 << 22     /* works, and is not in COMMAND's lists and counts */
 };
 
 struct session;        /* common/io/session.h */

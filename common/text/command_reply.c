@@ -190,8 +190,23 @@ static void each_top(const struct command_table *t, void (*each)(struct walk *w,
 
     dict_iter_init(&it, (struct dict *)(uintptr_t)&t->by_name);
     for (struct dict_entry *e; (e = dict_iter_next(&it));)
-        each(w, e->v.p);
+        if (!(((const struct command *)e->v.p)->flags & CMD_HIDDEN))
+            each(w, e->v.p);
     dict_iter_fini(&it);
+}
+
+static void walk_count(struct walk *w, const struct command *cmd)
+{
+    (void)cmd;
+    w->n++;
+}
+
+static size_t count_listed(const struct command_table *t)
+{
+    struct walk w = {.t = t};
+
+    each_top(t, walk_count, &w);
+    return w.n;
 }
 
 static void walk_info(struct walk *w, const struct command *cmd)
@@ -203,7 +218,7 @@ static void answer_all(struct reply *r, const struct command_table *t)
 {
     struct walk w = {r, t};
 
-    reply_array(r, dict_count(&t->by_name));
+    reply_array(r, count_listed(t));
     each_top(t, walk_info, &w);
 }
 
@@ -265,7 +280,7 @@ static void answer_docs(struct reply *r, const struct command_table *t, int argc
     size_t n = 0;
 
     if (argc == 0) {
-        reply_map(r, dict_count(&t->by_name));
+        reply_map(r, count_listed(t));
         each_top(t, walk_docs, &w);
         return;
     }
@@ -308,6 +323,8 @@ static void walk_list(struct walk *w, const struct command *cmd)
 {
     char name[64];
 
+    if (cmd->flags & CMD_HIDDEN)
+        return;
     command_full_name(cmd, w->t, name);
     if (!w->wanted || w->wanted(cmd, name, w->by)) {
         reply_bulk_z(w->r, name);
@@ -410,7 +427,7 @@ static const struct command command_itself = {
 static void answer_count(struct reply *r, const struct command_table *t, int argc, const struct slice *argv)
 {
     (void)argc, (void)argv;
-    reply_int(r, (int64_t)dict_count(&t->by_name));
+    reply_int(r, (int64_t)count_listed(t));
 }
 
 static void answer_help(struct reply *r, const struct command_table *t, int argc, const struct slice *argv)

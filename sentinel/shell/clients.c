@@ -87,8 +87,10 @@ void cmd_sentinel_help(struct call *c)
 
 void cmd_not_there(struct call *c)
 {
-    reply_errorf(c->reply, "ERR SENTINEL %.*s is not supported yet by this sentinel",
-                 (int)(c->argv[1].len < 64 ? c->argv[1].len : 64), c->argv[1].p);
+    char name[64];
+
+    command_full_name(c->cmd, c->session->srv->commands, name);
+    reply_errorf(c->reply, "ERR '%s' is not there on this sentinel: %s", name, c->cmd->summary);
 }
 
 void cmd_info(struct call *c)

@@ -164,14 +164,14 @@ static bool valid(struct call *c, const struct option *o, int at, struct group_o
                               "'sentinel deny-scripts-reconfig' is yes in the configuration");
         return false;
     }
-    if (option_set(o, scratch, n, c->argv + at + 1, NULL, &e) == 0)
-        return true;
-    if (group_option_is_script(o))
-        reply_errorf(c->reply, "ERR %s seems non existing or non executable: %s",
-                     strcmp(o->name, "notification-script") == 0 ? "Notification script" : "Client reconfiguration script", e.text);
-    else
+    if (option_set(o, scratch, n, c->argv + at + 1, NULL, &e) != 0)
         reply_errorf(c->reply, "ERR Invalid argument '%.*s' for SENTINEL SET '%s'",
                      (int)(c->argv[at + 1].len < 128 ? c->argv[at + 1].len : 128), c->argv[at + 1].p, o->name);
+    else if (group_option_is_script(o) && group_options_scripts_ok(scratch, &e) != 0)
+        reply_errorf(c->reply, "ERR %s seems non existing or non executable",
+                     strcmp(o->name, "notification-script") == 0 ? "Notification script" : "Client reconfiguration script");
+    else
+        return true;
     return false;
 }
 

@@ -3,20 +3,22 @@
 #include "common/io/pubsub.h"
 #include "common/io/session.h"
 
+#include <string.h>
+
 #define ADMIN (CMD_ADMIN | CMD_SENTINEL | CMD_DANGEROUS)
 
 static const struct command subs[] = {
     {"masters", 2, ADMIN, cmd_masters, .group = "sentinel", .syntax = "", .summary = "All groups that are watched, with their primaries.", .since = "2.8.4"},
-    {"primaries", 2, ADMIN, cmd_masters, .group = "sentinel", .syntax = "", .summary = "The same as MASTERS."},
+    {"primaries", 2, ADMIN | CMD_HIDDEN, cmd_masters, .group = "sentinel", .syntax = "", .summary = "The same as MASTERS."},
     {"master", 3, ADMIN, cmd_master, .group = "sentinel", .syntax = "group", .summary = "One group and its primary.", .since = "2.8.4"},
-    {"primary", 3, ADMIN, cmd_master, .group = "sentinel", .syntax = "group", .summary = "The same as MASTER."},
+    {"primary", 3, ADMIN | CMD_HIDDEN, cmd_master, .group = "sentinel", .syntax = "group", .summary = "The same as MASTER."},
     {"replicas", 3, ADMIN, cmd_replicas, .group = "sentinel", .syntax = "group", .summary = "The replicas of a group.", .since = "5.0.0"},
     {"slaves", 3, ADMIN, cmd_replicas, .group = "sentinel", .syntax = "group", .summary = "The same as REPLICAS.", .since = "2.8.0"},
     {"sentinels", 3, ADMIN, cmd_sentinels, .group = "sentinel", .syntax = "group", .summary = "The other sentinels of a group.", .since = "2.8.4"},
     {"get-master-addr-by-name", 3, ADMIN, cmd_get_addr, .group = "sentinel", .syntax = "group", .summary = "Where clients of a group shall write.", .since = "2.8.4"},
-    {"get-primary-addr-by-name", 3, ADMIN, cmd_get_addr, .group = "sentinel", .syntax = "group", .summary = "The same as GET-MASTER-ADDR-BY-NAME."},
+    {"get-primary-addr-by-name", 3, ADMIN | CMD_HIDDEN, cmd_get_addr, .group = "sentinel", .syntax = "group", .summary = "The same as GET-MASTER-ADDR-BY-NAME."},
     {"is-master-down-by-addr", 6, ADMIN, cmd_is_down, .group = "sentinel", .syntax = "ip port epoch id|*", .summary = "Of other sentinels: do you see it down, and do I have your vote?", .since = "2.8.4"},
-    {"is-primary-down-by-addr", 6, ADMIN, cmd_is_down, .group = "sentinel", .syntax = "ip port epoch id|*", .summary = "The same as IS-MASTER-DOWN-BY-ADDR."},
+    {"is-primary-down-by-addr", 6, ADMIN | CMD_HIDDEN, cmd_is_down, .group = "sentinel", .syntax = "ip port epoch id|*", .summary = "The same as IS-MASTER-DOWN-BY-ADDR."},
     {"ckquorum", 3, ADMIN, cmd_ckquorum, .group = "sentinel", .syntax = "group", .summary = "Are enough sentinels there for the quorum and for a majority?", .since = "2.8.4"},
     {"monitor", 6, ADMIN, cmd_monitor, .group = "sentinel", .syntax = "group host port quorum", .summary = "Watch a group from now on.", .since = "2.8.4"},
     {"remove", 3, ADMIN, cmd_remove, .group = "sentinel", .syntax = "group", .summary = "Do not watch a group any more.", .since = "2.8.4"},
@@ -42,11 +44,73 @@ static const struct command rows[] = {
     {"shutdown", -1, ADMIN, cmd_shutdown, .group = "server", .syntax = "[NOSAVE|SAVE] [NOW] [FORCE]", .summary = "Stop this sentinel.", .since = "1.0.0"},
 };
 
+/* Programs count what a sentinel lists (15 commands, 72 names), so what we have beyond that works
+ * but is not listed, and what we lack is listed and says that it is not there. */
+static const char *const not_listed[] = {"quit", "reset"};
+static const char *const client_not_listed[] = {"setinfo", "no-touch"};
+
+#define LACKS(sub, text) {sub, -2, ADMIN, cmd_not_there, .group = "server", .syntax = "", .summary = text}
+static const struct command client_lacks[] = {
+    LACKS("caching", "Not on a sentinel: there is nothing to track."),
+    LACKS("tracking", "Not on a sentinel: there is nothing to track."),
+    LACKS("trackinginfo", "Not on a sentinel: there is nothing to track."),
+    LACKS("unblock", "Not on a sentinel: nothing blocks."),
+};
+static const struct command acl_lacks[] = {
+    LACKS("cat", "Not supported yet."), LACKS("deluser", "Not supported yet."), LACKS("dryrun", "Not supported yet."),
+    LACKS("genpass", "Not supported yet."), LACKS("getuser", "Not supported yet."), LACKS("load", "Not supported yet."),
+    LACKS("log", "Not supported yet."), LACKS("save", "Not supported yet."), LACKS("setuser", "Not supported yet."),
+};
+
+static bool is_in(const char *name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* A container of the common table with its own subcommands and ours; row and subs are static memory. */
+static void widen(struct command_table *t, const char *name, struct command *row, struct command *into, size_t cap,
+                  const struct command *more, size_t nmore)
+{
+    const struct command *old = command_find_name(t, slice_z(name));
+    size_t n = 0;
+
+    for (size_t i = 0; i < old->nsubs && n < cap; i++) {
+        into[n] = old->subs[i];
+        if (strcmp(name, "client") == 0 && is_in(old->subs[i].name, client_not_listed, 2))
+            into[n].flags |= CMD_HIDDEN;
+        n++;
+    }
+    for (size_t i = 0; i < nmore; i++) {
+        size_t k = 0;
+
+        while (k < n && strcmp(into[k].name, more[i].name) != 0)
+            k++;
+        if (k == n && n < cap)
+            into[n++] = more[i];
+    }
+    *row = *old;
+    row->subs = into;
+    row->nsubs = n;
+    command_table_add(t, row, 1);
+}
+
 void sentinel_commands(struct command_table *t)
 {
+    static struct command hidden[sizeof not_listed / sizeof not_listed[0]], client, acl, client_subs[32], acl_subs[32];
+
     command_table_add(t, session_commands, session_commands_n);
     command_table_add(t, pubsub_commands, pubsub_commands_n);
     command_table_add(t, rows, sizeof rows / sizeof rows[0]);
     command_table_remove(t, "echo");
     command_table_remove(t, "pubsub");
+    for (size_t i = 0; i < sizeof not_listed / sizeof not_listed[0]; i++) {
+        hidden[i] = *command_find_name(t, slice_z(not_listed[i]));
+        hidden[i].flags |= CMD_HIDDEN;
+        command_table_add(t, &hidden[i], 1);
+    }
+    widen(t, "client", &client, client_subs, 32, client_lacks, sizeof client_lacks / sizeof client_lacks[0]);
+    widen(t, "acl", &acl, acl_subs, 32, acl_lacks, sizeof acl_lacks / sizeof acl_lacks[0]);
 }

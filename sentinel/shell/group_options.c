@@ -77,11 +77,6 @@ static int set_script(char **where, int argc, const struct slice *argv, struct e
         return 0;
     }
     path = mem_strndup(argv[0].p, argv[0].len);
-    if (access(path, X_OK) != 0) {
-        int rc = err_set(e, ERR_MISSING, "script '%s' does not exist or is not executable", path);
-        mem_free(path);
-        return rc;
-    }
     mem_free(*where);
     *where = path;
     return 0;
@@ -153,6 +148,17 @@ void group_options_fini(struct group_options *g)
 bool group_option_is_script(const struct option *o)
 {
     return o->set == set_notification || o->set == set_reconfig;
+}
+
+int group_options_scripts_ok(const struct group_options *g, struct err *e)
+{
+    const char *const paths[] = {g->notification_script, g->client_reconfig_script};
+
+    for (int i = 0; i < 2; i++)
+        if (paths[i] && access(paths[i], X_OK) != 0)
+            return err_set(e, ERR_MISSING, "%s '%s' does not exist or is not executable",
+                           i == 0 ? "Notification script" : "Client reconfiguration script", paths[i]);
+    return 0;
 }
 
 int group_option_values(const struct option *o)

@@ -30,6 +30,9 @@ void group_options_init(struct group_options *g);
 void group_options_fini(struct group_options *g);
 /* Is this the row of a script path (SENTINEL SET may be forbidden to touch it)? */
 bool group_option_is_script(const struct option *o);
+/* Are the scripts that are set there, and executable? Relative paths count from `dir`, so this is asked
+ * after that was entered, not while a file is read. */
+int  group_options_scripts_ok(const struct group_options *g, struct err *e);
 /* How many values the option takes (rename-command two, the others one). */
 int  group_option_values(const struct option *o);
 /* The name a command has on this group's nodes. */

@@ -348,6 +348,8 @@ static int hand_in_groups(struct shell *sh, struct err *e)
     for (size_t i = 0; i < c->groups.n; i++) {
         struct conf_group *g = c->groups.at[i];
 
+        if (group_options_scripts_ok(&g->opt, e) != 0)
+            return err_wrap(e, "group '%s'", g->name);
         if (fixed_addr(sh, g, e) != 0)
             return ERR_MISSING;
         if (!shell_add_group(sh, g, true, &a))
