@@ -10,18 +10,13 @@
 #include <openssl/sha.h>
 #include <string.h>
 
-static void blend_raw(unsigned char d[DIGEST_BYTES], const unsigned char with[DIGEST_BYTES])
-{
-    for (int i = 0; i < DIGEST_BYTES; i++)
-        d[i] ^= with[i];
-}
-
 static void blend(unsigned char d[DIGEST_BYTES], const void *p, size_t n)
 {
     unsigned char h[DIGEST_BYTES];
 
     SHA1(p, n, h);
-    blend_raw(d, h);
+    for (int i = 0; i < DIGEST_BYTES; i++)
+        d[i] ^= h[i];
 }
 
 static void chain(unsigned char d[DIGEST_BYTES], const void *p, size_t n)
@@ -90,7 +85,7 @@ void digest_keyspace(struct keyspace *ks, unsigned char out[DIGEST_BYTES])
 
             chain(one, key.p, key.len);
             value_into(one, o);
-            blend_raw(out, one);
+            blend(out, one, sizeof one);
         }
         db_iter_fini(&it);
     }

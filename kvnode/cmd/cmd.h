@@ -32,6 +32,9 @@ bool want_type(struct call *c, struct object *o, enum obj_type t);
 /* An integer argument. false: not one, the error has been answered. */
 bool arg_i64(struct call *c, int i, int64_t *out);
 bool arg_f80(struct call *c, int i, long double *out);
+/* A long double as INCRBYFLOAT writes it: 17 decimals, trailing zeros cut, never with an exponent. Returns the length. */
+#define F80_TEXT_MAX 5120
+size_t put_f80(char out[F80_TEXT_MAX], long double v);
 bool arg_is(const struct call *c, int i, const char *word);
 /* SCAN & co.: the cursor argument, and MATCH/COUNT(/TYPE) from argument `at` on. */
 struct scan_opts {

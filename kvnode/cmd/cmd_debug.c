@@ -29,15 +29,12 @@ static void debug_sleep(struct call *c)
     reply_ok(c->reply);
 }
 
-static void put_digest(struct call *c, const unsigned char d[DIGEST_BYTES], bool simple)
+static void put_digest(struct call *c, const unsigned char d[DIGEST_BYTES])
 {
     struct str text = {0};
 
     str_append_hex(&text, d, DIGEST_BYTES);
-    if (simple)
-        reply_simple(c->reply, str_c(&text));
-    else
-        reply_bulk(c->reply, text.p, text.len);
+    reply_simple(c->reply, str_c(&text));
     str_fini(&text);
 }
 
@@ -46,7 +43,7 @@ static void debug_digest(struct call *c)
     unsigned char d[DIGEST_BYTES];
 
     digest_keyspace(call_server(c)->ks, d);
-    put_digest(c, d, true);
+    put_digest(c, d);
 }
 
 static void debug_digest_value(struct call *c)
@@ -58,7 +55,7 @@ static void debug_digest_value(struct call *c)
 
         if (o)
             digest_value(o, d);
-        put_digest(c, d, false);
+        put_digest(c, d);
     }
 }
 

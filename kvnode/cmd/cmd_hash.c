@@ -227,7 +227,7 @@ static void cmd_hincrbyfloat(struct call *c)
 {
     struct object *o;
     long double by, v = 0;
-    char num[NUM_I64_MAX], text[NUM_F64_MAX];
+    char num[NUM_I64_MAX], text[F80_TEXT_MAX];
     struct slice s;
 
     if (!arg_f80(c, 3, &by))
@@ -248,7 +248,7 @@ static void cmd_hincrbyfloat(struct call *c)
         reply_error(c->reply, "ERR increment would produce NaN or Infinity");
         return;
     }
-    s = (struct slice){text, num_put_f80_human(text, v)};
+    s = (struct slice){text, put_f80(text, v)};
     hash_set(hash_for_write(c), limits(c), c->argv[2], s);
     changed(c, c->argv[1], EVENT_HASH, "hincrbyfloat");
     reply_bulk_slice(c->reply, s);
@@ -336,12 +336,16 @@ static void cmd_hrandfield(struct call *c)
     if (c->argc > 2) {
         if (!arg_i64(c, 2, &count))
             return;
+        if (count == INT64_MIN) {
+            reply_errorf(c->reply, "ERR value is out of range, value must between %lld and %lld", -(long long)INT64_MAX, (long long)INT64_MAX);
+            return;
+        }
         if (c->argc > 4 || (c->argc == 4 && !arg_is(c, 3, "withvalues"))) {
             reply_error(c->reply, TEXT_SYNTAX);
             return;
         }
         values = c->argc == 4;
-        if (count < -(INT64_MAX / 2) || (values && count > INT64_MAX / 2)) {
+        if (values && (count < -INT64_MAX / 2 || count > INT64_MAX / 2)) {
             reply_error(c->reply, "ERR value is out of range");
             return;
         }

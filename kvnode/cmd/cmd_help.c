@@ -3,6 +3,11 @@
 
 #include "common/base/num.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 bool want_type(struct call *c, struct object *o, enum obj_type t)
 {
     if (!o || o->type == t)
@@ -27,12 +32,34 @@ bool arg_f80(struct call *c, int i, long double *out)
     return false;
 }
 
+size_t put_f80(char out[F80_TEXT_MAX], long double v)
+{
+    int n = snprintf(out, F80_TEXT_MAX, "%.17Lf", v);
+
+    while (n > 1 && out[n - 1] == '0')
+        n--;
+    if (n > 0 && out[n - 1] == '.')
+        n--;
+    if (n == 2 && out[0] == '-' && out[1] == '0') {
+        out[0] = '0';
+        n = 1;
+    }
+    return (size_t)n;
+}
+
 bool arg_is(const struct call *c, int i, const char *word) { return slice_is_nocase(c->argv[i], word); }
 
+/* As strtoull reads it, negative numbers and all: clients hand back what they got, people try things. */
 bool arg_cursor(struct call *c, int i, uint64_t *out)
 {
-    if (num_u64(c->argv[i].p, c->argv[i].len, out))
-        return true;
+    char text[32], *end;
+
+    errno = 0;
+    if (slice_copy_z(c->argv[i], text, sizeof text) && !isspace((unsigned char)text[0])) {
+        *out = strtoull(text, &end, 10);
+        if (*end == '\0' && errno == 0)
+            return true;
+    }
     reply_error(c->reply, "ERR invalid cursor");
     return false;
 }

@@ -49,26 +49,41 @@ static bool fits(struct call *c, size_t len)
 struct when {
     bool given;
     bool persist, keep;
+    int arg;                   /* where the amount stands; read after everything has been parsed */
+    bool seconds, absolute;
     int64_t at_ms;
 };
 
-static bool bad_expire(struct call *c, const char *name)
+static const struct { const char *word; bool seconds, absolute; } when_forms[] = {
+    {"ex", true, false}, {"px", false, false}, {"exat", true, true}, {"pxat", false, true}};
+
+/* Is argument i one of the four, with its amount behind it? */
+static bool is_when(struct call *c, int i, struct when *w)
 {
-    reply_errorf(c->reply, "ERR invalid expire time in '%s' command", name);
+    for (size_t k = 0; k < 4 && i + 1 < c->argc; k++)
+        if (arg_is(c, i, when_forms[k].word)) {
+            w->given = true;
+            w->arg = i + 1;
+            w->seconds = when_forms[k].seconds;
+            w->absolute = when_forms[k].absolute;
+            return true;
+        }
     return false;
 }
 
-/* amount in argument i; name: the command as errors call it. */
-static bool take_when(struct call *c, int i, bool seconds, bool absolute, const char *name, struct when *w)
+/* The amount; name: the command as errors call it. */
+static bool take_when(struct call *c, const char *name, struct when *w)
 {
     int64_t amount;
-    int64_t base = absolute ? 0 : call_server(c)->ks->now_ms;
 
-    if (!arg_i64(c, i, &amount))
+    if (!w->given)
+        return true;
+    if (!arg_i64(c, w->arg, &amount))
         return false;
-    if (amount <= 0 || !expire_deadline(base, amount, seconds, &w->at_ms))
-        return bad_expire(c, name);
-    w->given = true;
+    if (amount <= 0 || !expire_deadline(w->absolute ? 0 : call_server(c)->ks->now_ms, amount, w->seconds, &w->at_ms)) {
+        reply_errorf(c->reply, "ERR invalid expire time in '%s' command", name);
+        return false;
+    }
     return true;
 }
 
@@ -100,8 +115,6 @@ struct set_opts {
 static bool parse_set(struct call *c, struct set_opts *s)
 {
     for (int i = 3; i < c->argc; i++) {
-        bool more = i + 1 < c->argc;
-
         if (arg_is(c, i, "nx") && !s->xx) {
             s->nx = true;
         } else if (arg_is(c, i, "xx") && !s->nx) {
@@ -110,24 +123,14 @@ static bool parse_set(struct call *c, struct set_opts *s)
             s->get = true;
         } else if (arg_is(c, i, "keepttl") && !s->w.given) {
             s->w.keep = true;
-        } else if (more && !s->w.given && !s->w.keep && arg_is(c, i, "ex")) {
-            if (!take_when(c, ++i, true, false, "set", &s->w))
-                return false;
-        } else if (more && !s->w.given && !s->w.keep && arg_is(c, i, "px")) {
-            if (!take_when(c, ++i, false, false, "set", &s->w))
-                return false;
-        } else if (more && !s->w.given && !s->w.keep && arg_is(c, i, "exat")) {
-            if (!take_when(c, ++i, true, true, "set", &s->w))
-                return false;
-        } else if (more && !s->w.given && !s->w.keep && arg_is(c, i, "pxat")) {
-            if (!take_when(c, ++i, false, true, "set", &s->w))
-                return false;
+        } else if (!s->w.given && !s->w.keep && is_when(c, i, &s->w)) {
+            i++;
         } else {
             reply_error(c->reply, TEXT_SYNTAX);
             return false;
         }
     }
-    return true;
+    return take_when(c, "set", &s->w);
 }
 
 /* The plain part of every SET: value in, deadline, told. */
@@ -191,9 +194,9 @@ static void cmd_setnx(struct call *c)
 
 static void set_with_ttl(struct call *c, bool seconds, const char *name)
 {
-    struct when w = {0};
+    struct when w = {.given = true, .arg = 2, .seconds = seconds};
 
-    if (!take_when(c, 2, seconds, false, name, &w))
+    if (!take_when(c, name, &w))
         return;
     store(c, c->argv[1], c->argv[3], &w);
     reply_ok(c->reply);
@@ -213,24 +216,31 @@ static void cmd_get(struct call *c)
 
 static bool parse_getex(struct call *c, struct when *w)
 {
-    int i = 2;
-
-    if (c->argc == 2)
+    if (c->argc == 2 || (c->argc == 4 && is_when(c, 2, w)))
         return true;
-    if (c->argc == 3 && arg_is(c, i, "persist")) {
+    if (c->argc == 3 && arg_is(c, 2, "persist")) {
         w->persist = true;
         return true;
     }
-    if (c->argc == 4) {
-        static const struct { const char *word; bool seconds, absolute; } forms[] = {
-            {"ex", true, false}, {"px", false, false}, {"exat", true, true}, {"pxat", false, true}};
-
-        for (size_t k = 0; k < 4; k++)
-            if (arg_is(c, i, forms[k].word))
-                return take_when(c, i + 1, forms[k].seconds, forms[k].absolute, "getex", w);
-    }
     reply_error(c->reply, TEXT_SYNTAX);
     return false;
+}
+
+static void getex_deadline(struct call *c, struct object *o, const struct when *w)
+{
+    char at[NUM_I64_MAX];
+    size_t n;
+
+    if (is_past(c, w->at_ms)) {
+        db_delete(call_db(c), c->argv[1]);
+        changed(c, c->argv[1], EVENT_GENERIC, "del");
+        replace_with_del(c, c->argv[1]);
+        return;
+    }
+    n = num_put_i64(at, w->at_ms);
+    db_set_deadline(call_db(c), o, w->at_ms);
+    changed(c, c->argv[1], EVENT_GENERIC, "expire");
+    call_replace(c, 3, (struct slice[]){{"PEXPIREAT", 9}, c->argv[1], {at, n}});
 }
 
 static void cmd_getex(struct call *c)
@@ -244,20 +254,15 @@ static void cmd_getex(struct call *c)
     o = read_string(c, 1, &ok);
     if (!ok)
         return;
-    reply_string(c, o);
-    if (!o)
+    if (!o) {
+        reply_null(c->reply);
         return;
-    if (w.given && is_past(c, w.at_ms)) {
-        db_delete(call_db(c), c->argv[1]);
-        changed(c, c->argv[1], EVENT_GENERIC, "del");
-        replace_with_del(c, c->argv[1]);
-    } else if (w.given) {
-        char at[NUM_I64_MAX];
-        size_t n = num_put_i64(at, w.at_ms);
-
-        db_set_deadline(call_db(c), o, w.at_ms);
-        changed(c, c->argv[1], EVENT_GENERIC, "expire");
-        call_replace(c, 3, (struct slice[]){{"PEXPIREAT", 9}, c->argv[1], {at, n}});
+    }
+    if (!take_when(c, "getex", &w))
+        return;
+    reply_string(c, o);
+    if (w.given) {
+        getex_deadline(c, o, &w);
     } else if (w.persist && object_deadline(o) != NEVER_MS) {
         db_set_deadline(call_db(c), o, NEVER_MS);
         changed(c, c->argv[1], EVENT_GENERIC, "persist");
@@ -483,7 +488,7 @@ static void cmd_incrbyfloat(struct call *c)
 {
     bool ok;
     struct object *o = write_string(c, 1, &ok);
-    char num[NUM_I64_MAX], text[NUM_F64_MAX];
+    char num[NUM_I64_MAX], text[F80_TEXT_MAX];
     long double v = 0, by;
     size_t n;
 
@@ -504,7 +509,7 @@ static void cmd_incrbyfloat(struct call *c)
         reply_error(c->reply, "ERR increment would produce NaN or Infinity");
         return;
     }
-    n = num_put_f80_human(text, v);
+    n = put_f80(text, v);
     db_set_string(call_db(c), c->argv[1], (struct slice){text, n}, true);
     changed(c, c->argv[1], EVENT_STRING, "incrbyfloat");
     reply_bulk(c->reply, text, n);
