@@ -161,6 +161,15 @@ static void tell(struct slink *l, enum event_kind kind)
     shell_step(l->all->sh, &ev);
 }
 
+/* A subscription that is refused (no password, no right) leaves a link that is good for nothing. */
+static void on_subscribed(void *arg, const struct redisReply *r)
+{
+    struct slink *l = arg;
+
+    if (reply_is_error(r))
+        resp_link_drop(l->k, "subscription refused");
+}
+
 static void on_up(struct resp_link *k, void *owner)
 {
     struct slink *l = owner;
@@ -173,7 +182,7 @@ static void on_up(struct resp_link *k, void *owner)
         return;
     }
     resp_link_subscribe_mode(l->k, true);
-    resp_link_sendz(l->k, NULL, NULL, renamed(l, "SUBSCRIBE"), HELLO_CHANNEL, NULL);
+    resp_link_sendz(l->k, on_subscribed, l, renamed(l, "SUBSCRIBE"), HELLO_CHANNEL, NULL);
 }
 
 static void on_end(struct resp_link *k, enum link_end how, const char *why, void *owner)
