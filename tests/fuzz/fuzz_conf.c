@@ -1,0 +1,202 @@
+/* Configuration texts from anybody: words, options, rewriting. Applying never leaves a value
+ * outside its range; rewriting loses no comment and no line that it does not know, is at
+ * rest when done twice, and its result means the same as what it was written from. */
+#include "common/base/check.h"
+#include "common/base/mem.h"
+#include "common/base/vec.h"
+#include "common/text/conf_edit.h"
+#include "common/text/conf_lex.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct opts {
+    bool flag;
+    int64_t port, size, time;
+    double ratio;
+    char *name, *pass;
+    int level, perm;
+    VEC(char *) saves;
+};
+
+static void saves_clear(struct opts *o)
+{
+    for (size_t i = 0; i < o->saves.n; i++)
+        mem_free(o->saves.at[i]);
+    vec_clear(&o->saves);
+}
+
+static int set_save(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct opts *o = base;
+
+    for (int i = 0; i < argc; i++)
+        if (memchr(argv[i].p, '\0', argv[i].len))
+            return err_set(e, ERR_FORMAT, "no zero bytes");
+    if (fresh)
+        saves_clear(o);
+    for (int i = 0; i < argc; i++)
+        if (argv[i].len)
+            vec_push(&o->saves, mem_strndup(argv[i].p, argv[i].len));
+    return 0;
+}
+
+static void get_save(const void *base, struct str *out)
+{
+    const struct opts *o = base;
+
+    for (size_t i = 0; i < o->saves.n; i++) {
+        if (i)
+            str_append_c(out, ' ');
+        conf_put_word(out, slice_z(o->saves.at[i]));
+    }
+}
+
+static void lines_save(const void *base, void (*line)(void *arg, const char *text), void *arg)
+{
+    const struct opts *o = base;
+    struct str s = {0};
+
+    if (o->saves.n == 0)
+        line(arg, "\"\"");
+    for (size_t i = 0; i < o->saves.n; i++) {
+        str_clear(&s);
+        conf_put_word(&s, slice_z(o->saves.at[i]));
+        line(arg, str_c(&s));
+    }
+    str_fini(&s);
+}
+
+static const struct option_word levels[] = {{"low", 1}, {"high", 2}, {NULL}};
+static const struct option rows[] = {
+    {"flag", OPT_BOOL, offsetof(struct opts, flag), .dflt = "yes"},
+    {"port", OPT_INT, offsetof(struct opts, port), 0, 65535, "6379"},
+    {"size", OPT_SIZE, offsetof(struct opts, size), 1024, 1 << 30, "64mb", .alias = "old"},
+    {"time", OPT_MS, offsetof(struct opts, time), 1, 100, "5", .unit_ms = 1000},
+    {"ratio", OPT_DOUBLE, offsetof(struct opts, ratio), 0, 10, "1.5"},
+    {"name", OPT_STR, offsetof(struct opts, name), .dflt = "n"},
+    {"pass", OPT_STR, offsetof(struct opts, pass), .flags = OPT_SECRET | OPT_EMPTY_IS_NULL},
+    {"level", OPT_WORD, offsetof(struct opts, level), .dflt = "low", .words = levels},
+    {"perm", OPT_PERM, offsetof(struct opts, perm), .dflt = "700"},
+    {"save", OPT_CUSTOM, .dflt = "a b", .flags = OPT_MULTI, .set = set_save, .get = get_save, .lines = lines_save},
+    {"hz", OPT_IGNORED},
+    {"aof", OPT_REFUSED, .dflt = "no \"\""},
+};
+static const struct option_table table = {rows, sizeof rows / sizeof rows[0]};
+
+static int include(void *arg, const char *pattern, struct err *e)
+{
+    (void)arg, (void)e;
+    CHECK(pattern);
+    return 0;
+}
+
+static int load(struct opts *o, const char *text, size_t len)
+{
+    struct conf_source s;
+    struct err e = {0};
+    int rc;
+
+    *o = (struct opts){0};
+    CHECK(option_defaults(&table, o, &e) == 0);
+    conf_source_init(&s, &table, o);
+    s.include = include;
+    rc = conf_apply(&s, "f", text, len, &e);
+    CHECK((rc == 0) == (e.text[0] == '\0'));
+    CHECK(o->port >= 0 && o->port <= 65535 && o->size >= 1024 && o->size <= 1 << 30 && o->time >= 1000);
+    CHECK(o->time <= 100000 && o->ratio >= 0 && o->ratio <= 10 && o->name && o->perm <= 0777);
+    conf_source_fini(&s);
+    return rc;
+}
+
+static void unload(struct opts *o)
+{
+    option_free(&table, o);
+    saves_clear(o);
+    vec_fini(&o->saves);
+}
+
+/* The next line of text that is a comment or has no known directive; false at the end. */
+static bool next_foreign(const char *text, size_t len, size_t *at, struct slice *line)
+{
+    struct conf_words w;
+    bool foreign = false;
+
+    conf_words_init(&w);
+    while (*at < len && !foreign) {
+        const char *end = memchr(text + *at, '\n', len - *at);
+
+        *line = (struct slice){text + *at, end ? (size_t)(end - (text + *at)) : len - *at};
+        *at += line->len + 1;
+        foreign = conf_lex(line->p, line->len, &w, NULL) != 0 || w.argc == 0 || !option_find(&table, w.argv[0]) ||
+                  slice_is_nocase(w.argv[0], "hz") || slice_is_nocase(w.argv[0], "aof");
+    }
+    conf_words_fini(&w);
+    return foreign;
+}
+
+static void same_foreign_lines(const char *old, size_t old_len, const struct str *fresh)
+{
+    struct slice a, b;
+    size_t at = 0, bt = 0;
+
+    while (next_foreign(old, old_len, &at, &a)) {
+        CHECK(next_foreign(str_c(fresh), fresh->len, &bt, &b));
+        CHECK(slice_eq(a, b));
+    }
+    if (next_foreign(str_c(fresh), fresh->len, &bt, &b)) {
+        CHECK(slice_is(b, "# Generated by CONFIG REWRITE"));
+        CHECK(!next_foreign(str_c(fresh), fresh->len, &bt, &b));
+    }
+}
+
+static void same_values(const struct opts *a, const struct opts *b)
+{
+    for (size_t i = 0; i < table.n; i++) {
+        struct str x = {0}, y = {0};
+
+        option_get(&rows[i], a, &x);
+        option_get(&rows[i], b, &y);
+        CHECK(strcmp(str_c(&x), str_c(&y)) == 0);
+        str_fini(&x);
+        str_fini(&y);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+    struct conf_lines *want;
+    struct str fresh = {0}, again = {0};
+    struct opts o, back;
+    const char *text;
+    size_t len;
+
+    if (size > 4096)
+        return 0;
+    /* "from text A write over text B": A and B are parted by a zero byte, or the same. */
+    text = size ? memchr(data, '\0', size) : NULL;
+    if (text) {
+        load(&o, (const char *)data, (size_t)(text - (const char *)data));
+        text++;
+        len = size - (size_t)(text - (const char *)data);
+    } else {
+        text = size ? (const char *)data : "";
+        len = size;
+        load(&o, text, len);
+    }
+    want = conf_lines_new();
+    conf_lines_from_options(want, &table, &o);
+    conf_rewrite(text, len, want, NULL, &fresh);
+    same_foreign_lines(text, len, &fresh);
+    conf_rewrite(str_c(&fresh), fresh.len, want, NULL, &again);
+    CHECK(fresh.len == again.len && memcmp(str_c(&fresh), str_c(&again), fresh.len) == 0);
+    if (load(&back, str_c(&fresh), fresh.len) == 0)
+        same_values(&o, &back);
+    unload(&back);
+    unload(&o);
+    conf_lines_free(want);
+    str_fini(&fresh);
+    str_fini(&again);
+    return 0;
+}
