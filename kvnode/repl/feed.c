@@ -160,9 +160,7 @@ void feed_settings(struct feed *f) { backlog_resize(&f->backlog, (size_t)f->srv-
 
 void feed_replica_addr(const struct feed_replica *r, char ip[ADDR_HOST_MAX], int64_t *port)
 {
-    struct addr peer = stream_peer(r->client->session->stream);
-
-    memcpy(ip, r->announced_ip[0] ? r->announced_ip : peer.host, ADDR_HOST_MAX);
+    memcpy(ip, r->announced_ip[0] ? r->announced_ip : r->peer_ip, ADDR_HOST_MAX);
     *port = r->listening_port;
 }
 

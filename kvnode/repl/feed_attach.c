@@ -26,6 +26,8 @@ static struct feed_replica *replica_of(struct client *c)
         c->replica = mem_zalloc(sizeof *c->replica);
         c->replica->client = c;
         c->replica->fd = -1;
+        struct addr peer = stream_peer(c->session->stream);
+        memcpy(c->replica->peer_ip, peer.host, sizeof peer.host);
         list_init(&c->replica->link);
     }
     return c->replica;

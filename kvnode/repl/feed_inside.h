@@ -18,6 +18,7 @@ struct feed_replica {
     struct list_link link;         /* in feed.replicas, from FEED_WAIT_FORK on */
     struct client *client;
     enum feed_state state;
+    char peer_ip[ADDR_HOST_MAX];
     char announced_ip[ADDR_HOST_MAX];
     int64_t listening_port;
     bool psync2;                   /* understands "+CONTINUE id" */

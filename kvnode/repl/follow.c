@@ -486,7 +486,7 @@ void follow_connect(struct follow *f, const struct addr *primary, uint64_t link)
     f->to = *primary;
     f->link = link;
     f->state = FOLLOW_CONNECTING;
-    f->waits_for_loading = f->srv->loading.on && !f->srv->loading.serve;
+    f->waits_for_loading = !f->srv->ready;
     if (!f->waits_for_loading)
         start(f);
 }

@@ -1,0 +1,536 @@
+"""Replication, with real programs: kvnode and redis-server in both directions, kvnodes among
+themselves; full and partial resync, chains, promotion, restarts, and everything that must stop aloud."""
+import os
+import random
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import redis
+from conftest import need
+from harness import free_port, wait_until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PAIRS = [("redis-server", "kvnode"), ("kvnode", "redis-server"), ("kvnode", "kvnode")]
+
+
+def follow(primary):
+    return ["replicaof 127.0.0.1 %d" % primary.port]
+
+
+def in_sync(primary, replica):
+    r, p = replica.info("replication"), primary.info("replication")
+    return (r["role"] == "slave" and r["master_link_status"] == "up" and
+            int(r["slave_repl_offset"]) == int(p["master_repl_offset"]))
+
+
+def wait_in_sync(primary, *replicas, timeout=60):
+    for r in replicas:
+        wait_until(lambda: in_sync(primary, r), timeout, what="%s in sync with %s" % (r.name, primary.name))
+
+
+def compare(a, b):
+    """Equal, key by key; again when not, because a key may expire between the two looks."""
+    for _ in range(5):
+        r = subprocess.run(["/usr/bin/python3", os.path.join(HERE, "compare_datasets.py"),
+                            "127.0.0.1:%d" % a.port, "127.0.0.1:%d" % b.port], capture_output=True, text=True, timeout=300)
+        if r.returncode == 0:
+            return
+        time.sleep(0.4)
+    raise AssertionError(r.stdout[-3000:] + r.stderr[-2000:])
+
+
+def same_digest(*nodes):
+    """Keys expire on the primary first, so equality may take a moment."""
+    def equal():
+        seen = []
+        for n in nodes:
+            with n.connect() as c:
+                seen.append(c.execute_command("DEBUG", "DIGEST"))
+        return len(set(seen)) == 1
+
+    wait_until(equal, 10, what="equal digests")
+
+
+def fill_every_encoding(c, seed=1):
+    """Strings and hashes of every form Redis keeps or writes them in, in three databases, some with deadlines."""
+    rnd = random.Random(seed)
+    for db in (0, 3, 15):
+        c.execute_command("SELECT", db)
+        p = c.pipeline(transaction=False)
+        for n in (0, 1, -1, 12, 127, 128, -128, -129, 32767, 32768, -32769, 2147483647, 2147483648, -2147483649,
+                  9223372036854775807, -9223372036854775808):
+            p.set("int:%d" % n, n)
+        for text in ("", "0012", "+1", "1.5", " 1", "-0", "a" * 44, "a" * 45, "x" * 100000, "\x00\x01\xff" * 30,
+                     "12345678901", "123456789012345678901234567890"):
+            p.set("text:%d:%s" % (len(text), text[:8]), text)
+        p.set("random", bytes(rnd.randrange(256) for _ in range(50000)))
+        p.set("squeezable", "abc" * 20000)
+        p.append("appended", "raw")
+        p.append("appended", "-more")
+        p.setrange("ranged", 1000, "x")
+        for fields in (1, 2, 100, 128, 129, 512, 513, 3000):
+            p.hset("hash:%d" % fields, mapping={("f%d" % i if i % 2 else str(i)): rnd.choice([i, -i * 1000, "v" * (i % 60), 2 ** 40 + i])
+                                                for i in range(fields)})
+        p.hset("hash:longvalue", mapping={"a": "x" * 65, "b": "1"})
+        p.hset("hash:longer", mapping={"a": "x" * 5000, "b" * 300: ""})
+        p.hset("hash:binary", mapping={b"\x00\xff": b"\xff\x00", b"": b""})
+        for i in range(200):
+            p.set("exp:%d" % i, i, ex=3600 + i)
+            p.hset("hexp:%d" % i, "f", i)
+            p.expire("hexp:%d" % i, 7200 + i)
+        for i in range(300):
+            p.set("soon:%d" % i, i, px=rnd.randrange(300, 1200))
+        p.execute()
+
+
+def write_some(c, n=500, seed=7):
+    """A mixture of every kind of write, transactions included."""
+    rnd = random.Random(seed)
+    for db in (0, 3):
+        c.execute_command("SELECT", db)
+        p = c.pipeline(transaction=False)
+        for i in range(n):
+            k = rnd.randrange(n)
+            p.set("w:%d" % k, rnd.random())
+            p.incrby("wc:%d" % (k % 10), k)
+            p.incrbyfloat("wf:%d" % (k % 10), "0.1")
+            p.hset("wh:%d" % (k % 20), "f%d" % k, i)
+            p.hincrby("wh:%d" % (k % 20), "n", 3)
+            p.hincrbyfloat("wh:%d" % (k % 20), "x", "0.25")
+            p.hdel("wh:%d" % (k % 20), "f%d" % (k + 1))
+            p.append("wa:%d" % (k % 7), "z")
+            p.setrange("wr", k, "q")
+            p.expire("w:%d" % k, 1000)
+            p.pexpire("w:%d" % (k + 1), 60000)
+            p.persist("w:%d" % (k + 2))
+            p.set("wp:%d" % k, 1, px=rnd.randrange(1, 400))
+            p.set("wx:%d" % k, 1, ex=500)
+            p.getdel("w:%d" % rnd.randrange(n))
+            p.getex("w:%d" % rnd.randrange(n), ex=77)
+            p.setnx("wn:%d" % k, i)
+            p.mset({"wm:%d" % k: 1, "wm:%d" % (k + 1): 2})
+            if i % 50 == 0:
+                p.rename("wa:%d" % (k % 7), "wb:%d" % (k % 7))
+                p.copy("wr", "wcopy", replace=True)
+                p.move("wm:%d" % k, 9)
+                p.unlink("wcopy")
+        p.execute(raise_on_error=False)
+        t = c.pipeline(transaction=True)
+        for i in range(50):
+            t.set("t:%d" % i, i)
+            t.hset("th", i, i)
+        t.execute()
+
+
+class Proxy:
+    """A TCP proxy on loopback that can cut its connections, also after so many bytes from the server."""
+
+    def __init__(self, port):
+        self.target, self.port = port, free_port()
+        self.cut_after, self.open, self.refuse = None, [], False
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.listen(16)
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                c, _ = self.listener.accept()
+            except OSError:
+                return
+            if self.refuse:
+                c.close()
+                continue
+            s = socket.create_connection(("127.0.0.1", self.target))
+            self.open.append((c, s))
+            for a, b, limited in ((c, s, False), (s, c, True)):
+                threading.Thread(target=self.pump, args=(a, b, limited), daemon=True).start()
+
+    def pump(self, a, b, limited):
+        done = 0
+        try:
+            while True:
+                data = a.recv(65536)
+                if not data:
+                    break
+                done += len(data)
+                if limited and self.cut_after is not None and done > self.cut_after:
+                    break
+                b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        for pair in self.open:
+            for s in pair:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        self.open.clear()
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
+@pytest.mark.parametrize("how", ["yes", "no"])
+@pytest.mark.parametrize("source,target", PAIRS)
+def test_full_sync_of_every_encoding(yard, source, target, how):
+    need(source), need(target)
+    primary = yard.node("primary", source, ["repl-diskless-sync " + how])
+    with primary.connect(decode_responses=False) as c:
+        fill_every_encoding(c)
+    replica = yard.node("replica", target, follow(primary))
+    wait_in_sync(primary, replica)
+    with primary.connect(decode_responses=False) as c:
+        write_some(c)
+    wait_in_sync(primary, replica)
+    compare(primary, replica)
+    if source == target:
+        same_digest(primary, replica)
+
+
+@pytest.mark.parametrize("source,target", PAIRS)
+def test_load_cuts_and_partial_resync(yard, source, target):
+    need(source), need(target), need("redis-benchmark")
+    primary = yard.node("primary", source, ["repl-backlog-size 64mb"])
+    replica = yard.node("replica", target, follow(primary))
+    wait_in_sync(primary, replica)
+    full = primary.info("stats")["sync_full"]
+    bench = subprocess.Popen(["redis-benchmark", "-p", str(primary.port), "-n", "60000", "-r", "5000", "-P", "16", "-q",
+                              "-t", "set,incr,hset,mset"], stdout=subprocess.DEVNULL)
+    with primary.connect() as c:
+        while bench.poll() is None:
+            c.execute_command("CLIENT", "KILL", "TYPE", "replica")
+            time.sleep(0.3)
+    wait_in_sync(primary, replica)
+    stats = primary.info("stats")
+    assert stats["sync_full"] == full, "a cut link cost a full copy"
+    assert stats["sync_partial_ok"] >= 1
+    compare(primary, replica)
+
+
+def test_chain_and_promotion(yard):
+    """a <- b <- c; b is promoted: c continues, and a comes back under b, all without a full copy."""
+    a = yard.node("a")
+    b = yard.node("b", lines=follow(a))
+    wait_in_sync(a, b)
+    c = yard.node("c", lines=follow(b))
+    wait_in_sync(b, c)
+    with a.connect(decode_responses=False) as k:
+        fill_every_encoding(k)
+        write_some(k, 100)
+    wait_in_sync(a, b, c)
+    same_digest(a, b, c)
+    full = [n.info("stats")["sync_full"] for n in (a, b, c)]
+    old_id = b.info("replication")["master_replid"]
+    with b.connect() as k:
+        begin = time.monotonic()
+        k.replicaof("NO", "ONE")
+        k.set("first", "write")
+        took = time.monotonic() - begin
+    assert took < 0.1
+    r = b.info("replication")
+    assert r["role"] == "master" and r["master_replid2"] == old_id and r["master_replid"] != old_id
+    with a.connect() as k:
+        k.replicaof("127.0.0.1", b.port)
+    wait_in_sync(b, a, c)
+    with b.connect(decode_responses=False) as k:
+        write_some(k, 50, 3)
+    wait_in_sync(b, a, c)
+    same_digest(a, b, c)
+    assert full == [n.info("stats")["sync_full"] for n in (a, b, c)]
+
+
+def test_chain_through_redis(yard):
+    """kvnode <- redis-server <- kvnode <- redis-server, one stream with one count of bytes."""
+    need("redis-server")
+    nodes = [yard.node("n0", "kvnode")]
+    for i, engine in enumerate(["redis-server", "kvnode", "redis-server"]):
+        nodes.append(yard.node("n%d" % (i + 1), engine, follow(nodes[-1])))
+        wait_in_sync(nodes[-2], nodes[-1])
+    with nodes[0].connect(decode_responses=False) as c:
+        fill_every_encoding(c)
+        write_some(c, 200)
+    wait_in_sync(nodes[0], *nodes[1:])
+    for n in nodes[1:]:
+        compare(nodes[0], n)
+    # Redis in the middle becomes the primary; its old one comes back under it.
+    with nodes[1].connect() as c:
+        c.replicaof("NO", "ONE")
+        c.set("after", 1)
+    with nodes[0].connect() as c:
+        c.replicaof("127.0.0.1", nodes[1].port)
+    wait_in_sync(nodes[1], nodes[0], nodes[2], nodes[3])
+    for n in (nodes[0], nodes[2], nodes[3]):
+        compare(nodes[1], n)
+
+
+def test_repointing_is_a_matter_of_milliseconds(yard):
+    a = yard.node("a")
+    b, c = yard.node("b", lines=follow(a)), yard.node("c", lines=follow(a))
+    wait_in_sync(a, b, c)
+    with a.connect() as k:
+        k.set("x", 1)
+    wait_in_sync(a, b, c)
+    with b.connect() as kb, c.connect() as kc:
+        kb.replicaof("NO", "ONE")
+        begin = time.monotonic()
+        kc.replicaof("127.0.0.1", b.port)
+        wait_until(lambda: kc.info("replication")["master_link_status"] == "up", every=0.001)
+        took = time.monotonic() - begin
+    assert b.info("stats")["sync_full"] == 0 and b.info("stats")["sync_partial_ok"] == 1
+    assert took < 0.3, took
+
+
+def test_unknown_command_stops_the_replica(yard):
+    need("redis-server")
+    primary = yard.node("primary", "redis-server")
+    replica = yard.node("replica", lines=follow(primary))
+    wait_in_sync(primary, replica)
+    with primary.connect() as c:
+        c.set("before", 1)
+        c.rpush("list", "a")
+        c.set("after", 1)
+    r = wait_until(lambda: (lambda i: i if i["master_link_status"] == "down" else None)(replica.info("replication")))
+    assert "rpush" in str(r["master_link_down_reason"]).lower()
+    with replica.connect() as c:
+        assert c.get("before") == "1" and c.get("after") is None
+        full = primary.info("stats")["sync_full"]
+        time.sleep(1.5)          # it does not come back by itself
+        assert primary.info("stats")["sync_full"] == full and replica.info("replication")["master_link_status"] == "down"
+        with primary.connect() as p:
+            p.delete("list")
+        c.replicaof("127.0.0.1", primary.port)
+        # the same bytes come again: it stops again, and still skips nothing
+        wait_until(lambda: replica.log_text().count("CRITICAL") >= 2)
+        assert c.get("after") is None
+        c.replicaof("NO", "ONE")
+        c.replicaof("127.0.0.1", primary.port)     # another history: a full copy, without the list
+    wait_in_sync(primary, replica)
+    compare(primary, replica)
+
+
+def test_a_type_we_do_not_keep_is_refused_whole(yard):
+    need("redis-server")
+    primary = yard.node("primary", "redis-server")
+    with primary.connect() as c:
+        c.set("s", 1)
+        c.sadd("myset", 1, 2, 3)
+    replica = yard.node("replica")
+    with replica.connect() as c:
+        c.set("mine", "kept")
+        c.replicaof("127.0.0.1", primary.port)
+        r = wait_until(lambda: (lambda i: i if "myset" in str(i.get("master_link_down_reason", "")) else None)(replica.info("replication")))
+        assert "a set" in r["master_link_down_reason"]
+        assert c.keys("*") == ["mine"] and c.get("mine") == "kept"
+
+
+def test_a_copy_that_breaks_off_leaves_the_old_data(yard):
+    need("redis-server")
+    primary = yard.node("primary", "redis-server")
+    with primary.connect() as c:
+        c.execute_command("DEBUG", "POPULATE", 100000)
+    proxy = Proxy(primary.port)
+    proxy.cut_after = 1000000
+    replica = yard.node("replica")
+    with replica.connect() as c:
+        c.set("mine", "kept")
+        c.replicaof("127.0.0.1", proxy.port)
+        wait_until(lambda: replica.log_text().count("Full resync from master") >= 2)
+        assert c.get("mine") == "kept" and c.dbsize() == 1
+        assert c.info("replication")["master_link_status"] == "down"
+        proxy.cut_after = None
+        wait_in_sync(primary, replica)
+        assert c.get("mine") is None
+    compare(primary, replica)
+    proxy.close()
+
+
+def test_reads_go_on_during_a_full_copy(yard):
+    """key-load-delay makes it slow; the old data is served until the new one is whole."""
+    primary = yard.node("primary")
+    with primary.connect() as c:
+        c.execute_command("DEBUG", "POPULATE", 20000)
+    replica = yard.node("replica", lines=["key-load-delay 50"])
+    with replica.connect() as c:
+        c.set("mine", "kept")
+        c.replicaof("127.0.0.1", primary.port)
+        wait_until(lambda: c.info("persistence")["async_loading"] == 1, every=0.002)
+        begin = time.monotonic()
+        assert c.get("mine") == "kept"
+        assert time.monotonic() - begin < 0.2
+    wait_in_sync(primary, replica)
+    same_digest(primary, replica)
+
+
+@pytest.mark.parametrize("who", ["replica", "primary"])
+def test_partial_resync_after_a_clean_restart(yard, who):
+    primary = yard.node("primary", lines=["save 3600 1000000"])
+    replica = yard.node("replica", lines=follow(primary) + ["save 3600 1000000"])
+    wait_in_sync(primary, replica)
+    with primary.connect(decode_responses=False) as c:
+        fill_every_encoding(c)
+        write_some(c, 100)
+    wait_in_sync(primary, replica)
+    node = replica if who == "replica" else primary
+    assert node.stop() == 0
+    if who == "replica":
+        with primary.connect() as c:
+            c.set("meanwhile", 1)
+    full = 0 if who == "primary" else primary.info("stats")["sync_full"]
+    node.start()
+    wait_in_sync(primary, replica)
+    assert primary.info("stats")["sync_full"] == full
+    same_digest(primary, replica)
+
+
+def test_partial_resync_with_redis_after_its_restart(yard):
+    need("redis-server")
+    primary = yard.node("primary")
+    replica = yard.node("replica", "redis-server", follow(primary) + ["save 3600 1000000"])
+    wait_in_sync(primary, replica)
+    with primary.connect() as c:
+        write_some(c, 50)
+        replica.stop()
+        c.set("meanwhile", 1)
+    replica.start()
+    wait_in_sync(primary, replica)
+    assert primary.info("stats")["sync_full"] == 1 and primary.info("stats")["sync_partial_ok"] == 1
+    compare(primary, replica)
+
+
+def test_wait_and_min_replicas(yard):
+    primary = yard.node("primary", lines=["min-replicas-max-lag 2"])
+    replica = yard.node("replica", lines=follow(primary))
+    wait_in_sync(primary, replica)
+    with primary.connect() as c:
+        c.set("x", 1)
+        begin = time.monotonic()
+        assert c.wait(1, 5000) == 1
+        assert time.monotonic() - begin < 0.5
+        begin = time.monotonic()
+        assert c.wait(2, 200) == 1
+        assert 0.15 < time.monotonic() - begin < 1
+        c.config_set("min-replicas-to-write", 1)
+        assert c.set("y", 1)
+        replica.kill()
+        with pytest.raises(redis.exceptions.ResponseError, match="Not enough good replicas to write"):
+            for _ in range(400):
+                c.set("y", 2)
+                time.sleep(0.02)
+        assert c.get("y") is not None
+        c.config_set("min-replicas-to-write", 0)
+        assert c.set("y", 3)
+
+
+@pytest.mark.parametrize("source,target", PAIRS)
+def test_passwords(yard, source, target):
+    need(source), need(target)
+    primary = yard.node("primary", source, ["requirepass secret"])
+    replica = yard.node("replica", target, follow(primary) + ["masterauth wrong"])
+    wait_until(lambda: "Unable to AUTH to MASTER" in replica.log_text())
+    with replica.connect() as c:
+        assert c.info("replication")["master_link_status"] == "down"
+        c.config_set("masterauth", "secret")
+        wait_until(lambda: c.info("replication")["master_link_status"] == "up")
+        with primary.connect(password="secret") as p:
+            p.set("x", 1)
+        wait_until(lambda: c.get("x") == "1")
+
+
+def test_a_replica_says_who_it_is(yard):
+    primary = yard.node("primary")
+    replica = yard.node("replica", lines=follow(primary) + ["replica-announce-ip 10.9.8.7", "replica-announce-port 7777",
+                                                           "replica-priority 7", "replica-announced no"])
+    wait_in_sync(primary, replica)
+    s = primary.info("replication")["slave0"]
+    assert s["ip"] == "10.9.8.7" and s["port"] == 7777 and s["state"] == "online" and s["lag"] <= 1
+    r = replica.info("replication")
+    assert r["slave_priority"] == 7 and r["replica_announced"] == 0 and r["slave_read_only"] == 1
+    with primary.connect() as c:
+        role = c.execute_command("ROLE")
+        assert role[0] in (b"master", "master") and [str(x) for x in role[2][0][:2]] == ["10.9.8.7", "7777"]
+    with replica.connect() as c:
+        role = c.execute_command("ROLE")
+        assert role[:4] == ["slave", "127.0.0.1", primary.port, "connected"]
+        with pytest.raises(redis.exceptions.ReadOnlyError):
+            c.set("x", 1)
+        c.config_set("replica-read-only", "no")
+        assert c.set("x", 1)
+
+
+def test_host_names_and_stale_data(yard):
+    primary = yard.node("primary")
+    replica = yard.node("replica", lines=["replicaof localhost %d" % primary.port])
+    wait_in_sync(primary, replica)
+    with primary.connect() as p, replica.connect() as c:
+        p.set("x", 1)
+        wait_in_sync(primary, replica)
+        assert c.info("replication")["master_host"] == "localhost"
+        primary.kill()
+        wait_until(lambda: c.info("replication")["master_link_status"] == "down")
+        assert c.get("x") == "1"
+        c.config_set("replica-serve-stale-data", "no")
+        with pytest.raises(redis.exceptions.ResponseError, match="MASTERDOWN"):
+            c.get("x")
+        assert "master_link_down_since_seconds" in c.info("replication")
+
+
+def test_sync_in_the_old_form(yard):
+    primary = yard.node("primary")
+    with primary.connect() as c:
+        c.set("x", "y")
+        s = socket.create_connection(("127.0.0.1", primary.port))
+        s.settimeout(10)
+        s.sendall(b"SYNC\r\n")
+        f = s.makefile("rb")
+        line = f.readline()
+        while line == b"\n":
+            line = f.readline()
+        assert line.startswith(b"$")
+        assert f.read(int(line[1:])).startswith(b"REDIS0010")
+        c.set("after", "sync")
+        rest = b""
+        while b"sync" not in rest:
+            rest += f.readline()
+        assert b"SELECT" in rest and b"SET" in rest.upper()
+        s.close()
+
+
+def test_redis_cli_rdb(yard):
+    need("redis-cli")
+    primary = yard.node("primary")
+    with primary.connect() as c:
+        fill_every_encoding(c)
+    path = os.path.join(yard.folder, "taken.rdb")
+    r = subprocess.run(["redis-cli", "-p", str(primary.port), "--rdb", path], capture_output=True, text=True, timeout=30)
+    assert r.returncode == 0, r.stdout + r.stderr
+    r = subprocess.run(["redis-check-rdb", path], capture_output=True, text=True)
+    assert r.returncode == 0 and "RDB looks OK" in r.stdout, r.stdout
+
+
+def test_output_limit_of_replicas(yard):
+    """A replica that takes nothing is sent away when too much has gathered for it."""
+    primary = yard.node("primary", lines=["client-output-buffer-limit replica 4mb 2mb 1", "repl-backlog-size 1mb"])
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(("127.0.0.1", primary.port))
+    s.sendall(b"SYNC\r\n")
+    wait_until(lambda: primary.info("replication")["connected_slaves"] == 1)
+    with primary.connect() as c:
+        for i in range(300):
+            c.set("big", "x" * 100000)
+        wait_until(lambda: primary.info("replication")["connected_slaves"] == 0)
+    s.close()
