@@ -154,6 +154,19 @@ static void do_commit(struct applier *w, enum ack_status status)
     forget_journal(w);
 }
 
+static void end_with_ack(struct applier *w, enum ack_status status)
+{
+    w->took_ms = now_ms(w) - w->started_ms;
+    if (status == ACK_OK)
+        say(w, LOG_LEVEL_NOTICE, "ok", "applied");
+    else
+        say(w, status == ACK_ROLLBACK_FAILED ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, ack_status_word(status),
+            w->machine.why);
+    answer_now(w, status, w->machine.why);
+    if (w->resumed && status != ACK_OK)
+        w->seen[0] = 0;         /* it was the crash that failed, not the document: try it once more */
+}
+
 static void do_step(struct applier *w, const struct apply_step *s)
 {
     const struct applier_means *m = w->m;
@@ -177,7 +190,7 @@ static void do_step(struct applier *w, const struct apply_step *s)
         break;
     case STEP_COMMIT:
         drop_helpers(w);
-        do_commit(w, s->status);
+        do_commit(w, w->left_committed ? w->left_status : s->status);
         break;
     case STEP_UNDONE:
         if (journal_note(m->state, &w->name, JOURNAL_UNDONE, ACK_OK, &e) != 0)
@@ -186,13 +199,7 @@ static void do_step(struct applier *w, const struct apply_step *s)
         break;
     case STEP_ACK:
         drop_helpers(w);
-        w->took_ms = now_ms(w) - w->started_ms;
-        if (s->status == ACK_OK)
-            say(w, LOG_LEVEL_NOTICE, "ok", "applied");
-        else
-            say(w, s->status == ACK_ROLLBACK_FAILED ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, ack_status_word(s->status),
-                w->machine.why);
-        answer_now(w, s->status, w->machine.why);
+        end_with_ack(w, w->left_committed ? w->left_status : s->status);
         break;
     case STEP_TRACE: {
         char name[DOC_KEY_MAX];
@@ -449,13 +456,17 @@ bool applier_recover(struct applier *w)
     slice_copy_z(slice_z(j.sha), w->sha, sizeof w->sha);
     slice_copy_z(slice_z(j.fingerprint), w->seen, sizeof w->seen);
     w->resumed = true;
+    w->left_committed = event == AE_LEFT_COMMITTED;
+    w->left_status = j.status;
     w->started_ms = now_ms(w);
     w->machine.terms = terms_of(w->plan);
     say(w, LOG_LEVEL_NOTICE, "recover", apply_event_name(event));
     feed(w, event, NULL);
-    if (!apply_is_busy(&w->machine)) {       /* ended at once: then nothing was told, and the plan goes */
+    w->left_committed = false;
+    if (!apply_is_busy(&w->machine)) {       /* ended at once: nobody else lets go of the plan */
+        if (event == AE_LEFT_STAGED)
+            w->seen[0] = 0;
         forget_plan(w);
-        w->seen[0] = 0;
     }
 out:
     journal_fini(&j);

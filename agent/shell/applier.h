@@ -45,7 +45,9 @@ struct applier {
     struct plan *plan;
     struct stage stage;
     struct str bytes;                    /* of the document */
-    bool resumed;                        /* the old files are kept already */
+    bool resumed;                        /* a crash is being dealt with: the old files are kept already */
+    bool left_committed;                 /* of a crash: all was done, and this is how it had ended */
+    enum ack_status left_status;
     int64_t started_ms, took_ms;
     struct validate *validate;
     struct hold *hold;

@@ -1,0 +1,34 @@
+/* The events and their one way out. */
+#include "agent/shell/events.h"
+
+#include "common/base/check.h"
+#include "common/io/log.h"
+
+#include <stdarg.h>
+
+const struct op_event agent_events[] = {
+    {"+directory-live", LOG_LEVEL_NOTICE, "<host>:<port> rung=<rung>", "The directory was read, and changes will be heard of."},
+    {"-directory-live", LOG_LEVEL_WARNING, "why=<text>", "The directory is out of reach; what is in force stays."},
+    {"+agent-document", LOG_LEVEL_NOTICE, "<name> documents=<n>", "Another agent document is in force."},
+    {"-agent-document", LOG_LEVEL_WARNING, "why=<text>", "The agent document is missing or wrong; the last good one stays."},
+    {"+applied", LOG_LEVEL_NOTICE, "<document> sha=<sha> status=<status> ms=<ms>", "A document's files are in force."},
+    {"-applied", LOG_LEVEL_WARNING, "<document> sha=<sha> status=<status> why=<text>", "A document was refused or rolled back; what was in force stays."},
+    {"+stuck", LOG_LEVEL_ERROR, "<document> why=<text>", "The way back failed too: look at the node, then AGENT RESYNC."},
+    {"+released", LOG_LEVEL_NOTICE, "<document>", "The agent document names it no more; its files stay where they are."},
+    {"+lost-push", LOG_LEVEL_WARNING, "changes found by a resync", "A change was found that nobody had told of."},
+};
+const size_t agent_events_n = sizeof agent_events / sizeof agent_events[0];
+
+void agent_event(const char *name, const char *fmt, ...)
+{
+    const struct op_event *row = op_event_find(agent_events, agent_events_n, name);
+    struct str s = {0};
+    va_list ap;
+
+    CHECK(row);
+    va_start(ap, fmt);
+    str_vprintf(&s, fmt, ap);
+    va_end(ap);
+    log_line((enum log_level)row->level, "%s %s", name, str_c(&s));
+    str_fini(&s);
+}

@@ -1,0 +1,257 @@
+/* The rows, and the few settings that take more than one word. */
+#include "agent/shell/options.h"
+
+#include "agent/core/docname.h"
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/io/file.h"
+#include "common/io/log.h"
+#include "common/text/conf_lex.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AT(field) offsetof(struct agent_options, field)
+#define WORD_OF(s, out) slice_copy_z((s), (out), sizeof (out))
+
+static const struct option_word loglevels[] = {
+    {"debug", LOG_LEVEL_DEBUG},     {"verbose", LOG_LEVEL_VERBOSE}, {"notice", LOG_LEVEL_NOTICE},
+    {"warning", LOG_LEVEL_WARNING}, {NULL, 0},
+};
+
+static int read_addr(int argc, const struct slice *argv, struct addr *out, struct err *e)
+{
+    int64_t port;
+
+    if (argc != 2 || !num_i64_in(argv[1].p, argv[1].len, 1, 65535, &port) || !addr_set(out, argv[0].p, argv[0].len, port))
+        return err_set(e, ERR_RANGE, "must be <host> <port>");
+    return 0;
+}
+
+static int set_sentinel(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+    struct addr a = {0};
+    int rc = read_addr(argc, argv, &a, e);
+
+    if (rc != 0)
+        return rc;
+    if (fresh)
+        vec_clear(&o->sentinels);
+    if (o->sentinels.n >= 64)
+        return err_set(e, ERR_LIMIT, "more than 64 sentinels");
+    vec_push(&o->sentinels, a);
+    return 0;
+}
+
+static void put_addr(const struct addr *a, struct str *out) { str_printf(out, "%s %u", a->host, a->port); }
+
+static void get_sentinel(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    for (size_t i = 0; i < o->sentinels.n; i++) {
+        str_append_z(out, i ? " " : "");
+        put_addr(&o->sentinels.at[i], out);
+    }
+}
+
+static int set_directory(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+
+    (void)fresh;
+    return read_addr(argc, argv, &o->directory, e);
+}
+
+static void get_directory(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    if (addr_is_set(&o->directory))
+        put_addr(&o->directory, out);
+}
+
+static bool root_name_ok(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '_' || s.p[i] == '-'))
+            return false;
+    return s.len >= 1 && s.len <= 64;
+}
+
+static int set_root(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+    char name[80], path[PATH_MAX];
+
+    if (argc != 2 || !root_name_ok(argv[0]) || !WORD_OF(argv[0], name) || !WORD_OF(argv[1], path))
+        return err_set(e, ERR_RANGE, "must be <name> <folder>, the name of [a-z0-9_-]");
+    if (fresh)
+        roots_fini(&o->roots);
+    return roots_add(&o->roots, name, path, e);
+}
+
+static void root_lines(const void *base, void (*line)(void *arg, const char *text), void *arg)
+{
+    const struct agent_options *o = base;
+
+    for (size_t i = 0; i < o->roots.at.n; i++) {
+        struct str s = {0};
+
+        str_printf(&s, "%s ", o->roots.at.at[i].name);
+        conf_put_word(&s, slice_z(o->roots.at.at[i].path));
+        line(arg, str_c(&s));
+        str_fini(&s);
+    }
+}
+
+static void get_root(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    for (size_t i = 0; i < o->roots.at.n; i++)
+        str_printf(out, "%s%s %s", i ? " " : "", o->roots.at.at[i].name, o->roots.at.at[i].path);
+}
+
+static int set_command(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+    char path[PATH_MAX];
+
+    if (fresh)
+        while (o->allow.commands.n)
+            mem_free(vec_pop(&o->allow.commands));
+    if (argc < 1)
+        return err_set(e, ERR_RANGE, "must be the absolute path of a program");
+    for (int i = 0; i < argc; i++) {
+        int rc = WORD_OF(argv[i], path) && path[0] ? allow_add_command(&o->allow, path, e)
+                                                   : err_set(e, ERR_RANGE, "a path is too long or empty");
+
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static void get_command(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    for (size_t i = 0; i < o->allow.commands.n; i++)
+        str_printf(out, "%s%s", i ? " " : "", o->allow.commands.at[i]);
+}
+
+static int set_unit(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+    char pattern[300];
+
+    if (fresh)
+        while (o->allow.units.n)
+            mem_free(vec_pop(&o->allow.units));
+    for (int i = 0; i < argc; i++) {
+        if (!WORD_OF(argv[i], pattern) || !pattern[0])
+            return err_set(e, ERR_RANGE, "a unit pattern is too long or empty");
+        allow_add_unit(&o->allow, pattern);
+    }
+    return argc ? 0 : err_set(e, ERR_RANGE, "must be unit names or patterns");
+}
+
+static void get_unit(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    for (size_t i = 0; i < o->allow.units.n; i++)
+        str_printf(out, "%s%s", i ? " " : "", o->allow.units.at[i]);
+}
+
+static const struct option rows[] = {
+    {"node-id", OPT_STR, AT(node_id), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL,
+     .summary = "Who this agent is: config:agent:<node-id> is its own document, and its answers carry this name. Empty: the host's name."},
+    {"group", OPT_STR, AT(group), .dflt = "", .flags = OPT_FIXED,
+     .summary = "The group of nodes it belongs to: config:agent:<group> is read when the node has no document of its own; config:agent:default comes last."},
+    {"directory-sentinel", OPT_CUSTOM, 0, .flags = OPT_FIXED | OPT_MULTI, .set = set_sentinel, .get = get_sentinel,
+     .summary = "<host> <port> of a sentinel that knows where the directory's primary is. One line for each."},
+    {"directory-group", OPT_STR, AT(directory_group), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL,
+     .summary = "The name of the directory's group at these sentinels."},
+    {"directory", OPT_CUSTOM, 0, .flags = OPT_FIXED, .set = set_directory, .get = get_directory,
+     .summary = "<host> <port> of the directory, when it has no sentinels."},
+    {"directory-user", OPT_STR, AT(user), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "User name at the directory; empty: the default user."},
+    {"directory-password", OPT_STR, AT(password), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL | OPT_SECRET, .summary = "Password at the directory."},
+    {"sentinel-user", OPT_STR, AT(sentinel_user), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "User name at the sentinels."},
+    {"sentinel-password", OPT_STR, AT(sentinel_password), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL | OPT_SECRET, .summary = "Password at the sentinels."},
+    {"root", OPT_CUSTOM, 0, .flags = OPT_FIXED | OPT_MULTI, .set = set_root, .get = get_root, .lines = root_lines,
+     .summary = "<name> <folder>: documents may write beneath this folder, and call it by this name. One line for each; none: no file is ever written."},
+    {"allow-command", OPT_CUSTOM, 0, .flags = OPT_FIXED | OPT_MULTI, .set = set_command, .get = get_command,
+     .summary = "Absolute path of a program that documents may run as check or reload. None: documents run nothing."},
+    {"allow-unit", OPT_CUSTOM, 0, .flags = OPT_FIXED | OPT_MULTI, .set = set_unit, .get = get_unit,
+     .summary = "Name or pattern of units that documents may reload, restart and probe."},
+    {"systemctl", OPT_STR, AT(systemctl), .dflt = "/usr/bin/systemctl", .flags = OPT_FIXED, .summary = "The program that speaks to systemd for documents with units."},
+    {"state-dir", OPT_STR, AT(state_dir), .dflt = "/var/lib/kvorum/agent", .flags = OPT_FIXED,
+     .summary = "Where it keeps the cache it boots from, the journal, the last good files and undelivered answers."},
+    {"unixsocket", OPT_STR, AT(unixsocket), .dflt = "/run/kvorum/agent.sock", .flags = OPT_FIXED | OPT_EMPTY_IS_NULL,
+     .summary = "Socket on which it answers RESP (PING, INFO, AGENT STATUS ...); empty: none."},
+    {"unixsocketperm", OPT_PERM, AT(unixsocketperm), .dflt = "700", .flags = OPT_FIXED, .summary = "Mode of that socket."},
+    {"http-bind", OPT_STR, AT(http_bind), .dflt = "127.0.0.1", .flags = OPT_FIXED, .summary = "Address of the HTTP port."},
+    {"http-port", OPT_INT, AT(http_port), .max = 65535, .dflt = "0", .flags = OPT_FIXED, .summary = "/healthz, /metrics and /status; 0: none (9381 in our samples)."},
+    {"quiesce-min", OPT_MS, AT(quiesce_ms), .min = 0, .max = 10000, .dflt = "20ms", .unit_ms = 1, .unit = "milliseconds",
+     .summary = "Quiet time after a push before everything is read; further pushes start it again ..."},
+    {"quiesce-max", OPT_MS, AT(quiesce_max_ms), .min = 0, .max = 60000, .dflt = "200ms", .unit_ms = 1, .unit = "milliseconds",
+     .summary = "... but never beyond this."},
+    {"resync-interval", OPT_MS, AT(resync_ms), .min = 100, .max = 86400000, .dflt = "60s", .unit_ms = 1000, .unit = "seconds",
+     .summary = "Everything is read this often even if nothing was pushed, give or take a quarter."},
+    {"ping-interval", OPT_MS, AT(ping_ms), .min = 50, .max = 600000, .dflt = "5s", .unit_ms = 1000, .unit = "seconds",
+     .summary = "Both connections to the directory are pinged this often."},
+    {"ping-timeout", OPT_MS, AT(ping_timeout_ms), .min = 20, .max = 600000, .dflt = "3s", .unit_ms = 1000, .unit = "seconds",
+     .summary = "Without an answer for so long both are opened again."},
+    {"poll-interval", OPT_MS, AT(poll_ms), .min = 50, .max = 600000, .dflt = "1s", .unit_ms = 1000, .unit = "seconds",
+     .summary = "How often a directory is read that offers neither tracking nor keyspace events."},
+    {"dir", OPT_STR, AT(dir), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Working folder."},
+    {"logfile", OPT_STR, AT(logfile), .dflt = "", .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Log file; empty is standard output."},
+    {"loglevel", OPT_WORD, AT(loglevel), .dflt = "notice", .words = loglevels, .summary = "How much is logged."},
+    {"pidfile", OPT_STR, AT(pidfile), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "File that holds the process id while it runs."},
+    {"daemonize", OPT_BOOL, AT(daemonize), .dflt = "no", .flags = OPT_FIXED, .summary = "Go to the background."},
+    {"syslog-enabled", OPT_BOOL, AT(syslog_enabled), .dflt = "no", .flags = OPT_FIXED, .summary = "Log to syslog too."},
+    {"syslog-ident", OPT_STR, AT(syslog_ident), .dflt = "kvorum-agent", .flags = OPT_FIXED, .summary = "Name used there."},
+};
+const struct option_table agent_option_table = {rows, sizeof rows / sizeof rows[0]};
+
+int agent_options_check(void *base, struct err *e)
+{
+    struct agent_options *o = base;
+    struct docname name;
+    char host[256];
+
+    if (!o->node_id) {
+        if (gethostname(host, sizeof host) != 0)
+            return err_sys(e, "'node-id': the host has no name to use");
+        host[sizeof host - 1] = 0;
+        o->node_id = mem_strdup(host);
+    }
+    if (!docname_make(&name, slice_z("agent"), slice_z(o->node_id)))
+        return err_set(e, ERR_RANGE, "'node-id': '%s' must be 1 to 128 of letters, digits, '_', '-' and '.'", o->node_id);
+    if (o->group[0] && !docname_make(&name, slice_z("agent"), slice_z(o->group)))
+        return err_set(e, ERR_RANGE, "'group': '%s' must be of letters, digits, '_', '-' and '.'", o->group);
+    if (!o->sentinels.n && !addr_is_set(&o->directory))
+        return err_set(e, ERR_MISSING, "no way to the directory: give 'directory-sentinel <host> <port>' lines with "
+                                       "'directory-group <name>', or 'directory <host> <port>'");
+    if (o->sentinels.n && addr_is_set(&o->directory))
+        return err_set(e, ERR_RANGE, "'directory' and 'directory-sentinel' exclude each other");
+    if (o->sentinels.n && !o->directory_group)
+        return err_set(e, ERR_MISSING, "'directory-group' is missing: which group of these sentinels is the directory?");
+    if (o->quiesce_max_ms < o->quiesce_ms)
+        return err_set(e, ERR_RANGE, "'quiesce-max' must not be below 'quiesce-min'");
+    o->allow.systemctl = o->systemctl;
+    return 0;
+}
+
+void agent_options_free(struct agent_options *o)
+{
+    option_free(&agent_option_table, o);
+    vec_fini(&o->sentinels);
+    roots_fini(&o->roots);
+    allow_fini(&o->allow);
+}

@@ -1,0 +1,37 @@
+/* The agent's settings: the option table and the struct its rows fill. */
+#ifndef KV_AGENT_OPTIONS_H
+#define KV_AGENT_OPTIONS_H
+
+#include "agent/shell/allow.h"
+#include "agent/shell/roots.h"
+#include "common/base/addr.h"
+#include "common/base/vec.h"
+#include "common/text/option.h"
+
+struct agent_options {
+    char *node_id, *group;
+    char *state_dir;
+    VEC(struct addr) sentinels;
+    char *directory_group;
+    struct addr directory;               /* fixed address, instead of sentinels */
+    char *user, *password;
+    char *sentinel_user, *sentinel_password;
+    struct roots roots;
+    struct allow allow;
+    char *systemctl;
+    int64_t quiesce_ms, quiesce_max_ms, resync_ms, ping_ms, ping_timeout_ms, poll_ms;
+    char *unixsocket;
+    int unixsocketperm;
+    char *http_bind;
+    int64_t http_port;
+    char *dir, *logfile, *pidfile, *syslog_ident;
+    int loglevel;
+    bool daemonize, syslog_enabled;
+};
+
+extern const struct option_table agent_option_table;
+/* What rows cannot say alone: is there a way to the directory, a node id, ... */
+int  agent_options_check(void *base, struct err *e);
+void agent_options_free(struct agent_options *o);
+
+#endif
