@@ -102,9 +102,6 @@ const char *command_full_name(const struct command *cmd, const struct command_ta
  * (argc entries always suffice). */
 int  command_keys(const struct command *cmd, int argc, const struct slice *argv, int *out, int cap);
 
-/* The subcommands of COMMAND, for the row of it; they have no run of their own: run the container's. */
-extern const struct command command_subcommands[];
-extern const size_t command_subcommands_n;
 /* COMMAND and its subcommands (COUNT, DOCS, GETKEYS, GETKEYSANDFLAGS, INFO, LIST [FILTERBY], HELP), for any daemon. */
 void command_reply(struct reply *r, const struct command_table *t, int argc, const struct slice *argv);
 /* "<CONTAINER> <subcommand> [<arg> ...]..." lines as Redis' HELP subcommands print them. */

@@ -402,7 +402,7 @@ static void answer_getkeysandflags(struct reply *r, const struct command_table *
 
 /* ---- the doors ---- */
 
-const struct command command_subcommands[] = {
+static const struct command subcommands[] = {
     {"count", 2, CMD_LOADING | CMD_STALE, NULL, 0, 0, 0, "server", "", "How many commands there are.", "2.8.13"},
     {"docs", -2, CMD_LOADING | CMD_STALE, NULL, 0, 0, 0, "server", "[command-name [command-name ...]]",
      "What commands do and which arguments they take.", "7.0.0"},
@@ -416,11 +416,11 @@ const struct command command_subcommands[] = {
     {"list", -2, CMD_LOADING | CMD_STALE, NULL, 0, 0, 0, "server",
      "[FILTERBY MODULE module-name|ACLCAT category|PATTERN pattern]", "The names of all commands.", "7.0.0"},
 };
-const size_t command_subcommands_n = sizeof command_subcommands / sizeof command_subcommands[0];
+#define NSUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 
 static const struct command command_itself = {
     "command", -1, CMD_LOADING | CMD_STALE | CMD_CONTAINER, NULL, 0, 0, 0, "server", "", "All commands with their details.",
-    "2.8.13", command_subcommands, sizeof command_subcommands / sizeof command_subcommands[0],
+    "2.8.13", subcommands, NSUBCOMMANDS,
     .categories = "@connection",
 };
 
@@ -436,7 +436,7 @@ static void answer_help(struct reply *r, const struct command_table *t, int argc
     command_reply_help(r, &command_itself);
 }
 
-/* In the order of command_subcommands; the arguments are those behind the subcommand. */
+/* In the order of subcommands; the arguments are those behind the subcommand. */
 static void (*const answers[])(struct reply *r, const struct command_table *t, int argc, const struct slice *argv) = {
     answer_count, answer_docs, answer_getkeys, answer_getkeysandflags, answer_help, answer_info, answer_list,
 };
@@ -447,8 +447,8 @@ void command_reply(struct reply *r, const struct command_table *t, int argc, con
         answer_all(r, t);
         return;
     }
-    for (size_t i = 0; i < command_subcommands_n; i++) {
-        const struct command *sub = &command_subcommands[i];
+    for (size_t i = 0; i < NSUBCOMMANDS; i++) {
+        const struct command *sub = &subcommands[i];
 
         if (!slice_is_nocase(argv[1], sub->name))
             continue;
