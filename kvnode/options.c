@@ -379,7 +379,7 @@ static const struct option rows[] = {
     CUSTOM("rename-command", set_rename, get_rename, NULL, "Give a command another name, or none (\"\").",
            .flags = OPT_FIXED | OPT_MULTI, .lines = lines_rename),
     NOT_YET("aclfile", "\"\""),
-    NOT_YET("user", NULL),
+    NOT_YET("user", "\"default on nopass ~* &* +@all\" \"default on nopass sanitize-payload ~* &* +@all\""),
     TUNES("acl-pubsub-default", "resetchannels"),
     TUNES("acllog-max-len", "128"),
     /* persistence: RDB */
