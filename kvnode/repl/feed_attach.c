@@ -231,11 +231,17 @@ static bool partial(struct feed *f, struct feed_replica *r, struct slice id, int
 static bool may_sync(struct feed *f, struct call *c)
 {
     struct client *cl = call_client(c);
+    struct addr who = {0};
+    const char *refused;
+    int64_t port;
 
     if (cl->session == NULL || (cl->replica && cl->replica->state != FEED_NEW))
         return false;
-    if (server_is_replica(f->srv) && !role_link_up(f->srv->role)) {
-        reply_error(c->reply, "NOMASTERLINK Can't SYNC while not connected with my master");
+    feed_replica_addr(replica_of(cl), who.host, &port);
+    who.port = (uint16_t)port;
+    refused = role_may_feed(f->srv->role, &who);
+    if (refused) {
+        reply_error(c->reply, refused);
         return false;
     }
     if (f->srv->loading.on) {

@@ -278,6 +278,17 @@ enum role_verdict role_may_read(const struct role *r)
     return ROLE_OK;
 }
 
+const char *role_may_feed(const struct role *r, const struct addr *who)
+{
+    if (!role_is_replica(r))
+        return NULL;
+    if (!role_link_up(r))
+        return "NOMASTERLINK Can't SYNC while not connected with my master";
+    if (addr_equal(who, &r->primary))
+        return "NOMASTERLINK Can't SYNC: you are my own master";
+    return NULL;
+}
+
 /* Clients choose what to do by the first word, so these are the words they know; a fenced
  * node says READONLY because that makes them ask the sentinels again. */
 const char *role_error(enum role_verdict v)

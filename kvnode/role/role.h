@@ -138,6 +138,10 @@ int64_t role_deadline_ms(const struct role *r);
 /* May a client's command run? Writes that come down the primary's stream do not ask. */
 enum role_verdict role_may_write(const struct role *r);
 enum role_verdict role_may_read(const struct role *r);           /* commands marked "ok on stale data" need not ask */
+/* May a node at this address replicate from us? NULL, or the error line. A replica without its
+ * own primary may not feed others, and nobody feeds its own primary: such a ring would pass
+ * its own bytes round for ever, and nobody in it is a primary. */
+const char *role_may_feed(const struct role *r, const struct addr *who);
 const char *role_error(enum role_verdict v);                     /* "READONLY You can't …"; NULL for ROLE_OK */
 
 static inline bool role_is_replica(const struct role *r)

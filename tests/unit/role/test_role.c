@@ -207,6 +207,22 @@ START_TEST(test_fenced)
 }
 END_TEST
 
+START_TEST(test_whom_it_feeds)
+{
+    struct role r;
+    struct addr a = at("a", 1), b = at("b", 2);
+    role_init(&r, NULL);
+    ck_assert_ptr_null(role_may_feed(&r, &a));
+    step(&r, FOLLOW("a", 1), 0);
+    ck_assert_ptr_nonnull(role_may_feed(&r, &b));
+    step(&r, (struct role_event){.kind = ROLE_EV_SYNCED, .link = r.link}, 1);
+    ck_assert_ptr_null(role_may_feed(&r, &b));
+    ck_assert_ptr_nonnull(role_may_feed(&r, &a));
+    step(&r, EV(ROLE_EV_LEAD), 2);
+    ck_assert_ptr_null(role_may_feed(&r, &a));
+}
+END_TEST
+
 START_TEST(test_stuck_waits_for_an_order)
 {
     struct role r;
@@ -287,5 +303,5 @@ START_TEST(test_names)
 END_TEST
 
 SUITE(role, test_starts_as_primary, test_life_of_a_replica, test_retry_is_bounded, test_old_link_is_not_heard,
-      test_same_order_twice, test_epochs_only_rise, test_gates, test_fenced, test_stuck_waits_for_an_order,
+      test_same_order_twice, test_epochs_only_rise, test_gates, test_fenced, test_whom_it_feeds, test_stuck_waits_for_an_order,
       test_every_pair_is_accounted_for, test_random_walk, test_names)
