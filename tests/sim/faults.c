@@ -16,7 +16,7 @@
 enum fault_kind {
     F_KILL_PRIMARY, F_KILL_NODE, F_KILL_SENTINEL, F_POWER, F_FREEZE_PRIMARY, F_FREEZE, F_PARTITION, F_ONE_WAY,
     F_ISOLATE, F_PAIR, F_LOSS, F_DUPLICATES, F_SLOW_DISK, F_BAD_DISK, F_CRASHY_SAVES, F_JUMP, F_RATE, F_OPERATOR,
-    F_BLINK, F_RESTART, FAULT_KINDS
+    F_BLINK, F_RESTART, F_BACK_UNSEEN, FAULT_KINDS
 };
 
 static const struct {
@@ -44,6 +44,7 @@ static const struct {
     [F_OPERATOR] =       { "operator",        3, 0, 0 },
     [F_BLINK] =          { "blink",           4, 1, 40 },     /* all links of a host for a moment */
     [F_RESTART] =        { "quick-restart",   4, 1, 200 },    /* a primary that is back at once */
+    [F_BACK_UNSEEN] =    { "back-unseen",     3, 500, 4000 }, /* the same, but the sentinels do not see it return */
 };
 
 struct slot {
@@ -208,6 +209,14 @@ static void strike(struct world *w, struct slot *s)
         w->tally.cuts++;
         break;
     }
+    case F_BACK_UNSEEN: {
+        struct proc *p = a_primary(w);
+        s->who = p->id;
+        world_kill(w, p);
+        world_later(w, w->now_us + rng_between(r, 2000, 60000), DUE_FAULT_STEP, 0, (int)(s - f->slots), s->gen);
+        w->tally.cuts++;
+        break;
+    }
     case F_LOSS: s->pm = (unsigned)rng_between(r, 5, 400); w->net.loss_pm += s->pm; break;
     case F_DUPLICATES: s->pm = (unsigned)rng_between(r, 50, 500); w->net.dup_pm += s->pm; break;
     case F_SLOW_DISK: s->who = random_sentinel(w)->id; f->disk[s->who].slow = true; break;
@@ -243,7 +252,7 @@ static void undo(struct world *w, struct slot *s)
                 net_cut(w, a, b, false);
             }
     switch (s->kind) {
-    case F_KILL_PRIMARY: case F_KILL_NODE: case F_KILL_SENTINEL: case F_RESTART:
+    case F_KILL_PRIMARY: case F_KILL_NODE: case F_KILL_SENTINEL: case F_RESTART: case F_BACK_UNSEEN:
         world_start(w, &w->procs[s->who]);
         break;
     case F_POWER: world_power_on(w, s->who); break;
@@ -290,6 +299,18 @@ void faults_next(struct world *w)
     soon = s && (s->kind == F_KILL_PRIMARY || s->kind == F_FREEZE_PRIMARY || s->kind == F_POWER) && rng_chance(&w->rng, 600);
     world_later(w, w->now_us + 1000 * (soon ? rng_between(&w->rng, 0, 300) : rng_between(&w->rng, 20, f->pace_ms * 2)),
                 DUE_FAULT, 0, 0, 0);
+}
+
+/* It is back, and from now on no sentinel hears of it. */
+void faults_step(struct world *w, int slot, uint32_t gen)
+{
+    struct slot *s = &w->faults->slots[slot];
+
+    if (!s->taken || s->gen != gen)
+        return;
+    for (int i = 0; i < w->scene.sentinels; i++)
+        cut(w, s, world_sentinel(w, i)->host, w->procs[s->who].host);
+    world_start(w, &w->procs[s->who]);
 }
 
 void faults_over(struct world *w, int slot, uint32_t gen)
@@ -339,7 +360,7 @@ enum save_fate faults_save(struct world *w, struct proc *p, int64_t *takes_us)
     }
     if (f->disk[p->id].broken)
         return SAVE_FAILS;
-    if (f->on && rng_chance(r, f->disk[p->id].crashy ? 300 : 15))
+    if (f->on && rng_chance(r, f->disk[p->id].crashy ? 300 : 25))
         return (enum save_fate)rng_between(r, SAVE_CRASH_BEFORE, SAVE_CRASH_SAID);
     if (f->on && rng_chance(r, 10))
         return SAVE_FAILS;
@@ -361,9 +382,9 @@ void faults_will_return(struct world *w, struct proc *p)
 {
     struct slot *s = free_slot(w->faults);
 
-    if (!w->faults->on)
+    if (w->quiet_network)
         return;            /* a story starts it by hand */
-    if (!s) {
+    if (!s || w->healed) {
         world_start(w, p);
         return;
     }

@@ -19,6 +19,7 @@ void faults_free(struct faults *f);
 void faults_scene(uint64_t seed, struct scene *out);     /* how big a world this seed has */
 void faults_begin(struct world *w);                      /* from now on things go wrong */
 void faults_next(struct world *w);                       /* DUE_FAULT */
+void faults_step(struct world *w, int slot, uint32_t gen);    /* DUE_FAULT_STEP */
 void faults_over(struct world *w, int slot, uint32_t gen);
 void faults_heal(struct world *w);                       /* everything is well again, and stays so */
 

@@ -14,7 +14,7 @@
 bool judge_by_consequence;
 
 struct vote { uint64_t epoch; int voter, candidate; };
-struct leader { uint64_t epoch; int sentinel; bool forced; };
+struct leader { uint64_t epoch; int sentinel; bool alone; };    /* alone: by an operator's order, without a majority */
 struct config { uint64_t epoch; int primary; };
 
 struct books {                     /* of one group */
@@ -32,7 +32,8 @@ struct judge {
     struct books books[SIM_MAX_GROUPS];
     struct seen seen[SIM_MAX_SENTINELS][SIM_MAX_GROUPS];
     uint64_t epoch[SIM_MAX_SENTINELS];
-    bool expecting, calm;
+    bool expecting, strict, calm;
+    int calm_primary[SIM_MAX_GROUPS];
     int64_t since_us, until_us, hold_us;
 };
 
@@ -98,27 +99,33 @@ void judge_said(struct world *w, struct proc *p, int group, const struct action 
 
 /* --- leaders ------------------------------------------------------------------------------- */
 
+/* An operator may order a failover where no majority can be had. Such a leader may share
+ * its epoch with an elected one; what is demanded then is only that calm comes. */
+static bool ordered_alone(const struct books *b, uint64_t epoch)
+{
+    for (size_t i = 0; i < b->leaders.n; i++)
+        if (b->leaders.at[i].epoch == epoch && b->leaders.at[i].alone)
+            return true;
+    return false;
+}
+
 static void leads(struct world *w, struct proc *p, int group, const struct failover *f)
 {
     struct books *b = &w->judge->books[group];
     int votes = 0;
+    bool majority;
 
-    for (size_t i = b->leaders.n; i-- > 0;)
-        if (b->leaders.at[i].epoch == f->epoch) {
-            if (b->leaders.at[i].sentinel != p->id)
-                world_violation(w, "s%d%s and %s%s both lead epoch %llu of %s", b->leaders.at[i].sentinel + 1,
-                                b->leaders.at[i].forced ? " (by order)" : "", p->name, f->forced ? " (by order)" : "",
-                                (unsigned long long)f->epoch, sim_group_name(group));
-            return;
-        }
-    vec_push(&b->leaders, ((struct leader){f->epoch, p->id, f->forced}));
-    if (f->forced)
-        return;            /* an operator's order needs no votes */
     for (size_t i = 0; i < b->votes.n; i++)
         votes += b->votes.at[i].epoch == f->epoch && b->votes.at[i].candidate == p->id;
+    majority = votes >= w->scene.sentinels / 2 + 1;
     if (f->by_evidence)
         w->tally.fast_failovers++;
-    if (votes < w->scene.sentinels / 2 + 1)
+    for (size_t i = b->leaders.n; majority && i-- > 0;)
+        if (b->leaders.at[i].epoch == f->epoch && b->leaders.at[i].sentinel != p->id && !b->leaders.at[i].alone)
+            world_violation(w, "s%d and %s both lead epoch %llu of %s", b->leaders.at[i].sentinel + 1, p->name,
+                            (unsigned long long)f->epoch, sim_group_name(group));
+    vec_push(&b->leaders, ((struct leader){f->epoch, p->id, f->forced && !majority}));
+    if (!majority && !f->forced)
         world_violation(w, "%s leads epoch %llu of %s with %d of %d votes", p->name, (unsigned long long)f->epoch,
                         sim_group_name(group), votes, w->scene.sentinels);
 }
@@ -137,7 +144,7 @@ static void configured(struct world *w, struct proc *p, int group, uint64_t epoc
 
     for (size_t i = b->configs.n; i-- > 0;)
         if (b->configs.at[i].epoch == epoch) {
-            if (b->configs.at[i].primary != primary)
+            if (b->configs.at[i].primary != primary && !ordered_alone(b, epoch))
                 world_violation(w, "%s: config epoch %llu of %s names %s, and it named %s before", p->name,
                                 (unsigned long long)epoch, sim_group_name(group),
                                 primary < 0 ? "?" : w->procs[primary].name, w->procs[b->configs.at[i].primary].name);
@@ -252,7 +259,7 @@ static bool sentinel_calm(struct world *w, struct proc *p, int group, int primar
     return true;
 }
 
-static bool all_calm(struct world *w, char *why, size_t cap)
+static bool all_calm(struct world *w, int primaries[SIM_MAX_GROUPS], char *why, size_t cap)
 {
     for (int g = 0; g < w->scene.groups; g++) {
         int primary;
@@ -261,15 +268,17 @@ static bool all_calm(struct world *w, char *why, size_t cap)
         for (int s = 0; s < w->scene.sentinels; s++)
             if (!sentinel_calm(w, world_sentinel(w, s), g, primary, why, cap))
                 return false;
+        primaries[g] = primary;
     }
     return true;
 }
 
-void judge_expect_calm(struct world *w, int64_t hold_ms, int64_t within_ms)
+void judge_expect_calm(struct world *w, int64_t hold_ms, int64_t within_ms, bool strict)
 {
     struct judge *j = w->judge;
 
     j->expecting = true;
+    j->strict = strict;
     j->calm = false;
     j->since_us = -1;
     j->hold_us = hold_ms * 1000;
@@ -286,11 +295,20 @@ bool judge_calm(const struct world *w) { return w->judge->calm; }
 void judge_look(struct world *w)
 {
     struct judge *j = w->judge;
+    int primaries[SIM_MAX_GROUPS] = {0};
     char why[256];
+    bool calm;
 
     if (!j->expecting || j->calm)
         return;
-    if (!all_calm(w, why, sizeof why)) {
+    calm = all_calm(w, primaries, why, sizeof why);
+    if (j->since_us >= 0 && j->strict) {       /* nothing is wrong, so nothing may change */
+        if (!calm)
+            world_violation(w, "the calm was broken: %s", why);
+        else if (memcmp(primaries, j->calm_primary, sizeof primaries) != 0)
+            world_violation(w, "a failover without a reason");
+    }
+    if (!calm) {
         j->since_us = -1;
         if (w->now_us > j->until_us)
             world_violation(w, "no calm in time: %s", why);
@@ -298,8 +316,29 @@ void judge_look(struct world *w)
     }
     if (j->since_us < 0)
         j->since_us = w->now_us;
+    memcpy(j->calm_primary, primaries, sizeof primaries);
     j->calm = w->now_us - j->since_us >= j->hold_us;
 }
+
+bool judge_agreed(struct world *w, int group, int not_this)
+{
+    int at = -1;
+
+    for (int i = 0; i < w->scene.sentinels; i++) {
+        struct proc *p = world_sentinel(w, i);
+        const struct core *c = sentinel_core(p->sentinel);
+        const struct group *g = c ? core_group_named(c, sim_group_name(group)) : NULL;
+        int named = g ? proc_of(w, core_client_addr(c, g)) : -1;
+        if (!p->alive || p->host == w->procs[not_this].host)
+            continue;
+        if (named < 0 || named == not_this || (at >= 0 && at != named))
+            return false;
+        at = named;
+    }
+    return at >= 0 && w->procs[at].alive && kvnode_is_primary(w->procs[at].node);
+}
+
+int judge_primary(const struct world *w, int group) { return w->judge->calm_primary[group]; }
 
 /* --- summing up ----------------------------------------------------------------------------------- */
 

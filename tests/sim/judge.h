@@ -21,8 +21,12 @@ void judge_step(struct world *w, struct proc *p);                          /* af
 void judge_said(struct world *w, struct proc *p, int group, const struct action *a);  /* ACT_ASK, ACT_ANSWER as they leave */
 
 /* From now on look for calm: it must come within within_ms and then hold for hold_ms; judge_calm
- * is true when it did. */
-void judge_expect_calm(struct world *w, int64_t hold_ms, int64_t within_ms);
+ * is true when it did. strict: calm that came must not go away again. */
+void judge_expect_calm(struct world *w, int64_t hold_ms, int64_t within_ms, bool strict);
+/* All living sentinels, less those that share the host of `not_this`, name one primary, which is
+ * another node and takes writes. */
+bool judge_agreed(struct world *w, int group, int not_this);
+int  judge_primary(const struct world *w, int group);          /* of the last calm; a process */
 void judge_expect_nothing(struct world *w);
 void judge_look(struct world *w);
 bool judge_calm(const struct world *w);

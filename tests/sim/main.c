@@ -57,9 +57,9 @@ static bool play(uint64_t seed, const struct options *o, struct tally *sum)
     run_seed(seed, o->trace, &r);
     add(sum, &r.tally);
     if (o->verbose)
-        printf("seed %llu: %s, %lld s, %llu elections, %llu failovers, %llu crashes, %llu cuts%s%s\n",
+        printf("seed %llu: %s, %lld s, %llu events, %llu elections, %llu failovers, %llu crashes, %llu cuts%s%s\n",
                (unsigned long long)seed, r.scene, (long long)(r.tally.virtual_us / 1000000),
-               (unsigned long long)r.tally.elections, (unsigned long long)r.tally.failovers,
+               (unsigned long long)r.tally.events, (unsigned long long)r.tally.elections, (unsigned long long)r.tally.failovers,
                (unsigned long long)(r.tally.crashes + r.tally.power_cuts), (unsigned long long)r.tally.cuts,
                r.violation[0] ? ": " : "", r.violation);
     if (!r.violation[0])
@@ -112,6 +112,9 @@ static void summary(const struct tally *t, int64_t n, int bad, double took)
     printf("cuts %llu, packets lost %llu, duplicates %llu\n", N(cuts), N(losses), N(duplicates));
     printf("saves %llu, failed %llu, lost in a crash %llu\n", N(saves), N(saves_failed), N(saves_lost));
     printf("writes acknowledged %llu turns, writes lost %llu\n", N(writes), N(writes_lost));
+    printf("drills %llu; new primary agreed after a kill with evidence: %.0f ms on average (%llu), otherwise down-after + %.0f ms (%llu)\n",
+           N(drills), N(fast_outages) ? (double)t->fast_outage_sum_ms / (double)t->fast_outages : 0, N(fast_outages),
+           N(outages) ? (double)t->outage_sum_ms / (double)t->outages : 0, N(outages));
     printf("%lld passed, %d failed, %.0f seeds per second\n", (long long)n - bad, bad, took > 0 ? (double)n / took : 0);
 #undef N
 }
@@ -167,6 +170,7 @@ int main(int argc, char **argv)
     int64_t n = 0;
     int bad = 0;
 
+    setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc < 2 || !parse(argc, argv, &o))
         return usage();
     if (o.list || o.story || o.stories)

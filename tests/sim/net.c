@@ -234,8 +234,10 @@ void net_proc_died(struct world *w, struct proc *p, bool silently)
             if (!silently) {
                 let_go(w, (int)i, s, MSG_RST);
             } else {
+                bool due = c->dir[s].due;
                 c->open[s] = false;
                 forget_queue(&c->dir[s]);     /* what the host had not sent is gone */
+                c->dir[s].due = due;
                 if (c->state == CONN_OPENING || !c->open[!s])
                     release(w, (int)i);
             }
@@ -305,7 +307,12 @@ void net_arrive(struct world *w, int index, int side, uint32_t gen)
     if (c->gen != (uint16_t)gen || c->state == CONN_FREE)
         return;
     d->due = false;
-    CHECK(d->at < d->q.n);
+    if (d->at >= d->q.n)
+        return;            /* its host lost power, and this with it */
+    if (d->q.at[d->at].at_us > w->now_us) {
+        schedule(w, index, side);
+        return;
+    }
     from = w->procs[c->proc[side]].host;
     to = w->procs[c->proc[!side]].host;
     if (w->net.cut[from][to] > 0 || !w->hosts[to].up || !w->hosts[from].up) {

@@ -72,6 +72,7 @@ void kvnode_configure(struct kvnode *n, int follows, int priority)
 
 bool kvnode_is_primary(const struct kvnode *n) { return n->runs && !role_is_replica(&n->role); }
 int kvnode_follows(const struct kvnode *n) { return n->follows; }
+int kvnode_priority(const struct kvnode *n) { return n->priority; }
 bool kvnode_link_up(const struct kvnode *n) { return n->runs && role_link_up(&n->role); }
 int kvnode_history(const struct kvnode *n) { return n->data.history; }
 int64_t kvnode_offset(const struct kvnode *n) { return n->data.offset; }
@@ -311,7 +312,7 @@ static void give_sync(struct world *w, struct proc *p, struct kvnode *n, struct 
     struct msg a = {.kind = TALK_CONTINUE, .a = (int16_t)n->data.history, .b = (int16_t)n->data.older,
                     .x = (uint64_t)n->data.offset, .y = (uint64_t)n->data.older_end};
 
-    if (role_is_replica(&n->role) && !role_link_up(&n->role)) {
+    if (role_may_feed(&n->role, world_addr(w, c->proc))) {
         net_send(w, p, c->conn, &(struct msg){.kind = TALK_NOT_NOW});
         return;
     }

@@ -21,6 +21,7 @@ void kvnode_configure(struct kvnode *n, int follows, int priority);
 /* For the judge and for stories. */
 bool kvnode_is_primary(const struct kvnode *n);
 int  kvnode_follows(const struct kvnode *n);          /* process, -1 = nobody */
+int  kvnode_priority(const struct kvnode *n);
 bool kvnode_link_up(const struct kvnode *n);
 int  kvnode_history(const struct kvnode *n);
 int64_t kvnode_offset(const struct kvnode *n);

@@ -171,7 +171,7 @@ static bool play(const struct story_play *s, bool trace)
     pin(&w);
     run_place_nodes(&w);
     world_start_all(&w);
-    judge_expect_calm(&w, 500, 60000);
+    judge_expect_calm(&w, 500, 60000, false);
     world_run(&w, 60000);
     judge_expect_nothing(&w);
     world_run(&w, 30000);

@@ -352,6 +352,7 @@ static void one(struct world *w, const struct coming *d)
         world_later(w, w->now_us + WRITES_EVERY_US, DUE_WRITES, 0, 0, 0);
         break;
     case DUE_FAULT: faults_next(w); break;
+    case DUE_FAULT_STEP: faults_step(w, d->arg, d->gen); break;
     case DUE_FAULT_OVER: faults_over(w, d->arg, d->gen); break;
     case DUE_LOOK:
         judge_look(w);

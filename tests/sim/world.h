@@ -39,6 +39,7 @@ enum due_kind {
     DUE_THAW,              /* who = process: goes on after a freeze */
     DUE_WRITES,            /* a client writes to everything that takes writes */
     DUE_FAULT,             /* the next fault */
+    DUE_FAULT_STEP,        /* arg = fault slot: its second act */
     DUE_FAULT_OVER,        /* arg = fault slot: that fault ends */
     DUE_LOOK               /* the judge looks whether all is calm */
 };
@@ -99,6 +100,7 @@ struct tally {
     uint64_t crashes, power_cuts, restarts, freezes, jumps, cuts, losses, duplicates;
     uint64_t saves, saves_failed, saves_lost;
     uint64_t writes, writes_lost;
+    uint64_t drills, outages, outage_sum_ms, fast_outages, fast_outage_sum_ms;    /* one clean failure and a stopwatch */
 };
 
 /* What the run is made of. */
