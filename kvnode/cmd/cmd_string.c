@@ -510,7 +510,7 @@ static void cmd_incrbyfloat(struct call *c)
         return;
     }
     n = put_f80(text, v);
-    db_set_string(call_db(c), c->argv[1], (struct slice){text, n}, true);
+    db_set_bytes(call_db(c), c->argv[1], (struct slice){text, n}, true);
     changed(c, c->argv[1], EVENT_STRING, "incrbyfloat");
     reply_bulk(c->reply, text, n);
     call_replace(c, 4, (struct slice[]){{"SET", 3}, c->argv[1], {text, n}, {"KEEPTTL", 7}});

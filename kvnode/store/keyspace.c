@@ -452,11 +452,17 @@ struct object *db_set_i64(struct db *d, struct slice key, int64_t value, bool ke
 
 struct object *db_set_string(struct db *d, struct slice key, struct slice value, bool keep_deadline)
 {
-    struct object *o;
     int64_t i;
 
     if (value.len > 0 && value.len <= INT_TEXT_MAX && num_i64(value.p, value.len, &i))
         return db_set_i64(d, key, i, keep_deadline);
+    return db_set_bytes(d, key, value, keep_deadline);
+}
+
+struct object *db_set_bytes(struct db *d, struct slice key, struct slice value, bool keep_deadline)
+{
+    struct object *o;
+
     if (value.len > INLINE_MAX) {
         struct blob *b = blob_new(value);
 

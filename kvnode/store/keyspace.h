@@ -84,6 +84,7 @@ struct object *db_raw(struct db *d, struct slice key);        /* expired or not 
 
 /* The key with this value, whatever was there before; a deadline it had is dropped unless keep_deadline. */
 struct object *db_set_string(struct db *d, struct slice key, struct slice value, bool keep_deadline);
+struct object *db_set_bytes(struct db *d, struct slice key, struct slice value, bool keep_deadline);   /* never as a number */
 struct object *db_set_i64(struct db *d, struct slice key, int64_t value, bool keep_deadline);
 /* The key with an empty hash (packed). An empty hash must not stay: fill it before returning to the turn. */
 struct object *db_set_hash(struct db *d, struct slice key);
