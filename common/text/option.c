@@ -1,6 +1,7 @@
 /* Options: text to value and back, by type. A value is read into a local first and
  * stored only when it is right, so that a refused text changes nothing. What is allowed
- * is one sentence per option, used in errors, docs and the sample file alike. */
+ * is one sentence per option, used in errors, docs and the sample file alike.
+ * The pages are option_page.c's. */
 #include "common/text/option.h"
 
 #include "common/base/mem.h"
@@ -89,8 +90,7 @@ static void put_words(const struct option *o, struct str *out)
     }
 }
 
-/* "yes or no", "a number from 0 to 65535", ... */
-static void put_allowed(const struct option *o, struct str *out)
+void option_allowed(const struct option *o, struct str *out)
 {
     switch (o->type) {
     case OPT_BOOL: str_append_z(out, "yes or no"); break;
@@ -119,7 +119,7 @@ static int not_allowed(const struct option *o, struct slice text, int code, stru
 {
     struct str s = {0};
 
-    put_allowed(o, &s);
+    option_allowed(o, &s);
     if (o->flags & OPT_SECRET)
         err_set(e, code, "'%s' must be %s", o->name, str_c(&s));
     else
@@ -468,92 +468,5 @@ void option_get_line(const struct option *o, const void *base, struct str *out)
         option_get(o, base, out);
         if (out->len == before)
             str_append_z(out, "\"\"");
-    }
-}
-
-static bool is_shown(const struct option *o)
-{
-    return !(o->flags & OPT_HIDDEN) && o->type != OPT_IGNORED && o->type != OPT_REFUSED;
-}
-
-static const char *shown_default(const struct option *o)
-{
-    if (o->flags & OPT_SECRET)
-        return "\"\"";
-    if (o->dflt)
-        return o->dflt[0] ? o->dflt : "\"\"";
-    switch (o->type) {
-    case OPT_BOOL: return "no";
-    case OPT_STR:
-    case OPT_CUSTOM: return "\"\"";
-    case OPT_WORD: return o->words && o->words[0].name ? o->words[0].name : "\"\"";
-    default: return "0";
-    }
-}
-
-static void put_cell(struct str *out, const char *z)
-{
-    for (; *z; z++) {
-        if (*z == '|')
-            str_append_c(out, '\\');
-        str_append_c(out, *z == '\n' ? ' ' : *z);
-    }
-}
-
-static void markdown_rows(const struct option_table *t, struct str *out, enum option_type type, const char *title)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < t->n; i++) {
-        if (t->rows[i].type != type || (t->rows[i].flags & OPT_HIDDEN))
-            continue;
-        str_append_z(out, any ? ", " : title);
-        str_printf(out, "`%s`", t->rows[i].name);
-        any = true;
-    }
-    if (any)
-        str_append_z(out, "\n");
-}
-
-void option_markdown(const struct option_table *t, struct str *out)
-{
-    str_append_z(out, "| directive | value | default | while running | meaning |\n|---|---|---|---|---|\n");
-    for (size_t i = 0; i < t->n; i++) {
-        const struct option *o = &t->rows[i];
-        struct str allowed = {0};
-
-        if (!is_shown(o))
-            continue;
-        put_allowed(o, &allowed);
-        str_printf(out, "| `%s`", o->name);
-        if (o->alias)
-            str_printf(out, " (also `%s`)", o->alias);
-        str_append_z(out, " | ");
-        put_cell(out, str_c(&allowed));
-        if (o->unit && o->type != OPT_CUSTOM && o->type != OPT_MS)
-            str_printf(out, " (%s)", o->unit);
-        str_append_z(out, " | `");
-        put_cell(out, shown_default(o));
-        str_printf(out, "` | %s | ", o->flags & OPT_FIXED ? "needs a restart" : "can change");
-        put_cell(out, o->summary ? o->summary : "");
-        str_append_z(out, " |\n");
-        str_fini(&allowed);
-    }
-    markdown_rows(t, out, OPT_IGNORED, "\nAccepted with a warning, not used here: ");
-    markdown_rows(t, out, OPT_REFUSED, "\nNot supported yet: ");
-}
-
-void option_sample(const struct option_table *t, struct str *out)
-{
-    for (size_t i = 0; i < t->n; i++) {
-        const struct option *o = &t->rows[i];
-        struct str allowed = {0};
-
-        if (!is_shown(o))
-            continue;
-        put_allowed(o, &allowed);
-        str_printf(out, "# %s\n# Value: %s.%s\n# %s %s\n\n", o->summary ? o->summary : o->name, str_c(&allowed),
-                   o->flags & OPT_FIXED ? " Needs a restart." : "", o->name, shown_default(o));
-        str_fini(&allowed);
     }
 }

@@ -88,6 +88,8 @@ void option_get_line(const struct option *o, const void *base, struct str *out);
 void option_get(const struct option *o, const void *base, struct str *out);          /* CONFIG GET's text */
 bool option_is_default(const struct option *o, const void *base);
 const char *option_real_name(const struct option *o, struct slice asked);            /* the spelling that was asked for */
+/* What the value may be, as the end of a sentence: "yes or no", "a number from 0 to 65535". */
+void option_allowed(const struct option *o, struct str *out);
 /* Markdown reference, and the annotated sample file. */
 void option_markdown(const struct option_table *t, struct str *out);
 void option_sample(const struct option_table *t, struct str *out);
