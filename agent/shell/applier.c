@@ -38,12 +38,6 @@ static void answer_now(struct applier *w, enum ack_status status, const char *wh
     w->m->on_ack(w->m->owner, w, &k);
 }
 
-static void refuse(struct applier *w, enum ack_status status, const char *why)
-{
-    say(w, LOG_LEVEL_WARNING, ack_status_word(status), why);
-    answer_now(w, status, why);
-}
-
 /* --- steps --- */
 
 static void answer_later(struct applier *w, enum apply_event_kind kind, const char *text)
@@ -157,11 +151,6 @@ static void do_commit(struct applier *w, enum ack_status status)
 static void end_with_ack(struct applier *w, enum ack_status status)
 {
     w->took_ms = now_ms(w) - w->started_ms;
-    if (status == ACK_OK)
-        say(w, LOG_LEVEL_NOTICE, "ok", "applied");
-    else
-        say(w, status == ACK_ROLLBACK_FAILED ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, ack_status_word(status),
-            w->machine.why);
     answer_now(w, status, w->machine.why);
     if (w->resumed && status != ACK_OK)
         w->seen[0] = 0;         /* it was the crash that failed, not the document: try it once more */
@@ -364,7 +353,7 @@ static void begin(struct applier *w)
 
     rng_hex(w->m->rng, id, 8);
     if (stage_look(&w->stage, w->plan, w->m->probe.roots, id, &e) != 0) {
-        refuse(w, ACK_SWAP_FAILED, e.text);
+        answer_now(w, ACK_SWAP_FAILED, e.text);
         forget_plan(w);
     } else if (w->stage.changes == 0) {
         nothing_to_do(w);
@@ -410,7 +399,7 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     if (rc == 0)
         rc = allowed_here(w, plan, &e);
     if (rc != 0) {
-        refuse(w, absent && w->applied.known ? ACK_VANISHED : ACK_INVALID, e.text);
+        answer_now(w, absent && w->applied.known ? ACK_VANISHED : ACK_INVALID, e.text);
         plan_free(plan);
         goto out;
     }
