@@ -25,7 +25,8 @@ static _Noreturn void out_of_memory(void)
 
 static void count_in(void *p)
 {
-    size_t now = atomic_fetch_add_explicit(&used, malloc_usable_size(p), memory_order_relaxed) + malloc_usable_size(p);
+    size_t n = malloc_usable_size(p);
+    size_t now = atomic_fetch_add_explicit(&used, n, memory_order_relaxed) + n;
 
     if (now > atomic_load_explicit(&peak, memory_order_relaxed))
         atomic_store_explicit(&peak, now, memory_order_relaxed);
