@@ -15,9 +15,7 @@ const struct op_event sentinel_events[] = {
     {"+reset-master", W, "<instance>", "What was learned about a group was forgotten."},
     {"+set", W, "<instance> <option> <value>", "A setting of a group was changed."},
     {"+slave", N, "<instance>", "A replica was found."},
-    {"-slave", N, "<instance>", "A replica was forgotten."},
     {"+sentinel", N, "<instance>", "Another sentinel of this group was found."},
-    {"-dup-sentinel", W, "<instance> <reason>", "An entry for the same sentinel was dropped."},
     {"+sentinel-address-switch", N, "<instance> ip <ip> port <port> for <id>", "A known sentinel announces another address."},
     {"+sentinel-address-update", N, "<instance> <reason>", "The address of a known sentinel was changed in other groups too."},
     {"+sentinel-invalid-addr", N, "<instance>", "Another sentinel took this address; the entry waits for a new one."},
@@ -42,9 +40,7 @@ const struct op_event sentinel_events[] = {
     /* failover */
     {"+failover-state-select-slave", W, "<instance>", "Choosing the replica to promote."},
     {"-failover-abort-no-good-slave", W, "<instance>", "No replica is fit."},
-    {"-failover-abort-x-sdown", W, "<instance>", "The primary is back; nothing was promoted."},
-    {"-failover-abort-master-is-back", W, "<instance>", "The primary answers again; nothing was promoted."},
-    {"-failover-abort-veto", W, "<instance> <replica>", "A replica still has a live link to the primary."},
+    {"-failover-withdrawn", W, "<instance> <reason>", "The attempt was given up: the primary lives, or a replica is still linked to it."},
     {"+selected-slave", W, "<instance>", "This replica is to become the primary."},
     {"+failover-state-send-slaveof-noone", N, "<instance>", "Telling it so."},
     {"+failover-state-wait-promotion", N, "<instance>", "Waiting until it says that it is the primary."},
@@ -56,16 +52,13 @@ const struct op_event sentinel_events[] = {
     {"+slave-reconf-done", N, "<instance>", "Its link to the new primary is up."},
     {"-slave-reconf-sent-timeout", W, "<instance>", "It does not follow; somebody looks after it later."},
     {"+slave-reconf-sent-be", N, "<instance>", "Told once more, at the end of a failover out of time."},
-    {"-slave-reconf-undo", N, "<instance>", "The attempt was given up; it follows the old primary again."},
     {"+failover-end", W, "<instance>", "All reachable replicas follow."},
     {"+failover-end-for-timeout", W, "<instance>", "Some replicas do not follow yet."},
     /* result */
     {"+switch-master", W, "<name> <old-ip> <old-port> <new-ip> <new-port>", "The group has another primary."},
     {"+config-update-from", W, "<instance>", "A sentinel with a newer configuration told us."},
-    {"+redirect-to-master", W, "<instance>", "The address that was monitored is a replica; its primary is taken."},
     {"+convert-to-slave", N, "<instance>", "It said primary and was told to follow."},
     {"+fix-slave-config", N, "<instance>", "It followed the wrong node and was told the right one."},
-    {"+fix-slave-info", N, "<instance>", "A replica's address was corrected."},
     /* links, scripts, files */
     {"-cmd-link-reconnection", N, "<instance> #<reason>", "The command link failed to come up."},
     {"-pubsub-link-reconnection", N, "<instance> #<reason>", "The pub/sub link failed to come up."},
@@ -74,8 +67,8 @@ const struct op_event sentinel_events[] = {
     {"-script-error", W, "<path> <exit code> <signal>", "A script failed for good."},
     {"-script-timeout", W, "<path> <pid>", "A script took too long and was ended."},
     {"+directory", N, "<group> <key> <ip> <port> epoch <n>", "The directory names the new primary."},
+    {"-state-not-saved", W, "<reason>", "The state could not be saved: this sentinel does not vote until it can."},
+    {"+state-saved", W, "#saved again", "The state can be saved again; this sentinel votes."},
     {"-directory", W, "<group> <key> #<reason>", "The directory could not be written; it is tried again."},
-    {"-save-failed", W, "#<reason>", "The state could not be saved: this sentinel does not vote until it can."},
-    {"+save-ok", W, "#saved again", "The state can be saved again."},
 };
 const size_t sentinel_events_n = sizeof sentinel_events / sizeof sentinel_events[0];

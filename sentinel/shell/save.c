@@ -140,20 +140,13 @@ int save_now(struct save *s)
     saved_fini(&what);
     s->last_us = clock_mono_us() - began_us;
     if (rc != 0 && (!s->trouble || strcmp(s->trouble, e.text) != 0)) {
-        bool was = s->trouble != NULL;
-
         mem_free(s->trouble);
         s->trouble = mem_strdup(e.text);
-        if (!was) {
-            struct str text = {0};
-            str_printf(&text, "#%s", e.text);
-            publish_event(s->sh, "-save-failed", str_c(&text), NULL);
-            str_fini(&text);
-        }
+        log_warning("the state cannot be saved: %s", e.text);
     } else if (rc == 0 && s->trouble) {
         mem_free(s->trouble);
         s->trouble = NULL;
-        publish_event(s->sh, "+save-ok", "#saved again", NULL);
+        publish_event(s->sh, "+state-saved", "#saved again", NULL);
     }
     return rc;
 }
