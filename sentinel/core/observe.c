@@ -225,6 +225,18 @@ static struct peer *meet(struct core *c, struct group *g, const char *run_id, co
     return p;
 }
 
+/* Two configurations of one epoch: an operator ordered a failover where no majority could be
+ * had, and a majority that never heard of it elected somebody else. No epoch can tell them
+ * apart, so all take the same one of the two, by address, of nodes that we know. */
+static bool wins_tie(const struct core *c, const struct group *g, const struct hello *h)
+{
+    const struct addr *ours = &group_primary(c, g)->addr;
+    int order = strcmp(h->primary.host, ours->host);
+
+    return h->config_epoch == g->config_epoch && h->config_epoch != 0 && group_node_at(g, &h->primary) != NULL &&
+           (order > 0 || (order == 0 && h->primary.port > ours->port));
+}
+
 void observe_hello(struct core *c, struct link_ref via, const struct hello *h)
 {
     struct group *g = model_group_named(c, h->group);
@@ -245,7 +257,7 @@ void observe_hello(struct core *c, struct link_ref via, const struct hello *h)
         say_save(c);
         say_news_bare(c, NEWS_NEW_EPOCH, g, "%llu", (unsigned long long)c->current_epoch);
     }
-    if (h->config_epoch > g->config_epoch && addr_is_set(&h->primary) && h->primary.port != 0) {
+    if ((h->config_epoch > g->config_epoch && addr_is_set(&h->primary) && h->primary.port != 0) || wins_tie(c, g, h)) {
         follow(c, g, p, &h->primary, h->config_epoch);
         health_hello_all(c, g);
     } else if (h->config_epoch < g->config_epoch && p->w.up && c->now_ms - s->hello_sent_at_ms > c->timing.hello_ms / 10) {
