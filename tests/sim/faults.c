@@ -16,7 +16,7 @@
 enum fault_kind {
     F_KILL_PRIMARY, F_KILL_NODE, F_KILL_SENTINEL, F_POWER, F_FREEZE_PRIMARY, F_FREEZE, F_PARTITION, F_ONE_WAY,
     F_ISOLATE, F_PAIR, F_LOSS, F_DUPLICATES, F_SLOW_DISK, F_BAD_DISK, F_CRASHY_SAVES, F_JUMP, F_RATE, F_OPERATOR,
-    F_BLINK, F_RESTART, F_BACK_UNSEEN, FAULT_KINDS
+    F_BLINK, F_RESTART, F_BACK_UNSEEN, F_REJECT, FAULT_KINDS
 };
 
 static const struct {
@@ -45,6 +45,7 @@ static const struct {
     [F_BLINK] =          { "blink",           4, 1, 40 },     /* all links of a host for a moment */
     [F_RESTART] =        { "quick-restart",   4, 1, 200 },    /* a primary that is back at once */
     [F_BACK_UNSEEN] =    { "back-unseen",     3, 500, 4000 }, /* the same, but the sentinels do not see it return */
+    [F_REJECT] =         { "reject",          5, 50, 4000 },  /* a firewall resets sentinels that speak to a primary */
 };
 
 struct slot {
@@ -53,6 +54,7 @@ struct slot {
     uint32_t gen;
     int who;                       /* process or host */
     bool cut[NET_MAX_HOSTS][NET_MAX_HOSTS];
+    unsigned rejected;             /* sentinels, as bits */
     unsigned pm;
 };
 
@@ -176,6 +178,14 @@ static void cut_sets(struct world *w, struct slot *s, unsigned left, bool both_w
     }
 }
 
+static void reject(struct world *w, struct slot *s, bool on)
+{
+    for (int i = 0; i < w->scene.sentinels; i++)
+        if (s->rejected >> i & 1)
+            net_reject(w, world_sentinel(w, i)->host, s->who, on);
+    story_note(w, "a firewall %s sentinels that speak to the host of the primary", on ? "resets" : "lets through");
+}
+
 static int host_of(struct world *w)
 {
     return rng_chance(&w->rng, 400) ? a_primary(w)->host : (int)rng_below(&w->rng, (uint64_t)w->nhosts);
@@ -217,6 +227,12 @@ static void strike(struct world *w, struct slot *s)
         w->tally.cuts++;
         break;
     }
+    case F_REJECT:
+        s->who = a_primary(w)->host;
+        s->rejected = rng_chance(r, 500) ? 0x1f : (unsigned)rng_u64(r) & 0x1f;
+        reject(w, s, true);
+        w->tally.cuts++;
+        break;
     case F_LOSS: s->pm = (unsigned)rng_between(r, 5, 400); w->net.loss_pm += s->pm; break;
     case F_DUPLICATES: s->pm = (unsigned)rng_between(r, 50, 500); w->net.dup_pm += s->pm; break;
     case F_SLOW_DISK: s->who = random_sentinel(w)->id; f->disk[s->who].slow = true; break;
@@ -257,6 +273,7 @@ static void undo(struct world *w, struct slot *s)
         break;
     case F_POWER: world_power_on(w, s->who); break;
     case F_FREEZE_PRIMARY: case F_FREEZE: world_thaw(w, &w->procs[s->who]); break;
+    case F_REJECT: reject(w, s, false); break;
     case F_LOSS: w->net.loss_pm -= s->pm; break;
     case F_DUPLICATES: w->net.dup_pm -= s->pm; break;
     case F_SLOW_DISK: f->disk[s->who].slow = false; break;

@@ -252,7 +252,7 @@ static void take_syn(struct world *w, int index)
     struct conn *c = w->net.conns.at[index];
     struct proc *to = &w->procs[c->proc[1]];
 
-    if (!to->alive) {
+    if (!to->alive || w->net.reject[w->procs[c->proc[0]].host][to->host] > 0) {
         put_kind(w, index, 1, MSG_RST);
         return;
     }
@@ -346,8 +346,29 @@ void net_cut(struct world *w, int from_host, int to_host, bool cut)
         --*n;
 }
 
+void net_reject(struct world *w, int from_host, int to_host, bool reject)
+{
+    uint8_t *n = &w->net.reject[from_host][to_host];
+
+    if (!reject) {
+        if (*n > 0)
+            --*n;
+        return;
+    }
+    ++*n;
+    for (size_t i = 0; i < w->net.conns.n; i++) {
+        struct conn *c = w->net.conns.at[i];
+        struct proc *to = &w->procs[c->proc[1]];
+        if (c->state != CONN_UP || w->procs[c->proc[0]].host != from_host || to->host != to_host || !c->open[1])
+            continue;
+        world_deliver(w, to, &(struct inbox){.kind = IN_CLOSED, .conn = handle((int)i, c), .user = c->user[1]});
+        let_go(w, (int)i, 1, MSG_RST);
+    }
+}
+
 void net_heal(struct world *w)
 {
+    memset(w->net.reject, 0, sizeof w->net.reject);
     memset(w->net.cut, 0, sizeof w->net.cut);
     w->net.loss_pm = 0;
     w->net.dup_pm = 0;

@@ -57,6 +57,7 @@ struct net {
     VEC(struct conn *) conns;
     VEC(uint16_t) unused;
     uint8_t cut[NET_MAX_HOSTS][NET_MAX_HOSTS];      /* > 0: nothing gets from a to b (counts the cuts) */
+    uint8_t reject[NET_MAX_HOSTS][NET_MAX_HOSTS];   /* > 0: a firewall answers a's connections to b with a reset */
     int32_t delay_us[NET_MAX_HOSTS][NET_MAX_HOSTS];
     int32_t jitter_us;
     unsigned loss_pm;      /* packets lost, per mille */
@@ -80,6 +81,7 @@ int32_t      net_user(struct world *w, const struct proc *p, uint32_t conn);
 void         net_set_user(struct world *w, const struct proc *p, uint32_t conn, int32_t user);
 
 void net_cut(struct world *w, int from_host, int to_host, bool cut);     /* one way */
+void net_reject(struct world *w, int from_host, int to_host, bool reject);
 void net_heal(struct world *w);                                          /* all cuts, loss and duplicates end */
 
 #endif

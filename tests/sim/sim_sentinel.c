@@ -90,7 +90,7 @@ void sentinel_free(struct sentinel *s)
     mem_free(s);
 }
 
-void sentinel_timing(struct world *w, struct core_timing *t)
+void sentinel_timing(struct world *w, const struct core_timing *t)
 {
     for (int i = 0; i < w->scene.sentinels; i++)
         world_sentinel(w, i)->sentinel->timing = *t;
@@ -595,6 +595,12 @@ void sentinel_take(struct world *w, struct proc *p, const struct inbox *in)
         break;
     case IN_ACCEPTED: break;
     }
+}
+
+void sentinel_retime(struct world *w, struct proc *p, const struct core_timing *t)
+{
+    p->sentinel->timing = *t;
+    step(w, p, (struct event){.kind = EV_TIMING, .u.timing = t});
 }
 
 void sentinel_order_failover(struct world *w, struct proc *p, int group)

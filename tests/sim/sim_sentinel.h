@@ -26,6 +26,7 @@ int sentinel_by_id(const char *id);
 const char *sim_group_name(int group);
 
 /* Timing of the core for all sentinels of this world; set before they start. */
-void sentinel_timing(struct world *w, struct core_timing *t);
+void sentinel_timing(struct world *w, const struct core_timing *t);
+void sentinel_retime(struct world *w, struct proc *p, const struct core_timing *t);   /* one that runs */
 
 #endif

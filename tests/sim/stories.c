@@ -25,6 +25,15 @@ void stories_add(struct story_play *s)
     *at = s;
 }
 
+/* No chance in it: everybody's jitter is pinned; who bids first is by rank. */
+static void pinned(struct core_timing *t)
+{
+    core_timing_default(t);
+    t->bid_jitter_ms = 0;
+    t->rebid_min_ms = 100;
+    t->rebid_max_ms = 200;
+}
+
 /* --- acts -------------------------------------------------------------------------------- */
 
 static struct proc *named(struct world *w, const char *name)
@@ -39,6 +48,29 @@ void story_kill(struct world *w, const char *name) { world_kill(w, named(w, name
 void story_start(struct world *w, const char *name) { world_start(w, named(w, name)); }
 void story_hang(struct world *w, const char *name, int64_t for_ms) { world_freeze(w, named(w, name), for_ms); }
 void story_thaw(struct world *w, const char *name) { world_thaw(w, named(w, name)); }
+
+void story_wait_us(struct world *w, int64_t us)
+{
+    world_run_us(w, w->now_us + us);
+}
+
+void story_failover(struct world *w, const char *name) { sentinel_order_failover(w, named(w, name), 0); }
+void story_break_disk(struct world *w, const char *name, bool broken) { faults_break_disk(w, named(w, name), broken); }
+
+void story_next_save(struct world *w, const char *name, enum save_fate fate)
+{
+    faults_next_save(w, named(w, name), fate);
+}
+
+void story_same_rank(struct world *w)
+{
+    struct core_timing t;
+
+    pinned(&t);
+    t.bid_stagger_ms = 0;
+    for (int i = 0; i < w->scene.sentinels; i++)
+        sentinel_retime(w, world_sentinel(w, i), &t);
+}
 
 void story_power(struct world *w, const char *name, bool on)
 {
@@ -86,6 +118,17 @@ void story_cut_one_way(struct world *w, const char *from, const char *to)
     cut(w, from, to);
 }
 
+void story_reject(struct world *w, const char *from, const char *to)
+{
+    unsigned a = hosts_of(w, from), b = hosts_of(w, to);
+
+    story_note(w, "a firewall resets %s -> %s", from, to);
+    for (int i = 0; i < w->nhosts; i++)
+        for (int k = 0; k < w->nhosts; k++)
+            if (a >> i & 1 && b >> k & 1)
+                net_reject(w, i, k, true);
+}
+
 void story_heal(struct world *w)
 {
     story_note(w, "the network is whole again");
@@ -105,7 +148,7 @@ void story_expect(struct world *w, const char *told)
     const char *a = told, *b = str_c(&w->told);
 
     if (show)
-        fputs(b, stdout);
+        printf("%s--\n", b);
     if (strcmp(a, b) != 0) {
         int line = 1;
         wrong(w);
@@ -136,6 +179,26 @@ bool story_follows(struct world *w, const char *name, const char *primary)
     return kvnode_link_up(n) && kvnode_follows(n) == named(w, primary)->id;
 }
 
+static const char *promising(struct world *w)
+{
+    for (int i = 0; i < w->scene.sentinels; i++) {
+        const struct core *c = sentinel_core(world_sentinel(w, i)->sentinel);
+        const struct group *g = c ? core_group_named(c, sim_group_name(0)) : NULL;
+        const struct node *n = g && g->fo.promoted ? core_node(c, g->fo.promoted) : NULL;
+        if (n)
+            return world_by_addr(w, &n->addr)->name;
+    }
+    return NULL;
+}
+
+const char *story_until_promotion(struct world *w)
+{
+    while (!promising(w) && world_ms(w) < w->told_from_ms + 60000)
+        story_wait_us(w, 100);
+    CHECK(promising(w) != NULL);
+    return promising(w);
+}
+
 const char *story_named_by(struct world *w, const char *sentinel)
 {
     const struct core *c = sentinel_core(named(w, sentinel)->sentinel);
@@ -146,29 +209,20 @@ const char *story_named_by(struct world *w, const char *sentinel)
 
 /* --- the stage ------------------------------------------------------------------------------- */
 
-/* No chance in it: everybody's jitter is pinned; who bids first is by rank. */
-static void pin(struct world *w)
-{
-    struct core_timing t;
-
-    core_timing_default(&t);
-    t.bid_jitter_ms = 0;
-    t.rebid_min_ms = t.rebid_max_ms = 100;
-    sentinel_timing(w, &t);
-}
-
 static bool play(const struct story_play *s, bool trace)
 {
     static struct world w;
     struct scene scene = {.sentinels = s->sentinels, .groups = 1, .nodes = s->nodes, .quorum = s->sentinels / 2 + 1,
                           .evidence = strstr(s->name, "no_evidence") == NULL, .down_after_ms = 5000,
                           .failover_timeout_ms = 10000, .persistent = true};
+    struct core_timing t;
     bool ok;
 
     went_wrong = false;
     world_init(&w, 1, &scene, true);
     w.tracing = trace;
-    pin(&w);
+    pinned(&t);
+    sentinel_timing(&w, &t);
     run_place_nodes(&w);
     world_start_all(&w);
     judge_expect_calm(&w, 500, 60000, false);

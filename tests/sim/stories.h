@@ -12,6 +12,7 @@
 #ifndef KV_SIM_STORIES_H
 #define KV_SIM_STORIES_H
 
+#include "tests/sim/faults.h"
 #include "tests/sim/story.h"
 #include "tests/sim/world.h"
 
@@ -38,11 +39,17 @@ void story_wait(struct world *w, int64_t ms);
 void story_kill(struct world *w, const char *name);
 void story_start(struct world *w, const char *name);
 void story_hang(struct world *w, const char *name, int64_t for_ms);    /* NEVER_MS: until story_thaw */
+void story_wait_us(struct world *w, int64_t us);
+void story_failover(struct world *w, const char *sentinel);            /* an operator's order */
+void story_break_disk(struct world *w, const char *sentinel, bool broken);
+void story_next_save(struct world *w, const char *sentinel, enum save_fate fate);
+void story_same_rank(struct world *w);                                 /* nobody bids earlier than the others */
 void story_thaw(struct world *w, const char *name);
 void story_power(struct world *w, const char *name, bool on);
 /* Nothing passes between the two lists, in both directions; or only from the first to the second. */
 void story_cut(struct world *w, const char *left, const char *right);
 void story_cut_one_way(struct world *w, const char *from, const char *to);
+void story_reject(struct world *w, const char *from, const char *to);   /* a firewall that resets */
 void story_heal(struct world *w);
 
 void story_expect(struct world *w, const char *told);
@@ -50,6 +57,7 @@ void story_expect(struct world *w, const char *told);
 void story_check(struct world *w, bool fact, const char *what);
 bool story_is_primary(struct world *w, const char *name);
 bool story_follows(struct world *w, const char *name, const char *primary);
+const char *story_until_promotion(struct world *w);                    /* waits; the replica that is ordered to be primary */
 const char *story_named_by(struct world *w, const char *sentinel);     /* whom it names as primary */
 
 #endif

@@ -55,6 +55,21 @@ static void with_names(struct world *w, const char *in, char *out, size_t cap)
     out[n] = '\0';
 }
 
+/* A trace sentence or an order says the rest, and everybody's address book is no plot. */
+static bool moves_the_plot(enum news n, const char *about)
+{
+    switch (n) {
+    case NEWS_SDOWN: case NEWS_SDOWN_OVER: case NEWS_REBOOT: case NEWS_CRASH_EVIDENCE_OVER:
+        return strncmp(about, "master ", 7) == 0;
+    case NEWS_ODOWN: case NEWS_ODOWN_OVER: case NEWS_TILT: case NEWS_TILT_OVER: case NEWS_VOTE: case NEWS_SWITCH_MASTER: case NEWS_CONVERT: case NEWS_FIX_CONFIG:
+    case NEWS_CRASH_EVIDENCE: case NEWS_WITHDRAWN: case NEWS_NOT_SAVED: case NEWS_END_TIMEOUT:
+    case NEWS_SLAVE_TIMEOUT: case NEWS_NO_GOOD_SLAVE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void story_news(struct world *w, struct proc *p, const struct action *a)
 {
     char text[600];
@@ -66,13 +81,7 @@ void story_news(struct world *w, struct proc *p, const struct action *a)
         story_line(w, p->name, "%s", text);
         return;
     }
-    switch (a->news) {         /* everybody's address book is no plot */
-    case NEWS_MONITOR: case NEWS_SLAVE: case NEWS_SENTINEL: case NEWS_CMD_LINK_DROP: case NEWS_SUB_LINK_DROP:
-    case NEWS_ADDRESS_SWITCH: case NEWS_ADDRESS_UPDATE:
-        if (!w->tracing)
-            return;
-        break;
-    default: break;
-    }
+    if (!w->tracing && !moves_the_plot(a->news, a->text))
+        return;
     story_line(w, p->name, "%s %s", news_name(a->news), text);
 }

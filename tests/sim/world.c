@@ -361,14 +361,16 @@ static void one(struct world *w, const struct coming *d)
     }
 }
 
-void world_run(struct world *w, int64_t until_ms)
+void world_run(struct world *w, int64_t until_ms) { world_run_us(w, until_ms * 1000); }
+
+void world_run_us(struct world *w, int64_t until_us)
 {
-    while (w->queue.n > 0 && w->queue.at[0].at_us <= until_ms * 1000 && !w->violation[0] && !judge_calm(w)) {
+    while (w->queue.n > 0 && w->queue.at[0].at_us <= until_us && !w->violation[0] && !judge_calm(w)) {
         struct coming d = pop(w);
         w->now_us = d.at_us;
         one(w, &d);
     }
     if (!w->violation[0] && !judge_calm(w))
-        w->now_us = until_ms * 1000;
+        w->now_us = until_us;
     w->tally.virtual_us = w->now_us;
 }

@@ -148,6 +148,7 @@ void world_fini(struct world *w);
 
 /* Runs until `until_ms` of true time, the first violation, or until the judge says that all is calm. */
 void world_run(struct world *w, int64_t until_ms);
+void world_run_us(struct world *w, int64_t until_us);
 static inline int64_t world_ms(const struct world *w) { return w->now_us / 1000; }
 
 void world_later(struct world *w, int64_t at_us, enum due_kind kind, int who, int arg, uint32_t gen);
