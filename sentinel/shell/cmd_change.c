@@ -14,19 +14,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static void reply_saved(struct call *c, int rc)
+static void saved_or_not(struct shell *sh, struct reply *r, int rc)
 {
     if (rc == 0)
-        reply_ok(c->reply);
+        reply_ok(r);
     else
-        reply_errorf(c->reply, "ERR Failed to save config file: %s", save_trouble(shell_of(c)->save));
+        reply_errorf(r, "ERR Failed to save config file: %s", save_trouble(sh->save));
+}
+
+static void reply_saved(struct call *c, int rc)
+{
+    saved_or_not(shell_of(c), c->reply, rc);
 }
 
 /* ---- groups ---------------------------------------------------------------------------- */
 
-static void monitor_resolved(struct call *c, const struct addr *at, const char *name, int64_t quorum)
+static void monitor(struct shell *sh, struct reply *r, const struct addr *at, const char *name, int64_t quorum)
 {
-    struct shell *sh = shell_of(c);
     struct conf_group *g = sentinel_conf_add(&sh->opt->sentinel, name);
     struct shell_answer a;
 
@@ -35,15 +39,52 @@ static void monitor_resolved(struct call *c, const struct addr *at, const char *
     g->opt.quorum = quorum;
     g->opt.down_after_ms = core_timing_now(sh->core)->default_down_after_ms;
     g->opt.failover_timeout_ms = core_timing_now(sh->core)->default_failover_timeout_ms;
-    if (!shell_add_group(sh, g, false, &a)) {
-        sentinel_conf_remove(&sh->opt->sentinel, name);
-        reply_error(c->reply, a.text[0] ? a.text : "ERR the group cannot be watched");
+    if (shell_add_group(sh, g, false, &a)) {
+        saved_or_not(sh, r, save_trouble(sh->save) ? -1 : 0);
         return;
     }
-    if (save_trouble(sh->save))
-        reply_saved(c, -1);
-    else
-        reply_ok(c->reply);
+    sentinel_conf_remove(&sh->opt->sentinel, name);
+    reply_error(r, a.text[0] ? a.text : "ERR the group cannot be watched");
+}
+
+/* A client whose MONITOR waits for a name to be looked up. */
+struct looked_up {
+    struct shell *sh;
+    uint64_t session;
+    struct addr at;
+    int64_t quorum;
+    char name[GROUP_NAME_MAX];
+};
+
+static void monitor_looked_up(void *arg, const char *ip, const char *why)
+{
+    struct looked_up *w = arg;
+    struct session *s = session_by_id(&w->sh->server, w->session);
+
+    (void)why;
+    if (s) {
+        if (!*ip)
+            reply_error(session_reply(s), "ERR Can't resolve instance hostname.");
+        else if (sentinel_conf_find(&w->sh->opt->sentinel, w->name))
+            reply_error(session_reply(s), "ERR Duplicate master name");
+        else
+            monitor(w->sh, session_reply(s), &w->at, w->name, w->quorum);
+        session_release(s);
+    }
+    mem_free(w);
+}
+
+static void look_up_and_monitor(struct call *c, const struct addr *at, const char *name, int64_t quorum)
+{
+    struct looked_up *w = mem_zalloc(sizeof *w);
+
+    w->sh = shell_of(c);
+    w->session = c->session->id;
+    w->at = *at;
+    w->quorum = quorum;
+    memcpy(w->name, name, strlen(name) + 1);
+    session_hold(c->session);
+    resolve_start(w->sh->resolver, at->host, monitor_looked_up, w);
 }
 
 void cmd_monitor(struct call *c)
@@ -67,10 +108,10 @@ void cmd_monitor(struct call *c)
         reply_error(c->reply, "ERR Invalid IP address or hostname specified");
     else if (sentinel_conf_find(&sh->opt->sentinel, name))
         reply_error(c->reply, "ERR Duplicate master name");
-    else if (!shell_same_addr(sh, &a))
-        reply_error(c->reply, "ERR that host name is being looked up; ask again in a moment");
+    else if (shell_same_addr(sh, &a))
+        monitor(sh, c->reply, &a, name, quorum);
     else
-        monitor_resolved(c, &a, name, quorum);
+        look_up_and_monitor(c, &a, name, quorum);
 }
 
 void cmd_remove(struct call *c)

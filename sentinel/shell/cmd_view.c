@@ -60,10 +60,11 @@ static void node_fields(struct fields *f, const struct group *g, const struct no
 {
     bool is_primary = n->id == g->primary;
     const char *state = fo_state_wire_name(g->fo.state);
+    struct addr shown = shell_shown(f->sh, &n->addr);
     char flags[FLAGS_MAX], name[ADDR_TEXT_MAX];
 
-    text(f, "name", is_primary ? g->name : addr_text(&n->addr, name));
-    text(f, "ip", n->addr.host);
+    text(f, "name", is_primary ? g->name : addr_text(&shown, name));
+    text(f, "ip", shown.host);
     number(f, "port", n->addr.port);
     text(f, "runid", n->run_id);
     text(f, "flags", core_node_flags(f->sh->core, n, flags));
@@ -110,11 +111,12 @@ static void master_fields(struct call *c, const struct group *g)
 static void replica_fields(struct call *c, const struct group *g, const struct node *n)
 {
     struct fields f = begin(c);
+    struct addr follows = shell_shown(f.sh, &n->follows);
 
     node_fields(&f, g, n);
     number(&f, "master-link-down-time", n->follows_down_ms == NEVER_MS ? -1 : n->follows_down_ms);
     text(&f, "master-link-status", n->follows_up ? "ok" : "err");
-    text(&f, "master-host", n->follows.host[0] ? n->follows.host : "?");
+    text(&f, "master-host", follows.host[0] ? follows.host : "?");
     number(&f, "master-port", n->follows.port);
     number(&f, "slave-priority", n->priority);
     number(&f, "slave-repl-offset", n->offset);
@@ -128,10 +130,11 @@ static void sentinel_fields(struct call *c, const struct group *g, const struct 
 {
     struct fields f = begin(c);
     const struct peer *p = core_peer(f.sh->core, s->peer);
+    struct addr shown = shell_shown(f.sh, &p->addr);
     char flags[FLAGS_MAX];
 
     text(&f, "name", p->run_id);
-    text(&f, "ip", p->addr.host);
+    text(&f, "ip", shown.host);
     number(&f, "port", p->addr.port);
     text(&f, "runid", p->run_id);
     text(&f, "flags", core_seat_flags(f.sh->core, s, flags));
@@ -212,16 +215,16 @@ const struct group *group_arg(struct call *c, int at)
 void cmd_get_addr(struct call *c)
 {
     const struct group *g = named(c, 2);
-    const struct addr *a;
+    struct addr a;
 
     if (!g) {
         reply_null_array(c->reply);
         return;
     }
-    a = core_client_addr(shell_of(c)->core, g);
+    a = shell_shown(shell_of(c), core_client_addr(shell_of(c)->core, g));
     reply_array(c->reply, 2);
-    reply_bulk_z(c->reply, a->host);
-    reply_bulkf(c->reply, "%u", a->port);
+    reply_bulk_z(c->reply, a.host);
+    reply_bulkf(c->reply, "%u", a.port);
 }
 
 void cmd_is_down(struct call *c)

@@ -70,14 +70,15 @@ static void sentinel(struct shell *sh, struct str *out)
     for (size_t i = 0; i < core_group_count(sh->core); i++) {
         const struct group *g = core_group_at(sh->core, i);
         const struct node *p = core_primary(sh->core, g);
+        struct addr shown = shell_shown(sh, &p->addr);
         char at[ADDR_TEXT_MAX];
 
         str_printf(out, "master%zu:name=%s,status=%s,address=%s,slaves=%zu,sentinels=%zu\r\n", i, g->name,
-                   g->odown ? "odown" : p->sdown ? "sdown" : "ok", addr_text(&p->addr, at), g->nodes.n - 1, g->seats.n + 1);
+                   g->odown ? "odown" : p->sdown ? "sdown" : "ok", addr_text(&shown, at), g->nodes.n - 1, g->seats.n + 1);
     }
     str_printf(out, "kvorum_votes:%s\r\nkvorum_current_epoch:%llu\r\nkvorum_votes_given:%llu\r\nkvorum_failovers:%llu\r\n"
                "kvorum_failovers_failed:%llu\r\nkvorum_links_up:%zu\r\nkvorum_links:%zu\r\nkvorum_directory_waiting:%zu\r\n",
-               core_save_broken(sh->core) ? "no" : "yes", (unsigned long long)core_current_epoch(sh->core),
+               core_save_broken(sh->core) || trouble ? "no" : "yes", (unsigned long long)core_current_epoch(sh->core),
                (unsigned long long)n->votes_given, (unsigned long long)n->failovers, (unsigned long long)n->failovers_failed,
                links_up(sh->links), links_count(sh->links), directory_waiting(sh->directory));
     if (trouble)

@@ -364,6 +364,7 @@ static void send_hello(struct slink *l, const struct action *a)
 
     if (!h.from.host[0] && !resp_link_local_ip(l->k, h.from.host))
         return;
+    h.primary = shell_shown(l->all->sh, &h.primary);
     hello_write(&h, &text);
     resp_link_sendz(l->k, NULL, NULL, renamed(l, "PUBLISH"), HELLO_CHANNEL, str_c(&text), NULL);
     str_fini(&text);
@@ -371,7 +372,7 @@ static void send_hello(struct slink *l, const struct action *a)
 
 static void send_ask(struct slink *l, const struct action *a)
 {
-    struct vote_request q = {.primary = a->to, .epoch = a->epoch};
+    struct vote_request q = {.primary = shell_shown(l->all->sh, &a->to), .epoch = a->epoch};
     struct str word[4] = {{0}};
     struct wait *w = wait_new(l, a);
 
@@ -388,9 +389,10 @@ static void send_order(struct slink *l, const struct action *a)
 {
     struct order_text t;
     struct wait *w = wait_new(l, a);
+    struct addr to = shell_shown(l->all->sh, &a->to);
     bool sent = true;
 
-    order_write(w->order, &a->to, renamed, l, &t);
+    order_write(w->order, &to, renamed, l, &t);
     for (int i = 0; sent && i < ORDER_COMMANDS; i++)
         sent = resp_link_send(l->k, i == ORDER_COMMANDS - 1 ? on_order : NULL, w, t.cmd[i].argc, t.cmd[i].argv);
     if (!sent)

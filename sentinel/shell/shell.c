@@ -46,17 +46,19 @@ static void answer(struct shell *sh, const struct action *a)
 static void client_reconfig(struct shell *sh, const struct action *a)
 {
     struct conf_group *g = shell_group_conf(sh, a->group);
+    struct addr from = shell_shown(sh, &a->from), to = shell_shown(sh, &a->to);
 
     if (g && g->opt.client_reconfig_script)
-        hooks_reconfig(sh->hooks, g->opt.client_reconfig_script, g->name, a->leader, &a->from, &a->to);
+        hooks_reconfig(sh->hooks, g->opt.client_reconfig_script, g->name, a->leader, &from, &to);
 }
 
 static void directory_write(struct shell *sh, const struct action *a)
 {
     struct conf_group *g = shell_group_conf(sh, a->group);
+    struct addr to = shell_shown(sh, &a->to);
 
     if (g && g->opt.directory)
-        directory_want(sh->directory, g->name, g->opt.directory, &a->to, a->epoch);
+        directory_want(sh->directory, g->name, g->opt.directory, &to, a->epoch);
 }
 
 /* false: the save that the rest of the list relies on failed. */
@@ -231,22 +233,61 @@ static void looked_up(void *arg, const char *ip, const char *why)
         log_warning("a host name could not be resolved: %s", why);
 }
 
+/* The address behind a host, as far as it is known now; "" when it is not. */
+static const char *ip_of(const struct shell *sh, const char *host, char ip[ADDR_HOST_MAX])
+{
+    if (addr_is_ip(host))
+        return host;
+    return resolve_cached(sh->resolver, host, ip) ? ip : "";
+}
+
+/* The node of any group that has this port behind this address, as it is called there. */
+static bool known_as(const struct shell *sh, const char *ip, struct addr *a)
+{
+    char buf[ADDR_HOST_MAX];
+
+    for (size_t i = 0; sh->core && i < core_group_count(sh->core); i++) {
+        const struct group *g = core_group_at(sh->core, i);
+
+        for (size_t k = 0; k < g->nodes.n; k++) {
+            const struct addr *n = &g->nodes.at[k]->addr;
+
+            if (n->port == a->port && strcmp(ip_of(sh, n->host, buf), ip) == 0) {
+                *a = *n;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool shell_same_addr(struct shell *sh, struct addr *a)
 {
-    const struct sentinel_conf *c = &sh->opt->sentinel;
-    char ip[ADDR_HOST_MAX];
+    char buf[ADDR_HOST_MAX];
+    const char *ip;
 
-    if (a->host[0] == '\0' || addr_is_ip(a->host))
+    if (a->host[0] == '\0')
         return true;
-    if (!c->resolve_hostnames)
-        return false;
-    if (c->announce_hostnames)
-        return true;
-    if (!resolve_cached(sh->resolver, a->host, ip)) {
+    if (!sh->opt->sentinel.resolve_hostnames)
+        return addr_is_ip(a->host);
+    ip = ip_of(sh, a->host, buf);
+    if (!*ip) {
         resolve_start(sh->resolver, a->host, looked_up, NULL);
         return false;
     }
-    return addr_set(a, ip, strlen(ip), a->port);
+    (void)known_as(sh, ip, a);
+    return true;
+}
+
+struct addr shell_shown(const struct shell *sh, const struct addr *a)
+{
+    char buf[ADDR_HOST_MAX];
+    struct addr shown = *a;
+    const char *ip = sh->opt->sentinel.announce_hostnames ? "" : ip_of(sh, a->host, buf);
+
+    if (*ip)
+        (void)addr_set(&shown, ip, strlen(ip), a->port);
+    return shown;
 }
 
 /* ---- start and stop -------------------------------------------------------------------- */
@@ -307,8 +348,7 @@ void shell_free(struct shell *sh)
     mem_free(sh);
 }
 
-/* Without announce-hostnames a group's configured name becomes an address before anything is
- * dialled, so that the node has one name only. */
+/* A group's configured name is looked up before anything is dialled: one that does not exist is said at once. */
 struct resolving {
     bool done;
     char ip[ADDR_HOST_MAX];
@@ -323,11 +363,11 @@ static void resolved(void *arg, const char *ip, const char *why)
     r->done = true;
 }
 
-static int fixed_addr(struct shell *sh, struct conf_group *g, struct err *e)
+static int look_up(struct shell *sh, struct conf_group *g, struct err *e)
 {
     struct resolving r = {0};
 
-    if (addr_is_ip(g->configured.host) || sh->opt->sentinel.announce_hostnames)
+    if (addr_is_ip(g->configured.host))
         return 0;
     resolve_start(sh->resolver, g->configured.host, resolved, &r);
     while (!r.done)
@@ -335,7 +375,6 @@ static int fixed_addr(struct shell *sh, struct conf_group *g, struct err *e)
     if (!*r.ip)
         return err_set(e, ERR_MISSING, "'sentinel monitor %s %s': Can't resolve instance hostname.", g->name,
                        g->configured.host);
-    addr_set(&g->configured, r.ip, strlen(r.ip), g->configured.port);
     return 0;
 }
 
@@ -350,18 +389,10 @@ static int hand_in_groups(struct shell *sh, struct err *e)
 
         if (group_options_scripts_ok(&g->opt, e) != 0)
             return err_wrap(e, "group '%s'", g->name);
-        if (fixed_addr(sh, g, e) != 0)
+        if (look_up(sh, g, e) != 0)
             return ERR_MISSING;
         if (!shell_add_group(sh, g, true, &a))
             return err_set(e, ERR_REFUSED, "'sentinel monitor %s': %s", g->name, a.text);
-    }
-    /* names in the saved state are what the core was told before: the same texts */
-    for (size_t i = 0; i < c->saved.groups.n; i++) {
-        struct saved_group *s = &c->saved.groups.at[i];
-        struct conf_group *g = sentinel_conf_find(c, s->name);
-
-        if (g && !c->announce_hostnames && !addr_is_ip(s->primary.host))
-            s->primary = g->configured;
     }
     ev.u.saved = &c->saved;
     shell_step(sh, &ev);

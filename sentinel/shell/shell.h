@@ -74,5 +74,7 @@ void shell_describe(const struct shell *sh, const struct group *g, const struct 
 /* One text per node: what a name or an address from outside is called here. false: it cannot be used
  * (yet); a look-up may have been started. */
 bool shell_same_addr(struct shell *sh, struct addr *a);
+/* As clients, nodes and other sentinels are told it: a name only with announce-hostnames. */
+struct addr shell_shown(const struct shell *sh, const struct addr *a);
 
 #endif

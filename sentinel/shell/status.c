@@ -77,7 +77,7 @@ static void get_status(void *owner, const char *query, struct http_answer *out)
     cJSON_AddStringToObject(o, "kind", "SentinelStatus");
     cJSON_AddStringToObject(o, "id", core_my_id(sh->core));
     cJSON_AddNumberToObject(o, "currentEpoch", (double)core_current_epoch(sh->core));
-    cJSON_AddBoolToObject(o, "votes", !core_save_broken(sh->core));
+    cJSON_AddBoolToObject(o, "votes", !core_save_broken(sh->core) && !save_trouble(sh->save));
     cJSON_AddStringToObject(o, "saveTrouble", save_trouble(sh->save) ? save_trouble(sh->save) : "");
     cJSON_AddBoolToObject(o, "tilt", core_in_tilt(sh->core));
     list = cJSON_AddArrayToObject(o, "groups");
@@ -96,7 +96,7 @@ static void get_healthz(void *owner, const char *query, struct http_answer *out)
     struct shell *sh = owner;
 
     (void)query;
-    if (core_save_broken(sh->core)) {
+    if (core_save_broken(sh->core) || save_trouble(sh->save)) {
         out->status = 503;
         str_printf(&out->body, "does not vote: %s\n", save_trouble(sh->save) ? save_trouble(sh->save) : "the state cannot be saved");
     } else
