@@ -399,7 +399,10 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     if (rc == 0)
         rc = allowed_here(w, plan, &e);
     if (rc != 0) {
-        answer_now(w, absent && w->applied.known ? ACK_VANISHED : ACK_INVALID, e.text);
+        /* Gone is what was there; a document that names something new that is not there is wrong. */
+        bool vanished = absent && w->applied.known && (!w->sha[0] || strcmp(w->sha, w->applied.sha) == 0);
+
+        answer_now(w, vanished ? ACK_VANISHED : ACK_INVALID, e.text);
         plan_free(plan);
         goto out;
     }

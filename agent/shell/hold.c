@@ -176,6 +176,7 @@ void hold_free(struct hold *h)
         child_kill(h->child, SIGKILL);
         child_forget(h->child);
     }
-    mem_free(h->said);
+    if (h->said)
+        loop_park(h->loop, h->said, mem_free);      /* its reader may still hold it */
     loop_park(h->loop, h, mem_free);
 }

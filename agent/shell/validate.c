@@ -169,6 +169,7 @@ void validate_free(struct validate *v)
         child_kill(v->child, SIGKILL);
         child_forget(v->child);
     }
-    mem_free(v->said);
+    if (v->said)
+        loop_park(v->loop, v->said, mem_free);      /* its reader may still hold it */
     loop_park(v->loop, v, mem_free);
 }
