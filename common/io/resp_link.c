@@ -46,6 +46,7 @@ struct resp_link {
     bool auth_asked;             /* the next greeting reply is AUTH's */
     bool sub_mode;
     int64_t backoff_ms;
+    int prompt;                    /* tries left that come within milliseconds of a close */
     int64_t up_since_ms, last_reply_at_ms;
     char peer_ip[ADDR_HOST_MAX], local_ip[ADDR_HOST_MAX];
     struct timer timer;          /* back-off, or the whole of connecting and greeting */
@@ -100,8 +101,17 @@ static void reader_free(void *r)
 
 /* --- ending and trying again --- */
 
+/* A dying process may close our connection before its listener: then a connect made at
+ * once is still accepted and reset a moment later, which proves nothing. So after a close
+ * we ask again every other moment until the answer is clear. */
+#define PROMPT_TRIES 8
+
 static int64_t next_backoff(struct resp_link *k)
 {
+    if (k->prompt > 0) {
+        k->prompt--;
+        return PROMPT_TRIES - k->prompt;       /* 1, 2, 3 ... ms */
+    }
     int64_t top = k->backoff_ms > 0 ? k->backoff_ms * 3 : k->o.backoff_min_ms;
 
     k->backoff_ms = ms_min(k->o.backoff_max_ms, rng_between(&k->rng, k->o.backoff_min_ms,
@@ -163,6 +173,10 @@ static void link_ended(struct resp_link *k, enum link_end how, const char *why)
     k->up_since_ms = NEVER_MS;
     if (was_up)
         k->backoff_ms = 0;
+    if (at_once)
+        k->prompt = PROMPT_TRIES;
+    else if (how != LINK_CLOSED)
+        k->prompt = 0;             /* clear: refused, or out of reach */
     if (!at_once)
         timer_set(&k->timer, next_backoff(k));
     tell_waiters(k);

@@ -13,9 +13,11 @@ static bool too_long_out_of_sync(const struct core *c, const struct group *g, co
 {
     const struct node *primary = group_primary(c, g);
     int64_t excused_ms = 10 * g->opt[GOPT_DOWN_AFTER_MS];
+    int64_t gone_at_ms = primary->sdown ? primary->sdown_at_ms : c->now_ms;
 
-    if (primary->sdown)
-        excused_ms += c->now_ms - primary->sdown_at_ms;
+    if (primary->said_role == ROLE_REPLICA)        /* nobody can be in sync with a primary that is none */
+        gone_at_ms = ms_min(gone_at_ms, primary->said_role_at_ms);
+    excused_ms += c->now_ms - gone_at_ms;
     return n->follows_down_ms > excused_ms;
 }
 

@@ -32,7 +32,7 @@ static void watch_again(struct watch *w, int64_t now)
 static void node_again(struct node *n, int64_t now)
 {
     watch_again(&n->w, now);
-    n->was_closed = n->crashed = false;
+    n->was_closed = n->was_refused = n->crashed = false;
     n->heard_at_ms = now;
     n->said_role_at_ms = now;
     n->follows_at_ms = now;
@@ -118,7 +118,7 @@ static void node_up(struct core *c, struct node *n, enum link_kind kind)
         send_ping(c, &n->w, link_cmd(n));
         send_info(c, n);
     }
-    n->was_closed = false;
+    n->was_closed = n->was_refused = false;
     touch(c, node_group(c, n));
 }
 
@@ -134,7 +134,9 @@ static void node_down(struct core *c, struct node *n, enum link_kind kind, enum 
     }
     if (how == HOW_CLOSED)
         n->was_closed = true;
-    if (how == HOW_REFUSED && n->was_closed && !n->crashed && !n->w.up && !n->sub_up) {
+    if (how == HOW_REFUSED)
+        n->was_refused = true;
+    if (n->was_closed && n->was_refused && !n->crashed && !n->w.up && !n->sub_up) {
         n->crashed = true;
         n->crashed_at_ms = c->now_ms;
         say_news_node(c, NEWS_CRASH_EVIDENCE, n, NULL);

@@ -101,7 +101,8 @@ struct node {
     int64_t sdown_at_ms;           /* when it began, 0 if it is not */
     int64_t up_again_at_ms;        /* when sdown last ended, or when we began to look */
     bool was_closed;               /* an established link closed and none came up since */
-    bool crashed;                  /* ... and a reconnect was refused: evidence */
+    bool was_refused;              /* a connect was refused and none came up since */
+    bool crashed;                  /* both, and no link stands: evidence */
     int64_t crashed_at_ms;
     bool rebooted;                 /* run id changed and no PONG since (LOADING does not count) */
     int64_t rebooted_at_ms;

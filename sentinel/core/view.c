@@ -60,7 +60,7 @@ const char *core_node_flags(const struct core *c, const struct node *n, char out
     flag(out, primary && g->odown, "o_down");
     flag(out, primary, "master");
     flag(out, !primary, "slave");
-    flag(out, !n->w.up, "disconnected");
+    flag(out, !n->w.up || !n->sub_up, "disconnected");
     flag(out, primary && failover_running(g), "failover_in_progress");
     flag(out, g->fo.state == FO_PROMOTING && n->id == g->fo.promoted, "promoted");
     flag(out, n->reconf == RECONF_SENT, "reconf_sent");
