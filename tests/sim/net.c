@@ -252,6 +252,12 @@ static void take_syn(struct world *w, int index)
     struct conn *c = w->net.conns.at[index];
     struct proc *to = &w->procs[c->proc[1]];
 
+    if (!to->alive && w->now_us < to->dying_us) {
+        c->state = CONN_UP;        /* nobody will ever take it from the queue */
+        put_kind(w, index, 1, MSG_SYN_ACK);
+        put_kind(w, index, 1, MSG_RST);
+        return;
+    }
     if (!to->alive || w->net.reject[w->procs[c->proc[0]].host][to->host] > 0) {
         put_kind(w, index, 1, MSG_RST);
         return;

@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETRY_MIN_MS 100
+#define RETRY_MIN_MS 50
+#define PROMPT_TRIES 8             /* after a close: again in 1, 2, 3 ... ms until the answer is clear */
 #define RETRY_MAX_MS 1000
 #define CONNECT_TIMEOUT_MS 2000
 
@@ -25,6 +26,7 @@ struct link {
     uint32_t conn;
     uint32_t gen;                  /* of its timer */
     int64_t pause_ms;
+    int prompt;
 };
 
 struct sentinel {
@@ -437,18 +439,33 @@ void sentinel_stop(struct world *w, struct proc *p)
 
 /* --- what comes in ---------------------------------------------------------------------------------- */
 
+/* As the real links do it: at once after a close, then promptly while a dying process still accepts
+ * and resets, then with growing pauses. */
+static int64_t pause_before_retry(struct link *l, enum link_how how)
+{
+    if (how != HOW_CLOSED)
+        l->prompt = 0;
+    if (l->prompt > 0) {
+        l->prompt--;
+        return PROMPT_TRIES - l->prompt;
+    }
+    l->pause_ms = ms_min(l->pause_ms * 2, RETRY_MAX_MS);
+    return l->pause_ms;
+}
+
 static void link_down(struct world *w, struct proc *p, struct link *l, enum link_how how)
 {
     struct link_ref ref = l->ref;
+    bool was_up = l->state == LINK_UP;
 
     link_cut_off(w, p, l);
-    if (how == HOW_CLOSED || how == HOW_BY_US) {
+    if ((how == HOW_CLOSED && was_up) || how == HOW_BY_US) {
         l->pause_ms = RETRY_MIN_MS;
+        l->prompt = PROMPT_TRIES;
         link_connect(w, p, l);
     } else {
         l->state = LINK_PAUSES;
-        link_timer(w, p, l, l->pause_ms * 1000);
-        l->pause_ms = ms_min(l->pause_ms * 2, RETRY_MAX_MS);
+        link_timer(w, p, l, pause_before_retry(l, how) * 1000);
     }
     step(w, p, (struct event){.kind = EV_LINK_DOWN, .link = ref, .u.how = how});
 }
@@ -571,8 +588,6 @@ void sentinel_take(struct world *w, struct proc *p, const struct inbox *in)
     case IN_CLOSED:
         if (l) {
             enum link_how how = in->kind == IN_REFUSED ? HOW_REFUSED : HOW_CLOSED;
-            if (l->state == LINK_GREETING)
-                how = HOW_UNREACHABLE;     /* it was never up */
             l->conn = 0;
             link_down(w, p, l, how);
         }

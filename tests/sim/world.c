@@ -77,9 +77,9 @@ static void place_hosts(struct world *w)
         else
             p->host = (uint8_t)w->nhosts++;
         if (node < 0)
-            snprintf(p->name, sizeof p->name, "s%d", i + 1);
+            snprintf(p->name, sizeof p->name, "s%u", (unsigned)i % 100 + 1);
         else
-            snprintf(p->name, sizeof p->name, "%c%d", "nm"[node / w->scene.nodes], node % w->scene.nodes + 1);
+            snprintf(p->name, sizeof p->name, "%c%u", "nm"[node / w->scene.nodes], (unsigned)(node % w->scene.nodes) % 100 + 1);
         snprintf(text, sizeof text, "10.0.0.%d", p->host + 1);
         addr_set(&w->addrs[i], text, strlen(text), node < 0 ? 26379 : 6379 + node / w->scene.nodes);
         p->wake_us = NEVER_MS;
@@ -142,6 +142,7 @@ void world_fini(struct world *w)
     judge_free(w->judge);
     faults_free(w->faults);
     vec_fini(&w->queue);
+    vec_fini(&w->histories);
     str_fini(&w->told);
 }
 
@@ -242,6 +243,7 @@ void world_kill(struct world *w, struct proc *p)
         return;
     w->tally.crashes++;
     story_tell(w, p, "is killed");
+    p->dying_us = w->now_us + (w->quiet_network ? 0 : rng_between(&w->rng, -2000, 6000));
     die(w, p, false);
 }
 

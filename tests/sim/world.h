@@ -65,7 +65,7 @@ struct inbox {
 };
 
 struct proc {
-    char name[8];          /* "s1", "n2", "b1" in the second group */
+    char name[12];         /* "s1", "n2", "b1" in the second group */
     uint8_t id;
     uint8_t host;
     bool alive;
@@ -73,6 +73,7 @@ struct proc {
     bool busy;             /* waits for its disk */
     uint32_t wake_gen, disk_gen, thaw_gen;
     int64_t wake_us;       /* when its timer is set, NEVER_MS: not */
+    int64_t dying_us;      /* until then its listener outlives it: connects are accepted, then reset */
     uint32_t starts;       /* how often it was started */
     VEC(struct inbox) inbox;
     size_t inbox_at;
