@@ -96,6 +96,11 @@ void health_info_now(struct core *c, struct node *n)
     n->info_until_fresh = n->info_open;
 }
 
+void health_ping_peer(struct core *c, struct peer *p)
+{
+    send_ping(c, &p->w, link_peer(p));
+}
+
 static void ask(struct core *c, struct group *g, struct seat *s, struct peer *p)
 {
     bool bidding = g->fo.state == FO_BIDDING;
@@ -233,7 +238,7 @@ void health_pong(struct core *c, struct link_ref l, enum pong what)
         for (size_t i = 0; i < p->groups.n; i++) {
             struct group *g = model_group(c, p->groups.at[i]);
 
-            if (group_seat(g, p->id)->sdown)
+            if (group_seat(g, p->id)->sdown || g->fo.leads)
                 touch(c, g);
         }
     }
@@ -427,14 +432,27 @@ static bool too_silent(struct core *c, struct group *g, const struct watch *w)
     return false;
 }
 
+/* A primary that says it is a replica. When another node calls itself primary, the news
+ * of a failover is probably on its way to us; when nobody does, nobody takes writes. */
+static bool in_wrong_role(struct core *c, struct group *g, const struct node *n)
+{
+    int64_t info_ms = c->timing.info_fast_ms;
+
+    if (n->id != g->primary || n->said_role != ROLE_REPLICA || !n->w.up)
+        return false;
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (g->nodes.at[i]->said_role != ROLE_REPLICA && g->nodes.at[i]->w.up)
+            info_ms = c->timing.info_ms;
+    return is_due(c, g, n->said_role_at_ms + g->opt[GOPT_DOWN_AFTER_MS] + 2 * info_ms);
+}
+
 static bool is_down(struct core *c, struct group *g, struct node *n)
 {
     if (too_silent(c, g, &n->w))
         return true;
     if (n->crashed && g->opt[GOPT_CRASH_EVIDENCE])
         return true;
-    if (n->id == g->primary && n->said_role == ROLE_REPLICA && n->w.up &&
-        is_due(c, g, n->said_role_at_ms + g->opt[GOPT_DOWN_AFTER_MS] + 2 * c->timing.info_ms))
+    if (in_wrong_role(c, g, n))
         return true;
     return n->rebooted && g->opt[GOPT_REBOOT_DOWN_AFTER_MS] > 0 &&
            is_due(c, g, n->rebooted_at_ms + g->opt[GOPT_REBOOT_DOWN_AFTER_MS]);

@@ -6,7 +6,8 @@
  *
  *   says primary    everybody after 2 g; the sentinel that led the last failover after
  *                   g, or at once if a majority of links stood since before that
- *                   failover, for then no newer one can have been voted
+ *                   failover and answered since the stray was seen, for then no
+ *                   newer one can have been voted
  *   follows wrong   the one that led after g; when that one is gone, the first of those at
  *                   hand after 5 g; the others after failover-timeout
  */
@@ -22,12 +23,26 @@ static bool we_led(const struct group *g)
     return g->fo.leads && g->fo.epoch == g->config_epoch && g->config_epoch != 0;
 }
 
-static bool majority_stood_by(const struct core *c, const struct group *g)
+static int64_t seen_since(const struct node *n)
+{
+    return ms_max(n->said_role_at_ms, n->up_again_at_ms);
+}
+
+/* A link that merely stands may be cut off: it must have carried an answer meanwhile. */
+static bool majority_stood_by(struct core *c, const struct group *g, const struct node *stray)
 {
     int n = 1;
 
-    for (size_t i = 0; i < g->seats.n; i++)
-        n += model_peer(c, g->seats.at[i].peer)->w.up_since_ms <= g->fo.started_at_ms;
+    for (size_t i = 0; i < g->seats.n; i++) {
+        struct peer *p = model_peer(c, g->seats.at[i].peer);
+
+        if (g->seats.at[i].sdown || p->w.up_since_ms > g->fo.started_at_ms)
+            continue;
+        if (p->w.good_at_ms > seen_since(stray))
+            n++;
+        else if (p->w.ping_sent_at_ms < seen_since(stray))
+            health_ping_peer(c, p);        /* its answer lets us look again */
+    }
     return n > ((int)g->seats.n + 1) / 2;
 }
 
@@ -38,11 +53,11 @@ static bool leader_at_hand(const struct core *c, const struct group *g)
     return g->leader_epoch == g->config_epoch && p != NULL && p->w.up;
 }
 
-static int64_t stray_grace(const struct core *c, const struct group *g, const struct node *n)
+static int64_t stray_grace(struct core *c, const struct group *g, const struct node *n)
 {
     if (!we_led(g))
         return STRAY_GRACES * c->timing.repair_grace_ms;
-    if (n->id == g->fo.replaced && majority_stood_by(c, g))
+    if (n->id == g->fo.replaced && majority_stood_by(c, g, n))
         return CERTAIN_GRACE_MS;
     return c->timing.repair_grace_ms;
 }
