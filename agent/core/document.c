@@ -33,13 +33,18 @@ static void blanks(struct scan *s)
     }
 }
 
-static bool word(struct scan *s, const char *z)
+static bool at_word(const struct scan *s, const char *z)
 {
     size_t n = strlen(z);
 
-    if (s->n - s->i < n || memcmp(s->p + s->i, z, n) != 0)
+    return s->n - s->i >= n && memcmp(s->p + s->i, z, n) == 0;
+}
+
+static bool word(struct scan *s, const char *z)
+{
+    if (!at_word(s, z))
         return false;
-    s->i += n;
+    s->i += strlen(z);
     return true;
 }
 
@@ -136,10 +141,10 @@ static bool digits(struct scan *s)
 
 static int number(struct scan *s)
 {
+    if (at_word(s, "-Infinity"))
+        return bad(s, ERR_FORMAT, "Infinity is not JSON (Python writes it; use a string or leave it out)");
     if (s->p[s->i] == '-')
         s->i++;
-    if (word(s, "Infinity"))
-        return bad(s, ERR_FORMAT, "Infinity is not JSON (Python writes it; use a string or leave it out)");
     if (s->i < s->n && s->p[s->i] == '0')
         s->i++;
     else if (!digits(s))
@@ -221,9 +226,9 @@ static int value(struct scan *s)
     default:
         if (word(s, "true") || word(s, "false") || word(s, "null"))
             return 0;
-        if (word(s, "NaN"))
+        if (at_word(s, "NaN"))
             return bad(s, ERR_FORMAT, "NaN is not JSON (Python writes it; use a string or leave it out)");
-        if (word(s, "Infinity"))
+        if (at_word(s, "Infinity"))
             return bad(s, ERR_FORMAT, "Infinity is not JSON (Python writes it; use a string or leave it out)");
         return bad(s, ERR_FORMAT, "no JSON value begins like this");
     }
