@@ -14,9 +14,15 @@ struct parked {
     void (*fn)(void *);
 };
 
+/* libev runs the callbacks of one priority last in, first out, and would so turn the
+ * order around in which descriptors became ready. So its callbacks only note what
+ * happened (priority 0), `deliver` tells it in the right order (-1), and timers come
+ * after that (-2). */
 struct loop {
     struct ev_loop *ev;
     ev_check woke;                  /* first callback of a turn: reads the clocks */
+    ev_check deliver;
+    VEC(struct fd_watch *) fired;   /* the one to tell first is last; NULL: was stopped meanwhile */
     int64_t now_us, wall_us;
     struct list_link hooks, flushers;
     VEC(struct parked) parked;
@@ -39,6 +45,39 @@ static void on_woke(struct ev_loop *ev, ev_check *w, int revents)
     read_clocks(w->data);
 }
 
+static void on_deliver(struct ev_loop *ev, ev_check *c, int revents)
+{
+    struct loop *l = c->data;
+
+    (void)ev, (void)revents;
+    while (l->fired.n > 0) {        /* a turn inside of a callback goes on with the rest */
+        struct fd_watch *w = vec_pop(&l->fired);
+        int events;
+        if (!w)
+            continue;
+        events = w->fired;
+        w->fired = 0;
+        w->slot = 0;
+        if (events)
+            w->fn(w, events, w->arg);
+    }
+}
+
+static void start_check(struct loop *l, ev_check *c, void (*fn)(struct ev_loop *, ev_check *, int), int priority)
+{
+    ev_check_init(c, fn);
+    ev_set_priority(c, priority);
+    c->data = l;
+    ev_check_start(l->ev, c);
+    ev_unref(l->ev);
+}
+
+static void stop_check(struct loop *l, ev_check *c)
+{
+    ev_ref(l->ev);
+    ev_check_stop(l->ev, c);
+}
+
 struct loop *loop_new(void)
 {
     struct loop *l = mem_zalloc(sizeof *l);
@@ -47,11 +86,8 @@ struct loop *loop_new(void)
     CHECK(l->ev != NULL);
     list_init(&l->hooks);
     list_init(&l->flushers);
-    ev_check_init(&l->woke, on_woke);
-    ev_set_priority(&l->woke, EV_MAXPRI);
-    l->woke.data = l;
-    ev_check_start(l->ev, &l->woke);
-    ev_unref(l->ev);
+    start_check(l, &l->woke, on_woke, EV_MAXPRI);
+    start_check(l, &l->deliver, on_deliver, -1);
     read_clocks(l);
     return l;
 }
@@ -75,8 +111,9 @@ void loop_free(struct loop *l)
         l->attached_fini(l->attached);
     free_parked(l);
     vec_fini(&l->parked);
-    ev_ref(l->ev);
-    ev_check_stop(l->ev, &l->woke);
+    vec_fini(&l->fired);
+    stop_check(l, &l->woke);
+    stop_check(l, &l->deliver);
     ev_loop_destroy(l->ev);
     mem_free(l);
 }
@@ -211,6 +248,7 @@ static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 void timer_init(struct timer *t, struct loop *l, void (*fn)(struct timer *, void *), void *arg)
 {
     ev_timer_init(&t->ev, on_timer, 0, 0);
+    ev_set_priority(&t->ev, -2);
     t->ev.data = t;
     t->loop = l;
     t->fn = fn;
@@ -251,27 +289,44 @@ bool timer_is_set(const struct timer *t)
     return t->loop && (ev_is_active(&t->ev) || ev_is_pending(&t->ev));
 }
 
-static void on_fd(struct ev_loop *ev, ev_io *w, int revents)
+static void on_fd(struct ev_loop *ev, ev_io *io, int revents)
 {
-    struct fd_watch *f = w->data;
+    struct fd_watch *w = io->data;
 
     (void)ev;
-    f->fn(f, revents, f->arg);
+    w->fired |= revents & (EV_READ | EV_WRITE);
+    if (w->slot == 0) {
+        vec_push(&w->loop->fired, w);
+        w->slot = w->loop->fired.n;
+    }
 }
 
 void fd_watch_init(struct fd_watch *w, struct loop *l, void (*fn)(struct fd_watch *, int, void *), void *arg)
 {
     ev_io_init(&w->ev, on_fd, -1, 0);
     w->ev.data = w;
+    w->fired = 0;
+    w->slot = 0;
     w->loop = l;
     w->fn = fn;
     w->arg = arg;
+}
+
+static void forget_fired(struct fd_watch *w)
+{
+    if (w->slot > 0)
+        w->loop->fired.at[w->slot - 1] = NULL;
+    w->slot = 0;
+    w->fired = 0;
 }
 
 void fd_watch_set(struct fd_watch *w, int fd, int events)
 {
     if (ev_is_active(&w->ev) && w->ev.fd == fd && (w->ev.events & (EV_READ | EV_WRITE)) == events)
         return;
+    if (w->ev.fd != fd || events == 0)
+        forget_fired(w);
+    w->fired &= events;
     ev_io_stop(w->loop->ev, &w->ev);
     if (events) {
         ev_io_set(&w->ev, fd, events);
@@ -281,6 +336,8 @@ void fd_watch_set(struct fd_watch *w, int fd, int events)
 
 void fd_watch_stop(struct fd_watch *w)
 {
-    if (w->loop)
-        ev_io_stop(w->loop->ev, &w->ev);
+    if (!w->loop)
+        return;
+    forget_fired(w);
+    ev_io_stop(w->loop->ev, &w->ev);
 }

@@ -1,4 +1,6 @@
-/* One turn: now -> events -> turn hooks -> writes -> end-of-turn frees -> sleep. A thin place
+/* One turn: now -> descriptors, in the order they became ready -> timers -> turn hooks -> writes
+ * -> end-of-turn frees -> sleep. Descriptors come before timers, so that after a long stall what
+ * has arrived is seen before anybody is found silent. A thin place
  * in the turn around libev (struct ev_loop is reachable for wrappers in this room).
  *
  * Time is read once a turn: loop_now_ms. Everything runs on one thread. */
@@ -63,6 +65,8 @@ bool timer_is_set(const struct timer *t);
 /* A descriptor. events: EV_READ | EV_WRITE. */
 struct fd_watch {
     ev_io ev;
+    int fired;                   /* private: what happened in this turn and was not told yet */
+    size_t slot;                 /* private: 1 + its place among those */
     struct loop *loop;
     void (*fn)(struct fd_watch *w, int events, void *arg);
     void *arg;

@@ -66,10 +66,11 @@ static void head(struct reply *r, size_t n)
         reply_array(r, n);
 }
 
-/* In its own request this is the reply, in its place (EXEC counts it); else it is a push. */
+/* In its own request this is the reply, in its place (EXEC counts it); else it is a push,
+ * and pushes are sent whatever CLIENT REPLY says. */
 static void tell_change(struct session *s, const char *what, const struct slice *channel)
 {
-    struct reply *r = s->running ? &s->reply : session_reply(s);
+    struct reply *r = s->running && s->reply_mode == REPLY_ON ? &s->reply : session_reply(s);
 
     head(r, 3);
     reply_bulk_z(r, what);

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#define FIRST_BUF ((size_t)16 << 10)     /* CLIENT LIST tells output in pieces: a first buffer, then a list of more */
 #define HELD_INPUT_BYTES (1u << 20)      /* a held client may pile up this much before we stop reading */
 
 void (*session_facts_hook)(const struct session *s, struct session_facts *f);
@@ -290,6 +291,8 @@ void session_line(const struct session *s, struct str *out)
     const struct buf *in = stream_in(s->stream), *o = stream_out(s->stream);
     int64_t now = loop_now_ms(s->srv->loop);
     size_t argv_bytes = (size_t)s->parser.argv_cap * sizeof(struct slice) + (size_t)s->parser.cap * 16;
+    size_t waits = s->running ? 0 : buf_len(o);        /* what it asks for now is not waiting yet */
+    size_t more = waits > FIRST_BUF ? waits - FIRST_BUF : 0;
     char cmd[64];
 
     if (session_facts_hook)
@@ -308,10 +311,10 @@ void session_line(const struct session *s, struct str *out)
         str_printf(out, " db=%d sub=%zu psub=%zu ssub=%d multi=%d", f.db, s->nchannels, s->npatterns, f.ssub, f.multi);
     }
     str_printf(out,
-               " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=0 omem=0 tot-mem=%zu"
+               " qbuf=%zu qbuf-free=%zu argv-mem=%zu multi-mem=%zu rbs=%zu rbp=%zu obl=%zu oll=%zu omem=%zu tot-mem=%zu"
                " events=%s cmd=%s user=%s redir=%lld resp=%d",
                buf_len(in), buf_room(in), argv_bytes, f.multi_bytes, o->cap, o->cap,
-               s->running ? (size_t)0 : buf_len(o), sizeof *s + stream_memory(s->stream) + argv_bytes + f.multi_bytes,
+               waits < FIRST_BUF ? waits : FIRST_BUF, (more + FIRST_BUF - 1) / FIRST_BUF, more, sizeof *s + stream_memory(s->stream) + argv_bytes + f.multi_bytes,
                buf_len(o) > 0 && !s->running ? "rw" : "r",
                s->last_row ? command_full_name(s->last_row, s->srv->commands, cmd) : "NULL", s->user_name,
                (long long)f.redir, s->resp);

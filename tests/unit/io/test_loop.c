@@ -5,6 +5,8 @@
 #include "common/io/clock.h"
 #include "tests/support/suite.h"
 
+#include <unistd.h>
+
 struct seen {
     struct loop *l;
     char order[32];
@@ -100,6 +102,54 @@ START_TEST(again_means_no_sleep)
 }
 END_TEST
 
+struct ready {
+    struct fd_watch w;
+    int fds[2];
+    char name;
+    struct seen *seen;
+    struct ready *stops;
+};
+
+static void on_ready(struct fd_watch *w, int events, void *arg)
+{
+    struct ready *r = arg;
+
+    (void)events;
+    note(r->seen, r->name);
+    fd_watch_stop(w);
+    if (r->stops)
+        fd_watch_stop(&r->stops->w);
+}
+
+START_TEST(descriptors_first_in_first_out_then_timers)
+{
+    struct seen s = {.l = loop_new()};
+    struct ready r[4];
+    struct timer t;
+
+    timer_init(&t, s.l, on_timer, &s);
+    for (int i = 0; i < 4; i++) {
+        r[i] = (struct ready){.name = (char)('a' + i), .seen = &s};
+        ck_assert_int_eq(pipe(r[i].fds), 0);
+        fd_watch_init(&r[i].w, s.l, on_ready, &r[i]);
+        fd_watch_set(&r[i].w, r[i].fds[0], EV_READ);
+    }
+    r[0].stops = &r[2];
+    loop_again(s.l);
+    loop_run_once(s.l, true);            /* now the kernel knows of them */
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(write(r[i].fds[1], "x", 1), 1);
+    timer_set(&t, 0);
+    loop_run_once(s.l, true);
+    ck_assert_str_eq(s.order, "abdt");
+    for (int i = 0; i < 4; i++) {
+        close(r[i].fds[0]);
+        close(r[i].fds[1]);
+    }
+    loop_free(s.l);
+}
+END_TEST
+
 static void stop_it(struct timer *t, void *arg)
 {
     (void)t;
@@ -118,4 +168,4 @@ START_TEST(run_returns_the_code)
 }
 END_TEST
 
-SUITE(loop, order_of_a_turn, timers_are_never_early, again_means_no_sleep, run_returns_the_code)
+SUITE(loop, order_of_a_turn, descriptors_first_in_first_out_then_timers, timers_are_never_early, again_means_no_sleep, run_returns_the_code)
