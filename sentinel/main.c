@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         .loglevel = offsetof(struct sentinel_options, loglevel), .pidfile = offsetof(struct sentinel_options, pidfile),
         .daemonize = offsetof(struct sentinel_options, daemonize),
         .syslog_enabled = offsetof(struct sentinel_options, syslog_enabled),
-        .syslog_ident = offsetof(struct sentinel_options, syslog_ident), .needs_file = true,
+        .syslog_ident = offsetof(struct sentinel_options, syslog_ident), .words_before = "--sentinel",
     };
     struct signal_watch term = {0}, intr = {0}, usr1 = {0}, hup = {0};
     struct boot b;
