@@ -16,7 +16,7 @@
 enum fault_kind {
     F_KILL_PRIMARY, F_KILL_NODE, F_KILL_SENTINEL, F_POWER, F_FREEZE_PRIMARY, F_FREEZE, F_PARTITION, F_ONE_WAY,
     F_ISOLATE, F_PAIR, F_LOSS, F_DUPLICATES, F_SLOW_DISK, F_BAD_DISK, F_CRASHY_SAVES, F_JUMP, F_RATE, F_OPERATOR,
-    F_BLINK, F_RESTART, F_BACK_UNSEEN, F_REJECT, FAULT_KINDS
+    F_BLINK, F_RESTART, F_BACK_UNSEEN, F_REJECT, F_RESET, FAULT_KINDS
 };
 
 static const struct {
@@ -46,6 +46,7 @@ static const struct {
     [F_RESTART] =        { "quick-restart",   4, 1, 200 },    /* a primary that is back at once */
     [F_BACK_UNSEEN] =    { "back-unseen",     3, 500, 4000 }, /* the same, but the sentinels do not see it return */
     [F_REJECT] =         { "reject",          5, 50, 4000 },  /* a firewall resets sentinels that speak to a primary */
+    [F_RESET] =          { "reset",           2, 0, 0 },      /* SENTINEL RESET: one forgets whom it knows */
 };
 
 struct slot {
@@ -250,6 +251,10 @@ static void strike(struct world *w, struct slot *s)
         break;
     case F_OPERATOR:
         sentinel_order_failover(w, random_sentinel(w), (int)rng_below(r, (uint64_t)w->scene.groups));
+        break;
+    case F_RESET:      /* with a smaller quorum, one that has forgotten all others may lead alone: as users know it */
+        if (w->scene.quorum > w->scene.sentinels / 2)
+            sentinel_order_reset(w, random_sentinel(w), (int)rng_below(r, (uint64_t)w->scene.groups));
         break;
     case FAULT_KINDS: break;
     }

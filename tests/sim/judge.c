@@ -130,13 +130,58 @@ static void leads(struct world *w, struct proc *p, int group, const struct failo
                         sim_group_name(group), votes, w->scene.sentinels);
 }
 
-/* --- epochs ---------------------------------------------------------------------------------- */
-
 static int proc_of(struct world *w, const struct addr *a)
 {
     struct proc *p = world_by_addr(w, a);
     return p ? p->id : -1;
 }
+
+/* --- promotions ------------------------------------------------------------------------------ */
+
+/* A replica that the leader can ask: all is well between the two, and has been for a while. */
+static bool can_be_asked(struct world *w, struct proc *leader, struct proc *p)
+{
+    const struct core *c = sentinel_core(leader->sentinel);
+    const struct group *g = core_group_named(c, sim_group_name(world_group_of(w, p)));
+    int64_t now = world_local_ms(w, leader);
+
+    int64_t settled_us = w->now_us - 5000000;      /* what waited for a cut to end was sent again by now */
+
+    if (!p->alive || p->frozen || w->net.cut[leader->host][p->host] || w->net.cut[p->host][leader->host] || w->net.loss_pm)
+        return false;
+    if (w->net.cut_at_us[leader->host][p->host] > settled_us || w->net.cut_at_us[p->host][leader->host] > settled_us ||
+        p->thawed_us > settled_us || leader->thawed_us > settled_us)
+        return false;
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (proc_of(w, &g->nodes.at[i]->addr) == p->id)
+            return g->nodes.at[i]->w.up && now - g->nodes.at[i]->w.up_since_ms > 1000 &&
+                   now - g->nodes.at[i]->w.good_at_ms < 2000;
+    return false;
+}
+
+void judge_promotes(struct world *w, struct proc *p, const struct node *n)
+{
+    const struct core *c = sentinel_core(p->sentinel);
+    const struct group *g = core_group(c, n->group);
+    struct proc *chosen = world_by_addr(w, &n->addr), *old = world_by_addr(w, &core_primary(c, g)->addr);
+    int group = world_group_of(w, chosen);
+
+    for (int i = 0; i < w->scene.nodes; i++) {
+        struct proc *r = world_node(w, group, i);
+        if (r == chosen || r == old || !can_be_asked(w, p, r) || kvnode_priority(r->node) == 0 || kvnode_is_primary(r->node))
+            continue;
+        if (!old->alive && kvnode_history(r->node) == kvnode_history(chosen->node) &&
+            kvnode_offset(r->node) > kvnode_offset(chosen->node)) {
+            w->tally.shorter++;
+            story_note(w, "%s is promoted at %lld, but %s has %lld", chosen->name, (long long)kvnode_offset(chosen->node),
+                       r->name, (long long)kvnode_offset(r->node));
+        }
+        if (g->fo.by_evidence && old->alive && kvnode_follows(r->node) == old->id && kvnode_up_for_ms(w, r) > 1500)
+            world_violation(w, "%s promotes %s by evidence, and %s is still linked to %s", p->name, chosen->name, r->name, old->name);
+    }
+}
+
+/* --- epochs ---------------------------------------------------------------------------------- */
 
 static void configured(struct world *w, struct proc *p, int group, uint64_t epoch, int primary)
 {
@@ -201,6 +246,21 @@ void judge_step(struct world *w, struct proc *p)
         return false;                                  \
     } while (0)
 
+/* After a SENTINEL RESET nobody need know a replica of a replica any more; it keeps its place. */
+static bool known(struct world *w, int group, const struct proc *p)
+{
+    if (!w->was_reset)
+        return true;
+    for (int i = 0; i < w->scene.sentinels; i++) {
+        const struct core *c = sentinel_core(world_sentinel(w, i)->sentinel);
+        const struct group *g = c ? core_group_named(c, sim_group_name(group)) : NULL;
+        for (size_t k = 0; g && k < g->nodes.n; k++)
+            if (proc_of(w, &g->nodes.at[k]->addr) == p->id)
+                return true;
+    }
+    return false;
+}
+
 static bool nodes_calm(struct world *w, int group, int *primary, char *why, size_t cap)
 {
     *primary = -1;
@@ -218,7 +278,7 @@ static bool nodes_calm(struct world *w, int group, int *primary, char *why, size
         NOT_CALM("%s has no primary", sim_group_name(group));
     for (int i = 0; i < w->scene.nodes; i++) {
         struct proc *p = world_node(w, group, i);
-        if (p->id == *primary)
+        if (p->id == *primary || !known(w, group, p))
             continue;
         if (kvnode_follows(p->node) != *primary)
             NOT_CALM("%s follows %s, not %s", p->name, w->procs[kvnode_follows(p->node)].name, w->procs[*primary].name);
@@ -246,7 +306,7 @@ static bool sentinel_calm(struct world *w, struct proc *p, int group, int primar
         NOT_CALM("%s is in tilt", p->name);
     if (g->fo.state != FO_IDLE)
         NOT_CALM("%s has a failover under way, state %d", p->name, g->fo.state);
-    if ((int)g->nodes.n != w->scene.nodes)
+    if ((int)g->nodes.n != w->scene.nodes && !w->was_reset)
         NOT_CALM("%s knows %d nodes of %d", p->name, (int)g->nodes.n, w->scene.nodes);
     if ((int)g->seats.n != w->scene.sentinels - 1)
         NOT_CALM("%s knows %d other sentinels of %d", p->name, (int)g->seats.n, w->scene.sentinels - 1);

@@ -20,6 +20,10 @@ void judge_started(struct world *w, struct proc *p);                       /* a 
 void judge_step(struct world *w, struct proc *p);                          /* after each core_step */
 void judge_said(struct world *w, struct proc *p, int group, const struct action *a);  /* ACT_ASK, ACT_ANSWER as they leave */
 
+/* As the order to be primary leaves: is there a reachable replica with more, or one that would object? */
+struct node;
+void judge_promotes(struct world *w, struct proc *p, const struct node *n);
+
 /* From now on look for calm: it must come within within_ms and then hold for hold_ms; judge_calm
  * is true when it did. strict: calm that came must not go away again. */
 void judge_expect_calm(struct world *w, int64_t hold_ms, int64_t within_ms, bool strict);

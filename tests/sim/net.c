@@ -346,6 +346,7 @@ void net_cut(struct world *w, int from_host, int to_host, bool cut)
 
     if (from_host == to_host)
         return;
+    w->net.cut_at_us[from_host][to_host] = w->now_us;
     if (cut)
         ++*n;
     else if (*n > 0)
@@ -375,6 +376,10 @@ void net_reject(struct world *w, int from_host, int to_host, bool reject)
 void net_heal(struct world *w)
 {
     memset(w->net.reject, 0, sizeof w->net.reject);
+    for (int a = 0; a < w->nhosts; a++)
+        for (int b = 0; b < w->nhosts; b++)
+            if (w->net.cut[a][b])
+                w->net.cut_at_us[a][b] = w->now_us;
     memset(w->net.cut, 0, sizeof w->net.cut);
     w->net.loss_pm = 0;
     w->net.dup_pm = 0;

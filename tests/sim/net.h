@@ -57,6 +57,7 @@ struct net {
     VEC(struct conn *) conns;
     VEC(uint16_t) unused;
     uint8_t cut[NET_MAX_HOSTS][NET_MAX_HOSTS];      /* > 0: nothing gets from a to b (counts the cuts) */
+    int64_t cut_at_us[NET_MAX_HOSTS][NET_MAX_HOSTS];   /* when a cut last began or ended there */
     uint8_t reject[NET_MAX_HOSTS][NET_MAX_HOSTS];   /* > 0: a firewall answers a's connections to b with a reset */
     int32_t delay_us[NET_MAX_HOSTS][NET_MAX_HOSTS];
     int32_t jitter_us;

@@ -39,7 +39,7 @@ struct kvnode {
     VEC(struct client) clients;
     uint32_t up;                   /* connection to the primary, 0 = none */
     bool up_open;
-    int64_t heard_ms, pinged_ms, cron_ms;
+    int64_t heard_ms, pinged_ms, cron_ms, up_since_ms;
     /* the configuration file */
     int follows, priority;
 };
@@ -76,6 +76,11 @@ int kvnode_priority(const struct kvnode *n) { return n->priority; }
 bool kvnode_link_up(const struct kvnode *n) { return n->runs && role_link_up(&n->role); }
 int kvnode_history(const struct kvnode *n) { return n->data.history; }
 int64_t kvnode_offset(const struct kvnode *n) { return n->data.offset; }
+
+int64_t kvnode_up_for_ms(const struct world *w, const struct proc *p)
+{
+    return kvnode_link_up(p->node) ? world_local_ms(w, p) - p->node->up_since_ms : 0;
+}
 
 /* --- data -------------------------------------------------------------------------- */
 
@@ -154,6 +159,8 @@ static void step(struct world *w, struct proc *p, struct kvnode *n, struct role_
         story_tell(w, p, "%s -> %s%s%s: %s", role_state_name(out.from), role_state_name(out.to), to ? " " : "",
                    to ? to->name : "", out.because);
     }
+    if (out.from != out.to)
+        n->up_since_ms = world_local_ms(w, p);
     arm(w, p, n);
 }
 

@@ -23,6 +23,7 @@ bool kvnode_is_primary(const struct kvnode *n);
 int  kvnode_follows(const struct kvnode *n);          /* process, -1 = nobody */
 int  kvnode_priority(const struct kvnode *n);
 bool kvnode_link_up(const struct kvnode *n);
+int64_t kvnode_up_for_ms(const struct world *w, const struct proc *p);   /* how long its link to its primary stands; 0: it does not */
 int  kvnode_history(const struct kvnode *n);
 int64_t kvnode_offset(const struct kvnode *n);
 

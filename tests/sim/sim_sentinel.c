@@ -298,7 +298,10 @@ static void act(struct world *w, struct proc *p, const struct action *a)
         say(w, p, a, (struct msg){.kind = TALK_ASK, .a = proc_at(w, &a->to), .b = (int16_t)sentinel_by_id(a->id),
                                   .x = a->epoch, .tag = (uint32_t)a->group});
         break;
-    case ACT_PROMOTE: order(w, p, a, -1); break;
+    case ACT_PROMOTE:
+        judge_promotes(w, p, core_node(p->sentinel->core, a->link.id));
+        order(w, p, a, -1);
+        break;
     case ACT_REPOINT: order(w, p, a, proc_at(w, &a->to)); break;
     case ACT_ANSWER:
         CHECK(a->ticket == p->sentinel->ticket);
@@ -624,4 +627,13 @@ void sentinel_order_failover(struct world *w, struct proc *p, int group)
         return;
     story_tell(w, p, "is told to fail over %s", group_names[group]);
     step(w, p, (struct event){.kind = EV_FAILOVER, .group = sentinel_group_id(p->sentinel, group), .ticket = 99});
+}
+
+void sentinel_order_reset(struct world *w, struct proc *p, int group)
+{
+    if (!p->alive || p->frozen || p->busy)
+        return;
+    w->was_reset = true;
+    story_tell(w, p, "is told to reset %s", group_names[group]);
+    step(w, p, (struct event){.kind = EV_GROUP_RESET, .group = sentinel_group_id(p->sentinel, group)});
 }

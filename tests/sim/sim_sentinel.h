@@ -17,6 +17,8 @@ void sentinel_disk_done(struct world *w, struct proc *p);
 /* An operator's SENTINEL FAILOVER for one group. */
 void sentinel_order_failover(struct world *w, struct proc *p, int group);
 
+void sentinel_order_reset(struct world *w, struct proc *p, int group);
+
 const struct core *sentinel_core(const struct sentinel *s);     /* NULL while it is dead */
 core_id sentinel_group_id(const struct sentinel *s, int group);
 const struct saved *sentinel_on_disk(const struct sentinel *s); /* NULL: nothing yet */

@@ -284,6 +284,7 @@ void world_thaw(struct world *w, struct proc *p)
     if (!p->alive || !p->frozen)
         return;
     p->frozen = false;
+    p->thawed_us = w->now_us;
     p->thaw_gen++;
     story_tell(w, p, "goes on");
     world_drain(w, p);

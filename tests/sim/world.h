@@ -73,6 +73,7 @@ struct proc {
     bool busy;             /* waits for its disk */
     uint32_t wake_gen, disk_gen, thaw_gen;
     int64_t wake_us;       /* when its timer is set, NEVER_MS: not */
+    int64_t thawed_us;     /* when it last went on after a freeze */
     int64_t dying_us;      /* until then its listener outlives it: connects are accepted, then reset */
     uint32_t starts;       /* how often it was started */
     VEC(struct inbox) inbox;
@@ -99,6 +100,7 @@ struct tally {
     uint64_t events, steps;
     uint64_t elections, split_votes, votes, failovers, fast_failovers, vetoes;
     uint64_t crashes, power_cuts, restarts, freezes, jumps, cuts, losses, duplicates;
+    uint64_t shorter;              /* promotions that left a longer copy of the same history behind */
     uint64_t saves, saves_failed, saves_lost;
     uint64_t writes, writes_lost;
     uint64_t drills, outages, outage_sum_ms, fast_outages, fast_outage_sum_ms;    /* one clean failure and a stopwatch */
@@ -134,6 +136,7 @@ struct world {
     struct judge *judge;
     struct tally tally;
     bool healed;
+    bool was_reset;                    /* a sentinel was told to forget whom it knows */
     /* the story: what is told, and what is kept of it */
     bool telling;
     bool tracing;                      /* all of it to standard error */
