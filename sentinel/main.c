@@ -35,6 +35,8 @@ int main(int argc, char **argv)
         .log_role = 'X', .options = &sentinel_option_table, .base = &o, .check = sentinel_options_check,
         .commands = sentinel_commands, .metrics = sentinel_metrics, .nmetrics = sentinel_metrics_n,
         .events = sentinel_events, .nevents = sentinel_events_n,
+        .more = {{"Settings of a group: sentinel <setting> <group> <value>, SENTINEL SET <group> <setting> <value>", &group_option_table},
+                 {"Settings of the sentinel itself: sentinel <setting> <value>, SENTINEL CONFIG SET", &sentinel_global_table}},
         .dir = offsetof(struct sentinel_options, dir), .logfile = offsetof(struct sentinel_options, logfile),
         .loglevel = offsetof(struct sentinel_options, loglevel), .pidfile = offsetof(struct sentinel_options, pidfile),
         .daemonize = offsetof(struct sentinel_options, daemonize),

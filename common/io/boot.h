@@ -22,6 +22,8 @@ struct boot_spec {
     void (*commands)(struct command_table *t);
     const struct metric *metrics;  size_t nmetrics;
     const struct op_event *events; size_t nevents;
+    /* Further tables of settings for --print-docs, each under its title; ends with {NULL}. */
+    struct { const char *title; const struct option_table *options; } more[4];
     /* Offsets into base of what boot itself acts on; SIZE_MAX = has none. */
     size_t dir, logfile, loglevel, pidfile, daemonize, syslog_enabled, syslog_ident;
     bool needs_file;                         /* refuse to start without FILE */

@@ -10,6 +10,10 @@ void boot_print_docs(const struct boot_spec *spec)
     str_printf(&out, "# %s\n\n%s\n", spec->program, spec->summary ? spec->summary : "");
     str_append_z(&out, "\n## Directives\n\n");
     option_markdown(spec->options, &out);
+    for (int i = 0; i < 4 && spec->more[i].title; i++) {
+        str_printf(&out, "\n## %s\n\n", spec->more[i].title);
+        option_markdown(spec->more[i].options, &out);
+    }
     if (spec->commands) {
         struct command_table t;
         command_table_init(&t);
