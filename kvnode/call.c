@@ -309,13 +309,45 @@ void call_replace_z(struct call *c, const char *first, ...)
 
 void call_also(struct call *c) { call_server(c)->now.also = true; }
 
+/* The first thing that a transaction does is kept back: if it stays the only one, it needs no MULTI
+ * around it. */
+static void keep_back(struct server *srv, int db, int argc, const struct slice *argv)
+{
+    struct first_write *w = &srv->first;
+
+    w->kept = true;
+    w->db = db;
+    buf_clear(&w->bytes);
+    w->argv = mem_realloc(w->argv, (size_t)argc * sizeof *w->argv);
+    w->argc = argc;
+    for (int i = 0; i < argc; i++)
+        buf_append(&w->bytes, argv[i].p, argv[i].len);
+    for (int i = 0, at = 0; i < argc; at += (int)argv[i].len, i++)
+        w->argv[i] = (struct slice){buf_data(&w->bytes) + at, argv[i].len};
+}
+
 void call_feed(struct server *srv, int db, int argc, const struct slice *argv)
 {
     if (server_is_replica(srv))
         return;
     if (srv->now.in_exec && !srv->now.exec_opened) {
+        if (!srv->first.kept) {
+            keep_back(srv, db, argc, argv);
+            return;
+        }
         srv->now.exec_opened = true;
-        feed_begin(srv->feed, db);
+        srv->first.kept = false;
+        feed_begin(srv->feed, srv->first.db);
+        feed_command(srv->feed, srv->first.db, srv->first.argc, srv->first.argv);
     }
     feed_command(srv->feed, db, argc, argv);
+}
+
+void call_end_exec(struct server *srv, int db)
+{
+    if (srv->now.exec_opened)
+        feed_commit(srv->feed, db);
+    else if (srv->first.kept)
+        feed_command(srv->feed, srv->first.db, srv->first.argc, srv->first.argv);
+    srv->now.in_exec = srv->now.exec_opened = srv->first.kept = false;
 }

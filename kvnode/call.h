@@ -61,6 +61,7 @@ void call_also(struct call *c);                                             /* p
 
 /* To replicas, whoever asks (expiry, flush by a timer): opens MULTI when inside EXEC. Does nothing on a replica. */
 void call_feed(struct server *srv, int db, int argc, const struct slice *argv);
+void call_end_exec(struct server *srv, int db);        /* EXEC's last command has run */
 
 /* Error texts. */
 #define TEXT_WRONGTYPE "WRONGTYPE Operation against a key holding the wrong kind of value"

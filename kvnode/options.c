@@ -490,7 +490,7 @@ static const struct option rows[] = {
     /* looking inside */
     INT("slowlog-log-slower-than", slowlog_log_slower_than_us, -1, BIG, "10000", "Commands that take longer go to SLOWLOG; -1: none.", .unit = "microseconds"),
     INT("slowlog-max-len", slowlog_max_len, 0, 100000, "128", "How many of them are kept."),
-    NOT_YET("latency-monitor-threshold", "0"),
+    TUNES("latency-monitor-threshold", "0"),
     TUNES("latency-tracking", "yes"),
     TUNES("latency-tracking-info-percentiles", "\"50 99 99.9\"", .flags = OPT_MULTI),
     CUSTOM("notify-keyspace-events", set_events, get_events, "\"\"", "Which changes of keys are published; letters as in Redis."),

@@ -541,6 +541,8 @@ void server_fini(struct server *srv)
     keyspace_free(srv->ks);
     slowlog_reset(&srv->slowlog);
     dict_fini(&srv->error_stats, NULL);
+    buf_fini(&srv->first.bytes);
+    mem_free(srv->first.argv);
     command_table_fini(&srv->commands);
     mem_free(srv->listening.bind);
     loop_free(srv->loop);

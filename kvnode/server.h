@@ -84,6 +84,13 @@ struct server {
         unsigned depth;
     } now;
 
+    struct first_write {           /* what an EXEC wrote first, until it is known whether there is more */
+        bool kept;
+        int db, argc;
+        struct slice *argv;        /* into bytes */
+        struct buf bytes;
+    } first;
+
     /* statistics */
     int64_t stat_since_ms;
     struct { const struct command *cmd; struct command_stat st; } stats[COMMAND_STATS];    /* by address (call_stat) */

@@ -38,8 +38,25 @@ static void break_all(struct list_link *head, bool by_expiry)
     }
 }
 
-/* Databases emptied or exchanged: keys that are there now (or come in) count as changed. */
-static void break_db(struct txn_watch *t, int db, bool whatever)
+/* What a key was like when the watch began, and is now: `was` and `now` are the object before and
+ * after an emptying or exchange of databases (NULL: none). A key that was gone by its deadline and is
+ * gone now has not changed. */
+static void compare(struct txn_watch *t, struct list_link *head, int db, struct object *was, struct object *now)
+{
+    struct db *d = keyspace_db(t->srv->ks, db);
+    bool now_gone = !now || db_is_expired(d, now);
+
+    if (!was && !now)
+        return;
+    list_each(struct watched_key, w, head, link) {
+        if ((w->was_gone || !was) && now_gone)
+            w->was_gone = now != NULL;
+        else
+            w->client->watch_broken = true;
+    }
+}
+
+static void each_watched(struct txn_watch *t, int db, int with)
 {
     struct dict_iter it;
     struct dict_entry *e;
@@ -49,10 +66,28 @@ static void break_db(struct txn_watch *t, int db, bool whatever)
         int of;
         struct slice key = name_key(e, &of);
 
-        if ((db == -1 || db == of) && (whatever || db_raw(keyspace_db(t->srv->ks, of), key)))
-            break_all(e->v.p, false);
+        if (db == -1 || db == of)
+            compare(t, e->v.p, of, db_raw(keyspace_db(t->srv->ks, of), key),
+                    with >= 0 ? db_raw(keyspace_db(t->srv->ks, with), key) : NULL);
     }
     dict_iter_fini(&it);
+}
+
+static void break_everything(struct txn_watch *t)
+{
+    struct dict_iter it;
+    struct dict_entry *e;
+
+    dict_iter_init(&it, &t->keys);
+    while ((e = dict_iter_next(&it)))
+        break_all(e->v.p, false);
+    dict_iter_fini(&it);
+}
+
+void txn_swapped(struct server *srv, int a, int b)
+{
+    each_watched(srv->txn_watch, a, b);
+    each_watched(srv->txn_watch, b, a);
 }
 
 static void on_change(void *arg, enum watch_kind kind, int db, struct slice key)
@@ -61,8 +96,12 @@ static void on_change(void *arg, enum watch_kind kind, int db, struct slice key)
 
     if (dict_count(&t->keys) == 0)
         return;
-    if (kind == WATCH_FLUSHED || kind == WATCH_SWAPPED) {
-        break_db(t, db, kind == WATCH_SWAPPED);
+    if (kind == WATCH_FLUSHED) {
+        each_watched(t, db, -1);
+        return;
+    }
+    if (kind == WATCH_SWAPPED) {
+        break_everything(t);
         return;
     }
     struct str name = {0};

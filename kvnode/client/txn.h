@@ -10,6 +10,7 @@ void txn_queue(struct client *c, const struct command *cmd, int argc, const stru
 void txn_discard(struct client *c);            /* forget the queue and the watched keys */
 void txn_watch_key(struct client *c, struct slice key);
 void txn_unwatch(struct client *c);
+void txn_swapped(struct server *srv, int a, int b);      /* databases a and b are about to be exchanged */
 bool txn_watch_expired(struct client *c);      /* a watched key's deadline passed since */
 
 #endif

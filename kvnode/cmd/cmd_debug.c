@@ -152,6 +152,75 @@ static void debug_error(struct call *c)
     reply_errorf(c->reply, "%.*s", (int)c->argv[2].len, c->argv[2].p);
 }
 
+/* --- DEBUG PROTOCOL: one reply of each kind, for those who write clients --- */
+
+static void put_bulk(struct reply *r) { reply_bulk_z(r, "Hello World"); }
+static void put_int(struct reply *r) { reply_int(r, 12345); }
+static void put_double(struct reply *r) { reply_double(r, 3.141); }
+static void put_null(struct reply *r) { reply_null(r); }
+static void put_true(struct reply *r) { reply_bool(r, true); }
+static void put_false(struct reply *r) { reply_bool(r, false); }
+static void put_bignum(struct reply *r) { reply_big_number(r, "1234567999999999999999999999999999999"); }
+static void put_verbatim(struct reply *r) { reply_verbatim(r, "txt", "This is a verbatim\nstring", 25); }
+
+static void put_array(struct reply *r)
+{
+    reply_array(r, 3);
+    for (int i = 0; i < 3; i++)
+        reply_int(r, i);
+}
+
+static void put_set(struct reply *r)
+{
+    reply_set(r, 3);
+    for (int i = 0; i < 3; i++)
+        reply_int(r, i);
+}
+
+static void put_map(struct reply *r)
+{
+    reply_map(r, 3);
+    for (int i = 0; i < 3; i++) {
+        reply_int(r, i);
+        reply_bool(r, i == 1);
+    }
+}
+
+static void put_attribute(struct reply *r)
+{
+    if (r->resp > 2) {
+        reply_attribute(r, 1);
+        reply_bulk_z(r, "key-popularity");
+        reply_array(r, 2);
+        reply_bulk_z(r, "key:123");
+        reply_int(r, 90);
+    }
+    reply_bulk_z(r, "Some real reply following the attribute");
+}
+
+static void put_push(struct reply *r)
+{
+    reply_push(r, 2);
+    reply_bulk_z(r, "server-cpu-usage");
+    reply_int(r, 42);
+}
+
+static void debug_protocol(struct call *c)
+{
+    static const struct { const char *name; void (*put)(struct reply *r); } kinds[] = {
+        {"string", put_bulk}, {"integer", put_int}, {"double", put_double}, {"null", put_null}, {"array", put_array},
+        {"set", put_set}, {"map", put_map}, {"attrib", put_attribute}, {"push", put_push}, {"verbatim", put_verbatim},
+        {"true", put_true}, {"false", put_false}, {"bignum", put_bignum}};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (arg_is(c, 2, kinds[i].name)) {
+            kinds[i].put(c->reply);
+            return;
+        }
+    reply_error(c->reply, "ERR Wrong protocol type name. Please use one of the following: "
+                          "string|integer|double|null|array|set|map|attrib|push|verbatim|true|false|bignum");
+}
+
 static void debug_help(struct call *c)
 {
     command_reply_help(c->reply, command_find_name(&call_server(c)->commands, slice_z("debug")));
@@ -167,6 +236,7 @@ static const struct command debug_subs[] = {
     {"object", 3, DEBUG, debug_object, 0, 0, 0, "server", "key", "How a key is kept."},
     {"set-active-expire", 3, DEBUG, debug_active_expire, 0, 0, 0, "server", "0|1", "Whether expired keys are looked for."},
     {"reload", -2, DEBUG, debug_reload, 0, 0, 0, "server", "[NOSAVE]", "Save the data and load it again."},
+    {"protocol", 3, DEBUG, debug_protocol, 0, 0, 0, "server", "type", "A reply of this kind."},
     {"log", 3, DEBUG, debug_log, 0, 0, 0, "server", "message", "Write to the log."},
     {"error", 3, DEBUG, debug_error, 0, 0, 0, "server", "text", "Answer with this error."},
     {"help", 2, CMD_LOADING | CMD_STALE, debug_help, 0, 0, 0, "server", "", "What there is."},

@@ -4,6 +4,7 @@
 #include "common/base/glob.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "kvnode/client/txn.h"
 
 #include <string.h>
 
@@ -281,8 +282,7 @@ static void cmd_swapdb(struct call *c)
     if (!arg_db(c, 1, "ERR invalid first DB index", &a) || !arg_db(c, 2, "ERR invalid second DB index", &b))
         return;
     if (a != b) {
-        watch_tell(&srv->watch, WATCH_SWAPPED, a, (struct slice){"", 0});
-        watch_tell(&srv->watch, WATCH_SWAPPED, b, (struct slice){"", 0});
+        txn_swapped(srv, a, b);
         db_exchange(keyspace_db(srv->ks, a), keyspace_db(srv->ks, b));
     }
     srv->ks->dirty++;
@@ -318,10 +318,13 @@ static void object_encoding(struct call *c)
         reply_bulk_z(c->reply, object_encoding_name(o));
 }
 
+/* Small numbers are one object for all in Redis, and say so; here they take no room of their own either. */
 static void object_refcount(struct call *c)
 {
-    if (object_arg(c))
-        reply_int(c->reply, 1);
+    struct object *o = object_arg(c);
+
+    if (o)
+        reply_int(c->reply, o->enc == ENC_INT && o->v.i >= 0 && o->v.i < 10000 ? INT32_MAX : 1);
 }
 
 static void object_idletime(struct call *c)

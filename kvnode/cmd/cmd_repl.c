@@ -25,7 +25,7 @@ static void run_replicaof(struct call *c)
             reply_errorf(c->reply, "ERR %s", why);
         return;
     }
-    if (!num_i64_in(c->argv[2].p, c->argv[2].len, 1, 65535, &port)) {
+    if (!num_i64_in(c->argv[2].p, c->argv[2].len, 0, 65535, &port)) {
         reply_error(c->reply, "ERR Invalid master port");
         return;
     }

@@ -3,7 +3,6 @@
 #include "kvnode/cmd/cmd.h"
 
 #include "kvnode/client/txn.h"
-#include "kvnode/repl/feed.h"
 
 static void cmd_multi(struct call *c)
 {
@@ -33,7 +32,6 @@ static void run_queue(struct call *c)
 {
     struct client *cl = call_client(c);
     struct server *srv = cl->srv;
-    bool nested = srv->now.in_exec;
 
     srv->now.in_exec = true;
     cl->in_exec = true;
@@ -44,10 +42,7 @@ static void run_queue(struct call *c)
         call_execute(cl, q->cmd, q->argc, q->argv, c->reply);
     }
     cl->in_exec = false;
-    if (!nested && srv->now.exec_opened)
-        feed_commit(srv->feed, cl->db);
-    srv->now.in_exec = nested;
-    srv->now.exec_opened = false;
+    call_end_exec(srv, cl->db);
     call_replace_none(c);
 }
 

@@ -11,7 +11,7 @@ enum watch_kind {
     WATCH_CHANGED,      /* a command changed, made or deleted the key */
     WATCH_EXPIRED,      /* its deadline passed; the key is already gone */
     WATCH_FLUSHED,      /* database db is about to be emptied; db = -1: all of them. key is empty */
-    WATCH_SWAPPED       /* databases exchanged or the whole keyspace replaced; db as above */
+    WATCH_SWAPPED       /* the whole keyspace is replaced; db = -1, key is empty */
 };
 
 struct watcher {
