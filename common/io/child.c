@@ -45,6 +45,7 @@ static int pipe_in_child = -1;
 
 static void finish_if_over(struct child *c);
 static void on_sigchld(int signum, void *arg);
+static void unwatch_if_none(void);
 
 static void reap(struct child *c)
 {
@@ -113,6 +114,7 @@ static void finish_if_over(struct child *c)
     }
     timer_clear(&c->limit);
     list_remove(&c->link);
+    unwatch_if_none();
     if (WIFEXITED(c->status))
         end.exit_code = WEXITSTATUS(c->status);
     else if (WIFSIGNALED(c->status))
@@ -164,13 +166,18 @@ static struct child *child_make(struct loop *l, pid_t pid, child_fn *fn, void *a
     return c;
 }
 
+/* Watched while there are children, and for one loop at a time. */
 static void watch_sigchld(struct loop *l)
 {
-    if (sigchld.loop == l)
-        return;
-    signal_watch_stop(&sigchld);
-    signal_watch_start(&sigchld, l, SIGCHLD, on_sigchld, NULL);
-    ev_unref(loop_ev(l));
+    CHECK(sigchld.loop == NULL || sigchld.loop == l);
+    if (!sigchld.loop)
+        signal_watch_start(&sigchld, l, SIGCHLD, on_sigchld, NULL);
+}
+
+static void unwatch_if_none(void)
+{
+    if (list_empty(&children))
+        signal_watch_stop(&sigchld);
 }
 
 /* In the child: signals as a fresh process has them. */
@@ -269,6 +276,7 @@ int child_exec(struct loop *l, const struct child_exec *x, child_fn *fn, void *a
     if (pid < 0) {
         if (output[0] >= 0)
             close(output[0]);
+        unwatch_if_none();
         return ERR_SYS;
     }
     c = child_make(l, pid, fn, arg);
@@ -332,6 +340,7 @@ int child_fork(struct loop *l, int (*run)(void *arg), void *run_arg, child_fn *f
         be_child(run, run_arg, fds[1], parent);
     if (pid < 0) {
         err_sys(e, "fork");
+        unwatch_if_none();
         if (read_fd) {
             close(fds[0]);
             close(fds[1]);
