@@ -194,7 +194,7 @@ class Maker:
             (0.5, lambda: [p(["get", "set", "hset", "expire", "select", "object", "config", "client", "nosuch", "multi", "hgetall"])] +
                 self.some(self.value, 0, 2)),
             (0.3, lambda: p([["ping"], ["ping", "x"], ["ping", "x", "y"], ["echo", "hi"], ["echo"], ["hello", "4"], ["auth", "x"], ["auth", "a", "b"],
-                             ["config", "get", "maxmemory"], ["config", "set", "nosuch", "1"], ["config", "get", "hash-max-listpack-*"], ["command", "count", "x"],
+                             ["config", "get", "maxmemory"], ["config", "set", "nosuch", "1"], ["config", "get", "hash-max-listpack-v*"], ["command", "count", "x"],
                              ["client", "setname", "bad name"], ["client", "getname"], ["client", "kill", "id", "x"], ["client", "no-such"],
                              ["publish", "ch", "msg"], ["pubsub", "numpat"], ["pubsub", "numsub", "a", "b"], ["pubsub", "channels"],
                              ["wait", "0", "x"], ["wait", "0", "10"], ["object", "help"], ["memory", "usage", "no-such-key"], ["replicaof", "no", "one"],
