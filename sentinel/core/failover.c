@@ -353,6 +353,12 @@ static void promotion_late(struct core *c, struct group *g)
 
 /* --- acts: after the promotion ----------------------------------------------------------------------- */
 
+/* To be repointed by us: not the primary, and it can be reached. Who hangs is repair's. */
+static bool is_follower(const struct group *g, const struct node *n)
+{
+    return n->id != g->primary && n->w.up && !n->sdown;
+}
+
 static void repoint(struct core *c, struct group *g, struct node *n)
 {
     say_repoint(c, n, &group_primary(c, g)->addr);
@@ -412,7 +418,7 @@ static void settle_late(struct core *c, struct group *g)
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];
 
-        if (n->id == g->primary || !n->w.up || n->reconf != RECONF_NONE)
+        if (!is_follower(g, n) || n->reconf != RECONF_NONE)
             continue;
         say_repoint(c, n, &group_primary(c, g)->addr);
         say_news_node(c, NEWS_RECONF_BEST_EFFORT, n, NULL);
@@ -464,7 +470,7 @@ static bool repoint_some(struct core *c, struct group *g)
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];
 
-        if (n->id == g->primary || !n->w.up)
+        if (!is_follower(g, n))
             continue;
         watch_one(c, g, n);
         busy += n->reconf == RECONF_SENT || n->reconf == RECONF_IN_PROGRESS;
@@ -473,7 +479,7 @@ static bool repoint_some(struct core *c, struct group *g)
     for (size_t i = 0; i < g->nodes.n && busy < g->opt[GOPT_PARALLEL_SYNCS]; i++) {
         struct node *n = g->nodes.at[i];
 
-        if (n->id == g->primary || !n->w.up || n->reconf != RECONF_NONE)
+        if (!is_follower(g, n) || n->reconf != RECONF_NONE)
             continue;
         repoint(c, g, n);
         say_news_node(c, NEWS_RECONF_SENT, n, NULL);
