@@ -206,10 +206,11 @@ static int state_line(struct sentinel_conf *c, int argc, const struct slice *arg
     char name[GROUP_NAME_MAX] = "";
     struct conf_group *g;
 
-    if (argc < 2 || !slice_is(argv[0], "sentinel"))
+    if (argc < 3 || !slice_is(argv[0], "sentinel"))
         return err_set(e, ERR_FORMAT, "a line that does not belong into a state file");
-    if (argc > 2)
-        (void)slice_copy_z(argv[2], name, sizeof name);
+    if (slice_is(argv[1], "myid") || slice_is(argv[1], "current-epoch") || option_find(&sentinel_global_table, argv[1]))
+        return sentinel_conf_line(c, argc - 1, argv + 1, e);
+    (void)slice_copy_z(argv[2], name, sizeof name);
     g = sentinel_conf_find(c, name);
     if (argc == 3 && slice_is(argv[1], "removed")) {
         sentinel_conf_remove(c, name);
@@ -223,7 +224,7 @@ static int state_line(struct sentinel_conf *c, int argc, const struct slice *arg
         return state_line_read(&c->saved, argc - 1, argv + 1, &mine, &quorum, e);
     }
     /* a group that only the state knew settings of, and that left the file: its lines are dropped */
-    if (!g && argc > 2 && !slice_is(argv[1], "monitor") && !option_find(&sentinel_global_table, argv[1]))
+    if (!g && !slice_is(argv[1], "monitor"))
         return 0;
     return sentinel_conf_line(c, argc - 1, argv + 1, e);
 }

@@ -141,6 +141,8 @@ START_TEST(test_state_over_file)
     g->opt.parallel_syncs = 1;                       /* the default, yet not what the file says */
     g->opt.down_after_ms = 777;
     strcpy(o.sentinel.saved.id, ID);
+    o.sentinel.saved.current_epoch = 12;
+    saved_find(&o.sentinel.saved, "m")->leader_epoch = 11;
     ck_assert(addr_set(&saved_find(&o.sentinel.saved, "m")->primary, "10.0.0.5", 8, 6380));
     sentinel_conf_remove(&o.sentinel, "gone");
     g = sentinel_conf_add(&o.sentinel, "new");       /* SENTINEL MONITOR */
@@ -153,6 +155,9 @@ START_TEST(test_state_over_file)
 
     ck_assert_int_eq(load(file), 0);
     ck_assert_msg(sentinel_conf_state(&o.sentinel, (struct slice){body.p, body.len}, &err) == 0, "%s", err.text);
+    ck_assert_str_eq(o.sentinel.saved.id, ID);
+    ck_assert_uint_eq(o.sentinel.saved.current_epoch, 12);
+    ck_assert_uint_eq(saved_find(&o.sentinel.saved, "m")->leader_epoch, 11);
     g = sentinel_conf_find(&o.sentinel, "m");
     ck_assert_int_eq(g->opt.parallel_syncs, 1);
     ck_assert_int_eq(g->opt.down_after_ms, 777);
