@@ -11,8 +11,11 @@
 #include "kvnode/repl/follow.h"
 #include "kvnode/server.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char *path_of(const struct server *srv) { return srv->opt.dbfilename ? srv->opt.dbfilename : "dump.rdb"; }
 
@@ -77,6 +80,24 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
     follow_resume(srv->follow);
 }
 
+/* temp-<pid>.rdb of a process that was killed while it saved. */
+static void remove_leftovers(void)
+{
+    DIR *d = opendir(".");
+    struct dirent *x;
+    int pid, used;
+
+    while (d && (x = readdir(d)) != NULL) {
+        used = 0;
+        if (sscanf(x->d_name, "temp-%9d.rdb%n", &pid, &used) != 1 || used == 0 || x->d_name[used] != '\0' || pid <= 0)
+            continue;
+        if (kill(pid, 0) < 0 && errno == ESRCH && unlink(x->d_name) == 0)
+            log_notice("Removed %s, which a save left behind when it was killed", x->d_name);
+    }
+    if (d)
+        closedir(d);
+}
+
 void dataset_load_at_start(struct server *srv)
 {
     struct load_opts o = options(srv);
@@ -84,6 +105,7 @@ void dataset_load_at_start(struct server *srv)
     struct err e = {0};
 
     rd->srv = srv;
+    remove_leftovers();
     if (load_file(srv->loop, path_of(srv), &o, on_loaded, rd, &rd->load, &e) != 0) {
         mem_free(rd);
         if (e.code == ERR_SYS && e.sys_errno == ENOENT) {

@@ -6,190 +6,29 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "kvnode/ds/listpack.h"
-#include "kvnode/format/crc64.h"
 #include "kvnode/format/rdb_format.h"
+#include "kvnode/format/rdb_in.h"
 #include "kvnode/format/rdb_packed.h"
 #include "kvnode/store/keyspace.h"
 #include "kvnode/store/t_hash.h"
 
-#include <liblzf/lzf.h>
 #include <string.h>
 
 #define BULK_MAX (512LL << 20)
-#define STEP (1u << 20)            /* memory for a long string is taken as its bytes arrive */
-#define LZF_RATIO 300              /* no LZF input grows more than this */
 #define EXPECT_MAX (1u << 22)      /* how much we believe a RESIZEDB */
 
 struct reader {
     struct keyspace *ks;
     const struct rdb_read_opts *o;
-    const struct rdb_source *from;
+    struct rdb_in in;
     struct rdb_read_result *res;
     struct err *e;
     struct db *db;
-    struct str key, field, value, squeezed;
+    struct str key, field, value;
     bool has_key;
-    uint64_t bytes;
-    uint64_t crc;
     int version;
     int64_t deadline_ms;           /* of the next key, NEVER_MS = none */
-    int64_t bulk_max;
 };
-
-/* --- bytes, lengths, strings --- */
-
-static int get(struct reader *r, void *p, size_t n)
-{
-    int rc = r->from->get(r->from->arg, p, n, r->e);
-
-    if (rc != 0)
-        return rc;
-    r->bytes += n;
-    if (r->o->verify)
-        r->crc = crc64(r->crc, p, n);
-    return 0;
-}
-
-static int get_le(struct reader *r, unsigned bytes, uint64_t *v)
-{
-    unsigned char b[8];
-    int rc = get(r, b, bytes);
-
-    if (rc != 0)
-        return rc;
-    *v = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        *v |= (uint64_t)b[i] << (8 * i);
-    return 0;
-}
-
-static int get_be(struct reader *r, unsigned bytes, uint64_t *v)
-{
-    unsigned char b[8];
-    int rc = get(r, b, bytes);
-
-    if (rc != 0)
-        return rc;
-    *v = 0;
-    for (unsigned i = 0; i < bytes; i++)
-        *v = *v << 8 | b[i];
-    return 0;
-}
-
-/* special: *v is the form of a string. */
-static int get_len_or_form(struct reader *r, uint64_t *v, bool *special)
-{
-    unsigned char b, more;
-    int rc = get(r, &b, 1);
-
-    *special = false;
-    if (rc != 0)
-        return rc;
-    if (b >> 6 == RDB_LEN_6) {
-        *v = b;
-        return 0;
-    }
-    if (b >> 6 == RDB_LEN_14) {
-        rc = get(r, &more, 1);
-        if (rc == 0)
-            *v = (uint64_t)(b & 0x3f) << 8 | more;
-        return rc;
-    }
-    if (b == RDB_LEN_32)
-        return get_be(r, 4, v);
-    if (b == RDB_LEN_64)
-        return get_be(r, 8, v);
-    if (b >> 6 != RDB_LEN_SPECIAL)
-        return err_set(r->e, ERR_FORMAT, "0x%02x does not begin a length", b);
-    *special = true;
-    *v = b & 0x3f;
-    return 0;
-}
-
-static int get_len(struct reader *r, uint64_t *v)
-{
-    bool special;
-    int rc = get_len_or_form(r, v, &special);
-
-    if (rc == 0 && special)
-        rc = err_set(r->e, ERR_FORMAT, "a length was expected, not a string form");
-    return rc;
-}
-
-static int get_bytes(struct reader *r, uint64_t n, struct str *out)
-{
-    if (n > (uint64_t)r->bulk_max)
-        return err_set(r->e, ERR_LIMIT, "string of %llu bytes, the limit is %lld", (unsigned long long)n,
-                       (long long)r->bulk_max);
-    str_clear(out);
-    while (out->len < n) {
-        size_t step = n - out->len < STEP ? (size_t)n - out->len : STEP;
-        str_reserve(out, step);
-        int rc = get(r, out->p + out->len, step);
-        if (rc != 0)
-            return rc;
-        out->len += step;
-        out->p[out->len] = '\0';
-    }
-    return 0;
-}
-
-static int get_lzf(struct reader *r, struct str *out)
-{
-    uint64_t packed, len;
-    int rc = get_len(r, &packed);
-
-    if (rc == 0)
-        rc = get_len(r, &len);
-    if (rc != 0)
-        return rc;
-    if (len == 0 || packed == 0 || len > (uint64_t)r->bulk_max || packed > (uint64_t)r->bulk_max ||
-        len / LZF_RATIO > packed)
-        return err_set(r->e, ERR_FORMAT, "compressed string of %llu bytes that claims to be %llu",
-                       (unsigned long long)packed, (unsigned long long)len);
-    rc = get_bytes(r, packed, &r->squeezed);
-    if (rc != 0)
-        return rc;
-    str_clear(out);
-    str_reserve(out, (size_t)len);
-    if (lzf_decompress(r->squeezed.p, (unsigned)packed, out->p, (unsigned)len) != len)
-        return err_set(r->e, ERR_FORMAT, "compressed string does not unpack to its %llu bytes",
-                       (unsigned long long)len);
-    out->len = (size_t)len;
-    out->p[out->len] = '\0';
-    return 0;
-}
-
-static int get_int_string(struct reader *r, unsigned bytes, struct str *out)
-{
-    uint64_t v;
-    unsigned shift = 64 - 8 * bytes;
-    char text[NUM_I64_MAX];
-    int rc = get_le(r, bytes, &v);
-
-    if (rc == 0)
-        str_set(out, text, num_put_i64(text, (int64_t)(v << shift) >> shift));
-    return rc;
-}
-
-static int get_string(struct reader *r, struct str *out)
-{
-    uint64_t v;
-    bool special;
-    int rc = get_len_or_form(r, &v, &special);
-
-    if (rc != 0)
-        return rc;
-    if (!special)
-        return get_bytes(r, v, out);
-    switch (v) {
-    case RDB_STR_INT8: return get_int_string(r, 1, out);
-    case RDB_STR_INT16: return get_int_string(r, 2, out);
-    case RDB_STR_INT32: return get_int_string(r, 4, out);
-    case RDB_STR_LZF: return get_lzf(r, out);
-    default: return err_set(r->e, ERR_FORMAT, "unknown string form %u", (unsigned)v);
-    }
-}
 
 static struct slice view(const struct str *s) { return (struct slice){str_c(s), s->len}; }
 
@@ -223,7 +62,7 @@ static int fill_from_packed(void *arg, struct slice element)
 static int read_hash_old(struct reader *r, unsigned type, struct object *o)
 {
     struct filling f = {r, o, false};
-    int rc = get_string(r, &r->value);
+    int rc = rdb_get_string(&r->in, &r->value);
 
     if (rc != 0)
         return rc;
@@ -260,7 +99,7 @@ static bool fields_unique(const unsigned char *lp, size_t count)
 
 static int read_hash_listpack(struct reader *r, struct object *o)
 {
-    int rc = get_string(r, &r->value);
+    int rc = rdb_get_string(&r->in, &r->value);
 
     if (rc != 0)
         return rc;
@@ -280,15 +119,15 @@ static int read_hash_listpack(struct reader *r, struct object *o)
 static int read_hash_plain(struct reader *r, struct object *o)
 {
     uint64_t n;
-    int rc = get_len(r, &n);
+    int rc = rdb_get_len(&r->in, &n);
 
     if (rc != 0)
         return rc;
     hash_expect(o, &r->ks->limits, n < 65536 ? (size_t)n : 65536);
     for (uint64_t i = 0; i < n; i++) {
-        rc = get_string(r, &r->field);
+        rc = rdb_get_string(&r->in, &r->field);
         if (rc == 0)
-            rc = get_string(r, &r->value);
+            rc = rdb_get_string(&r->in, &r->value);
         if (rc == 0)
             rc = add_field(r, o, view(&r->field), view(&r->value));
         if (rc != 0)
@@ -302,7 +141,7 @@ static int read_value(struct reader *r, unsigned type, struct object **out)
     int rc;
 
     if (type == RDB_TYPE_STRING) {
-        rc = get_string(r, &r->value);
+        rc = rdb_get_string(&r->in, &r->value);
         if (rc == 0)
             *out = db_set_string(r->db, view(&r->key), view(&r->value), false);
         return rc;
@@ -348,7 +187,7 @@ static int refuse_module(struct reader *r)
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     uint64_t id;
     char name[10] = {0};
-    int rc = get_len(r, &id);
+    int rc = rdb_get_len(&r->in, &id);
 
     if (rc != 0)
         return rc;
@@ -359,7 +198,7 @@ static int refuse_module(struct reader *r)
 
 static int refuse_function(struct reader *r)
 {
-    int rc = get_string(r, &r->value);
+    int rc = rdb_get_string(&r->in, &r->value);
     const char *line_end;
 
     if (rc != 0)
@@ -376,10 +215,10 @@ static int read_aux(struct reader *r)
 {
     struct rdb_facts *f = &r->res->facts;
     int64_t n = 0;
-    int rc = get_string(r, &r->field);
+    int rc = rdb_get_string(&r->in, &r->field);
 
     if (rc == 0)
-        rc = get_string(r, &r->value);
+        rc = rdb_get_string(&r->in, &r->value);
     if (rc != 0)
         return rc;
     struct slice name = view(&r->field), v = view(&r->value);
@@ -404,7 +243,7 @@ static int read_aux(struct reader *r)
 static int read_key(struct reader *r, unsigned type)
 {
     struct object *o = NULL;
-    int rc = get_string(r, &r->key);
+    int rc = rdb_get_string(&r->in, &r->key);
 
     if (rc != 0)
         return rc;
@@ -435,7 +274,7 @@ static int read_header(struct reader *r)
 {
     char head[9];
     int64_t v = 0;
-    int rc = get(r, head, sizeof head);
+    int rc = rdb_get(&r->in, head, sizeof head);
 
     if (rc != 0)
         return rc;
@@ -454,12 +293,12 @@ static int read_header(struct reader *r)
 
 static int read_end(struct reader *r)
 {
-    uint64_t crc = r->crc, said = 0;
+    uint64_t crc = r->in.crc, said = 0;
     int rc;
 
     if (r->version < 5)
         return 0;    /* no checksum before */
-    rc = get_le(r, 8, &said);
+    rc = rdb_get_le(&r->in, 8, &said);
     if (rc == 0 && r->o->verify && said != 0 && said != crc)
         rc = err_set(r->e, ERR_VERIFY, "wrong checksum: the file says %016llx, its bytes give %016llx",
                      (unsigned long long)said, (unsigned long long)crc);
@@ -469,7 +308,7 @@ static int read_end(struct reader *r)
 static int select_db(struct reader *r)
 {
     uint64_t n;
-    int rc = get_len(r, &n);
+    int rc = rdb_get_len(&r->in, &n);
 
     if (rc != 0)
         return rc;
@@ -483,10 +322,10 @@ static int select_db(struct reader *r)
 static int resize_db(struct reader *r)
 {
     uint64_t keys, deadlines;
-    int rc = get_len(r, &keys);
+    int rc = rdb_get_len(&r->in, &keys);
 
     if (rc == 0)
-        rc = get_len(r, &deadlines);
+        rc = rdb_get_len(&r->in, &deadlines);
     if (rc == 0 && keys > 0)
         db_expand(r->db, keys < EXPECT_MAX ? (size_t)keys : EXPECT_MAX);
     return rc;
@@ -495,7 +334,7 @@ static int resize_db(struct reader *r)
 static int read_deadline(struct reader *r, unsigned op)
 {
     uint64_t v;
-    int rc = get_le(r, op == RDB_OP_EXPIRETIME ? 4 : 8, &v);
+    int rc = rdb_get_le(&r->in, op == RDB_OP_EXPIRETIME ? 4 : 8, &v);
 
     if (rc != 0)
         return rc;
@@ -510,7 +349,7 @@ static int read_item(struct reader *r, bool *end)
 {
     unsigned char op, freq;
     uint64_t idle;
-    int rc = get(r, &op, 1);
+    int rc = rdb_get(&r->in, &op, 1);
 
     if (rc != 0)
         return rc;
@@ -520,8 +359,8 @@ static int read_item(struct reader *r, bool *end)
     case RDB_OP_RESIZEDB: return resize_db(r);
     case RDB_OP_EXPIRETIME:
     case RDB_OP_EXPIRETIME_MS: return read_deadline(r, op);
-    case RDB_OP_IDLE: return get_len(r, &idle);
-    case RDB_OP_FREQ: return get(r, &freq, 1);
+    case RDB_OP_IDLE: return rdb_get_len(&r->in, &idle);
+    case RDB_OP_FREQ: return rdb_get(&r->in, &freq, 1);
     case RDB_OP_AUX: return read_aux(r);
     case RDB_OP_MODULE_AUX: return refuse_module(r);
     case RDB_OP_FUNCTION:
@@ -541,7 +380,7 @@ static int read_all(struct reader *r)
             return err_set(r->e, ERR_CLOSED, "given up");
         rc = read_item(r, &end);
         if (p) {
-            atomic_store_explicit(&p->bytes, r->bytes, memory_order_relaxed);
+            atomic_store_explicit(&p->bytes, r->in.bytes, memory_order_relaxed);
             atomic_store_explicit(&p->keys, r->res->keys_loaded + r->res->keys_expired, memory_order_relaxed);
         }
     }
@@ -553,30 +392,30 @@ static void say_where(struct reader *r)
     struct str key = {0};
 
     if (!r->has_key) {
-        err_wrap(r->e, "at byte %llu", (unsigned long long)r->bytes);
+        err_wrap(r->e, "at byte %llu", (unsigned long long)r->in.bytes);
         return;
     }
     str_append_quoted(&key, r->key.p, r->key.len < 100 ? r->key.len : 100);
-    err_wrap(r->e, "at byte %llu, database %d, key %s", (unsigned long long)r->bytes, r->db->index, str_c(&key));
+    err_wrap(r->e, "at byte %llu, database %d, key %s", (unsigned long long)r->in.bytes, r->db->index, str_c(&key));
     str_fini(&key);
 }
 
 int rdb_read(struct keyspace *into, const struct rdb_read_opts *o, const struct rdb_source *from,
              struct rdb_read_result *out, struct err *e)
 {
-    struct reader r = {.ks = into, .o = o, .from = from, .res = out, .e = e, .deadline_ms = NEVER_MS};
+    struct reader r = {.ks = into, .o = o, .in = {.from = from, .e = e, .verify = o->verify}, .res = out, .e = e, .deadline_ms = NEVER_MS};
 
     memset(out, 0, sizeof *out);
     out->facts.stream_db = -1;
-    r.bulk_max = o->bulk_max > 0 ? o->bulk_max : BULK_MAX;
+    r.in.bulk_max = o->bulk_max > 0 ? o->bulk_max : BULK_MAX;
     r.db = keyspace_db(into, 0);
     int rc = read_all(&r);
     if (rc != 0)
         say_where(&r);
-    out->bytes = r.bytes;
+    out->bytes = r.in.bytes;
     str_fini(&r.key);
     str_fini(&r.field);
     str_fini(&r.value);
-    str_fini(&r.squeezed);
+    str_fini(&r.in.squeezed);
     return rc;
 }

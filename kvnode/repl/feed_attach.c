@@ -83,6 +83,7 @@ void feed_start_snapshot(struct feed *f)
     f->stream_db = server_is_replica(f->srv) ? f->stream_db : -1;
     f->fork_foreign = false;
     int rc = snapshot_start(f->srv->snapshot, &e);
+    f->fork_ours = rc == 0;
     list_each_safe(struct feed_replica, r, &f->replicas, link) {
         if (r->state != FEED_WAIT_FORK)
             continue;
@@ -122,7 +123,11 @@ void feed_snapshot_done(void *arg, const char *path, const struct err *e)
         else
             open_file(f, r, path);
     }
-    f->fork_foreign = false;
+    if (e == NULL && f->fork_ours && f->srv->opt.rdb_del_sync_files && !server_has_save_points(f->srv)) {
+        log_notice("Removing the RDB file %s used to feed replicas in a persistence-less instance", path);
+        unlink(path);                  /* those that send it have it open */
+    }
+    f->fork_ours = f->fork_foreign = false;
     feed_start_snapshot(f);
     loop_again(f->srv->loop);
 }

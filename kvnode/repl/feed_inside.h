@@ -45,6 +45,7 @@ struct feed {
     struct buf scratch;
     struct loop_hook turn;
     bool want_acks;
+    bool fork_ours;                /* the running snapshot was made for replicas */
     bool fork_foreign;             /* the running snapshot is of data we have since replaced */
     int64_t last_ping_at_ms;
     int64_t last_newline_at_ms;

@@ -17,6 +17,7 @@
 #include "kvnode/repl/apply.h"
 #include "kvnode/repl/copy.h"
 #include "kvnode/repl/feed.h"
+#include "kvnode/repl/greet.h"
 #include "kvnode/repl/roles.h"
 #include "kvnode/server.h"
 
@@ -37,7 +38,7 @@ struct follow {
     struct addr to;
     uint64_t link;
     bool waits_for_loading;
-    int answers_due, answered;     /* handshake: replies still to come */
+    struct greeting greeting;
     bool asked_psync;
     struct copy copy;
     char copy_id[ID_MAX];          /* history of the copy that comes in */
@@ -69,83 +70,7 @@ static void stuck(struct follow *f, const struct err *e)
     roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_UNAPPLICABLE, .link = f->link});
 }
 
-/* --- handshake: what is said and what may come back --- */
-
-static bool say_auth(struct follow *f, struct buf *out)
-{
-    const struct kv_options *o = &f->srv->opt;
-
-    if (o->masterauth == NULL || o->masterauth[0] == '\0')
-        return false;
-    if (o->masteruser && o->masteruser[0])
-        resp_put_request_z(out, "AUTH", o->masteruser, o->masterauth, NULL);
-    else
-        resp_put_request_z(out, "AUTH", o->masterauth, NULL);
-    return true;
-}
-
-static bool say_ping(struct follow *f, struct buf *out)
-{
-    (void)f;
-    resp_put_request_z(out, "PING", NULL);
-    return true;
-}
-
-static bool say_port(struct follow *f, struct buf *out)
-{
-    char port[NUM_I64_MAX];
-    int64_t p = f->srv->opt.replica_announce_port ? f->srv->opt.replica_announce_port : resp_server_port(&f->srv->resp);
-
-    num_put_i64(port, p);
-    resp_put_request_z(out, "REPLCONF", "listening-port", port, NULL);
-    return true;
-}
-
-static bool say_ip(struct follow *f, struct buf *out)
-{
-    const char *ip = f->srv->opt.replica_announce_ip;
-
-    if (ip == NULL || ip[0] == '\0')
-        return false;
-    resp_put_request_z(out, "REPLCONF", "ip-address", ip, NULL);
-    return true;
-}
-
-static bool say_capa(struct follow *f, struct buf *out)
-{
-    (void)f;
-    resp_put_request_z(out, "REPLCONF", "capa", "eof", "capa", "psync2", NULL);
-    return true;
-}
-
-static bool is_auth_error(struct slice line)
-{
-    return (line.len >= 7 && (memcmp(line.p, "-NOAUTH", 7) == 0 || memcmp(line.p, "-NOPERM", 7) == 0)) ||
-           (line.len >= 27 && memcmp(line.p, "-ERR operation not permitted", 27) == 0);
-}
-
-static const struct step {
-    const char *name;
-    bool (*say)(struct follow *f, struct buf *out);    /* false: not needed */
-    enum { ERRORS_END, ERRORS_OF_AUTH_PASS, ERRORS_PASS } errors;
-    const char *sentence;
-} steps[] = {
-    {"AUTH", say_auth, ERRORS_END, "Unable to AUTH to MASTER"},
-    {"PING", say_ping, ERRORS_OF_AUTH_PASS, "Error reply to PING from master"},
-    {"REPLCONF listening-port", say_port, ERRORS_PASS, "the master does not understand REPLCONF listening-port"},
-    {"REPLCONF ip-address", say_ip, ERRORS_PASS, "the master does not understand REPLCONF ip-address"},
-    {"REPLCONF capa", say_capa, ERRORS_PASS, "the master does not understand REPLCONF capa"},
-};
-#define NSTEPS ((int)(sizeof steps / sizeof steps[0]))
-
-static bool step_said(struct follow *f, int i)
-{
-    struct buf none = {0};
-    bool said = steps[i].say(f, &none);
-
-    buf_fini(&none);
-    return said;
-}
+/* --- PSYNC and its answer --- */
 
 static void ask_psync(struct follow *f)
 {
@@ -163,42 +88,18 @@ static void ask_psync(struct follow *f)
         log_notice("Partial resynchronization not possible (no shared history)");
 }
 
-/* The next step that was said, from i on. */
-static int next_step(struct follow *f, int i)
-{
-    while (i < NSTEPS && !step_said(f, i))
-        i++;
-    return i;
-}
-
-static void greet(struct follow *f)
-{
-    for (int i = 0; i < NSTEPS; i++)
-        steps[i].say(f, stream_out(f->stream));
-    f->answered = next_step(f, 0);
-    stream_flush_later(f->stream);
-}
-
 static bool greeting_answer(struct follow *f, struct slice line)
 {
-    const struct step *st = &steps[f->answered];
-    char text[ERR_TEXT_MAX];
-    bool error = line.len > 0 && line.p[0] == '-';
+    struct err e = {0};
 
-    if (error && !(st->errors == ERRORS_PASS || (st->errors == ERRORS_OF_AUTH_PASS && is_auth_error(line)))) {
-        snprintf(text, sizeof text, "%s: %.*s", st->sentence, (int)(line.len < 300 ? line.len : 300), line.p);
-        lost(f, text);
+    if (greet_answer(&f->greeting, line, &e) != 0) {
+        lost(f, e.text);
         return false;
     }
-    if (error)
-        log_notice("(Non critical) %s: %.*s", st->sentence, (int)(line.len < 300 ? line.len : 300), line.p);
-    f->answered = next_step(f, f->answered + 1);
-    if (f->answered == NSTEPS)
+    if (greet_done(&f->greeting))
         ask_psync(f);
     return true;
 }
-
-/* --- the answer to PSYNC --- */
 
 static void send_ack(struct follow *f, int64_t offset)
 {
@@ -424,7 +325,8 @@ static void on_up(struct stream *s, void *owner)
     f->last_io_at_ms = server_now_ms(f->srv);
     f->state = FOLLOW_HANDSHAKE;
     stream_set_keepalive(s, 60);
-    greet(f);
+    greet_say(&f->greeting, f->srv, stream_out(s));
+    stream_flush_later(s);
 }
 
 static void on_data(struct stream *s, void *owner)
@@ -513,7 +415,6 @@ void follow_drop(struct follow *f)
     apply_reset(&f->apply, f->apply.client->db);
     f->state = FOLLOW_NONE;
     f->waits_for_loading = f->asked_psync = f->more_to_apply = false;
-    f->answered = 0;
 }
 
 struct follow *follow_new(struct server *s)

@@ -181,6 +181,29 @@ def test_a_save_that_is_killed_leaves_the_old_file(yard):
     assert not glob.glob(os.path.join(node.folder, "temp-*.rdb"))
 
 
+def test_what_a_killed_save_leaves_is_removed(yard):
+    node = yard.node("node")
+    with node.connect() as c:
+        c.execute_command("DEBUG", "POPULATE", 20000)
+        c.config_set("rdb-key-save-delay", 1000)
+        c.execute_command("BGSAVE")
+        wait_until(lambda: glob.glob(os.path.join(node.folder, "temp-*.rdb")))
+    child = int(subprocess.run(["pgrep", "-P", str(node.pid)], capture_output=True, text=True).stdout.split()[0])
+    node.kill()
+    os.kill(child, 9)
+    wait_until(lambda: not os.path.exists("/proc/%d" % child))
+    assert glob.glob(os.path.join(node.folder, "temp-*.rdb"))
+    node.start()
+    assert not glob.glob(os.path.join(node.folder, "temp-*.rdb"))
+
+
+def test_files_for_replicas_only_are_removed(yard):
+    primary = yard.node("primary", lines=["rdb-del-sync-files yes"])
+    replica = yard.node("replica", lines=["replicaof 127.0.0.1 %d" % primary.port])
+    wait_until(lambda: replica.info("replication")["master_link_status"] == "up")
+    assert not os.path.exists(dump_of(primary))
+
+
 def test_save_points(yard):
     node = yard.node("node", lines=["save 1 3"])
     with node.connect() as c:
