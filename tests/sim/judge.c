@@ -268,7 +268,7 @@ static bool nodes_calm(struct world *w, int group, int *primary, char *why, size
         struct proc *p = world_node(w, group, i);
         if (!p->alive)
             NOT_CALM("%s is dead", p->name);
-        if (kvnode_is_primary(p->node)) {
+        if (kvnode_is_primary(p->node) && known(w, group, p)) {
             if (*primary >= 0)
                 NOT_CALM("%s and %s are both primary", w->procs[*primary].name, p->name);
             *primary = p->id;
