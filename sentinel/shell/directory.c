@@ -16,6 +16,7 @@
 
 #define AGAIN_MIN_MS 20
 #define AGAIN_MAX_MS 5000
+#define LOOK_AFTER_MS 3000       /* how long the leader has before others look whether it was written */
 
 struct job {
     struct list_link link;
@@ -28,6 +29,7 @@ struct job {
     struct timer again;
     int64_t wait_ms;
     bool asked, told;
+    bool led;                    /* we led the failover; else we only look after it */
     struct str document;         /* as read; what is written is made of it */
     bool missing;
 };
@@ -167,9 +169,10 @@ static void on_epoch(void *arg, const struct redisReply *r)
         later_text(j, r, "the link ended");
         return;
     }
-    if (reply_i64(r, &there) && (uint64_t)there > j->epoch) {
-        log_notice("directory: %s already carries epoch %lld, ours is %llu: left alone", j->key, (long long)there,
-                   (unsigned long long)j->epoch);
+    if (reply_i64(r, &there) && (uint64_t)there >= j->epoch + j->led) {
+        if ((uint64_t)there > j->epoch)
+            log_notice("directory: %s already carries epoch %lld, ours is %llu: left alone", j->key, (long long)there,
+                       (unsigned long long)j->epoch);
         job_free(j);
         return;
     }
@@ -252,7 +255,7 @@ static void again(struct timer *t, void *arg)
     round_begin(arg);
 }
 
-void directory_want(struct directory *d, const char *group, const char *where, const struct addr *to, uint64_t epoch)
+void directory_want(struct directory *d, const char *group, const char *where, const struct addr *to, uint64_t epoch, bool led)
 {
     struct job *j = mem_zalloc(sizeof *j);
 
@@ -264,11 +267,12 @@ void directory_want(struct directory *d, const char *group, const char *where, c
     snprintf(j->meta, sizeof j->meta, "cfgmeta:redis:%s", group);
     j->to = *to;
     j->epoch = epoch;
+    j->led = led;
     j->wait_ms = AGAIN_MIN_MS;
     timer_init(&j->again, d->sh->loop, again, j);
     list_append(&d->jobs, &j->link);
     d->n++;
-    timer_set(&j->again, 0);             /* not inside the step that wanted it */
+    timer_set(&j->again, led ? 0 : LOOK_AFTER_MS);     /* never inside the step that wanted it */
 }
 
 size_t directory_waiting(const struct directory *d)

@@ -2,6 +2,7 @@
  * (a table here), settings of a group (group_options.c), state (wire/state_text). */
 #include "sentinel/shell/sentinel_conf.h"
 
+#include "common/base/num.h"
 #include "common/text/conf_lex.h"
 #include "sentinel/wire/state_text.h"
 
@@ -199,6 +200,19 @@ int sentinel_conf_check(struct sentinel_conf *c, struct err *e)
     return 0;
 }
 
+/* What the file said when the state was written. If it says something else now, somebody moved the
+ * primary by hand: the file's address counts, not the one that was learned. */
+static void configured_then(struct sentinel_conf *c, struct conf_group *g, const struct slice *argv)
+{
+    struct saved_group *s = g ? saved_find(&c->saved, g->name) : NULL;
+    struct addr then;
+    int64_t port;
+
+    if (s && g->in_file && num_i64_in(argv[1].p, argv[1].len, 1, 65535, &port) &&
+        addr_set(&then, argv[0].p, argv[0].len, port) && !addr_equal(&then, &g->configured))
+        s->primary = g->configured;
+}
+
 /* In the state file "removed <name>" takes a group of the file away, "monitor" only brings the
  * address of one that the file has, and everything else is as in the file. */
 static int state_line(struct sentinel_conf *c, int argc, const struct slice *argv, struct err *e)
@@ -212,6 +226,10 @@ static int state_line(struct sentinel_conf *c, int argc, const struct slice *arg
         return sentinel_conf_line(c, argc - 1, argv + 1, e);
     (void)slice_copy_z(argv[2], name, sizeof name);
     g = sentinel_conf_find(c, name);
+    if (argc == 5 && slice_is(argv[1], "configured")) {
+        configured_then(c, g, argv + 3);
+        return 0;
+    }
     if (argc == 3 && slice_is(argv[1], "removed")) {
         sentinel_conf_remove(c, name);
         return 0;
@@ -368,8 +386,14 @@ void sentinel_conf_to_state(struct sentinel_conf *c, const struct saved *s, stru
         }
     state_lines(s, &w);
     for (size_t i = 0; i < c->groups.n; i++)
-        if (c->groups.at[i]->in_file)
+        if (c->groups.at[i]->in_file) {
+            const struct conf_group *g = c->groups.at[i];
+
+            str_append_z(body, "sentinel configured ");
+            conf_put_word(body, slice_z(g->name));
+            str_printf(body, " %s %u\n", g->configured.host, g->configured.port);
             changed_settings(c->groups.at[i], body);
+        }
         else
             group_options_lines(&c->groups.at[i]->opt, c->groups.at[i]->name, one_line, &o);
 }

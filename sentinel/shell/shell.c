@@ -43,22 +43,25 @@ static void answer(struct shell *sh, const struct action *a)
     (void)slice_copy_z(slice_z(a->text ? a->text : ""), w->text, sizeof w->text);
 }
 
+static void directory_write(struct shell *sh, core_id group, const struct addr *to, uint64_t epoch, bool led)
+{
+    struct conf_group *g = shell_group_conf(sh, group);
+    struct addr shown = shell_shown(sh, to);
+
+    if (g && g->opt.directory)
+        directory_want(sh->directory, g->name, g->opt.directory, &shown, epoch, led);
+}
+
 static void client_reconfig(struct shell *sh, const struct action *a)
 {
+    const struct group *known = core_group(sh->core, a->group);
     struct conf_group *g = shell_group_conf(sh, a->group);
     struct addr from = shell_shown(sh, &a->from), to = shell_shown(sh, &a->to);
 
     if (g && g->opt.client_reconfig_script)
         hooks_reconfig(sh->hooks, g->opt.client_reconfig_script, g->name, a->leader, &from, &to);
-}
-
-static void directory_write(struct shell *sh, const struct action *a)
-{
-    struct conf_group *g = shell_group_conf(sh, a->group);
-    struct addr to = shell_shown(sh, &a->to);
-
-    if (g && g->opt.directory)
-        directory_want(sh->directory, g->name, g->opt.directory, &to, a->epoch);
+    if (!a->leader && known)
+        directory_write(sh, a->group, &a->to, known->config_epoch, false);
 }
 
 /* false: the save that the rest of the list relies on failed. */
@@ -84,7 +87,7 @@ static bool carry_out(struct shell *sh, const struct action *a, bool *save_faile
     case ACT_REPLY: answer(sh, a); return true;
     case ACT_EVENT: publish_event(sh, news_name(a->news), a->text, group_name(sh, a->group)); return true;
     case ACT_CLIENT_RECONFIG: client_reconfig(sh, a); return true;
-    case ACT_DIRECTORY: directory_write(sh, a); return true;
+    case ACT_DIRECTORY: directory_write(sh, a->group, &a->to, a->epoch, true); return true;
     case ACT_TRACE:
         log_verbose("%s%s%s", a->group ? group_name(sh, a->group) ? group_name(sh, a->group) : "?" : "",
                     a->group ? ": " : "", a->text);

@@ -169,6 +169,11 @@ START_TEST(test_state_over_file)
     ck_assert_ptr_nonnull(g);
     ck_assert_int_eq(g->opt.quorum, 3);
     ck_assert_int_eq(g->opt.parallel_syncs, 7);
+    sentinel_options_fini(&o);
+    /* the address in the file was edited meanwhile: it counts */
+    ck_assert_int_eq(load("sentinel monitor m 10.0.0.77 6379 2\n"), 0);
+    ck_assert_msg(sentinel_conf_state(&o.sentinel, (struct slice){body.p, body.len}, &err) == 0, "%s", err.text);
+    ck_assert_str_eq(saved_find(&o.sentinel.saved, "m")->primary.host, "10.0.0.77");
     str_fini(&body);
     sentinel_options_fini(&o);
 }
