@@ -59,6 +59,7 @@ const struct fo_row fo_table[] = {
     { FO_CHOOSING,   FE_VETOED,            NULL,      vetoed,         FO_IDLE,       "a replica is still linked to the primary" },
 
     { FO_PROMOTING,  FE_PROMOTED,          NULL,      switch_over,    FO_REPOINTING, "the replica now says it is primary" },
+    { FO_PROMOTING,  FE_RECOVERED,         NULL,      give_up_bid,    FO_IDLE,       "the primary is back, and the order was not carried out" },
     { FO_PROMOTING,  FE_REFUSED,           NULL,      choose_again,   FO_CHOOSING,   "the chosen replica cannot" },
     { FO_PROMOTING,  FE_EXPIRED,           NULL,      promotion_late, FO_IDLE,       "the replica never confirmed" },
     { FO_PROMOTING,  FE_SETTLED_ELSEWHERE, NULL,      withdraw,       FO_IDLE,       "a newer configuration settles it" },
@@ -524,14 +525,18 @@ static enum fo_event choice(struct core *c, struct group *g)
     return n ? FE_CHOSEN : FE_NONE_GOOD;
 }
 
-static enum fo_event promotion(struct core *c, struct group *g)
+/* An order that is on its way is waited for, even if the primary returns: calling it back
+ * is not in our power. One that did not arrive is not given again then. */
+static enum fo_event promotion(struct core *c, struct group *g, bool recovered)
 {
     struct node *n = model_node(c, g->fo.promoted);
 
     if (n == NULL || n->crashed || n->sdown || n->refused == REFUSED_ORDER)
-        return FE_REFUSED;
+        return recovered ? FE_RECOVERED : FE_REFUSED;
     if (n->said_role == ROLE_PRIMARY && n->info_until_fresh == 0 && n->info_at_ms >= n->reconf_at_ms)
         return FE_PROMOTED;
+    if (recovered && (!n->w.up || n->info_until_fresh == 0))
+        return FE_RECOVERED;
     /* the link broke before the answer: it may have been carried out or not; say it again */
     if (n->w.up && n->info_until_fresh == 0) {
         if (c->now_ms - n->reconf_at_ms >= ORDER_AGAIN_MS) {
@@ -569,7 +574,7 @@ static enum fo_event what_is_so(struct core *c, struct group *g)
     case FO_CHOOSING:
         return choice(c, g);
     case FO_PROMOTING:
-        e = promotion(c, g);
+        e = promotion(c, g, recovered);
         break;
     case FO_REPOINTING:
         e = g->odown ? FE_ODOWN : repoint_some(c, g) ? FE_ALL_REPOINTED : FO_EVENTS;

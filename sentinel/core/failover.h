@@ -10,7 +10,7 @@ struct core;
 
 enum fo_event {
     FE_ODOWN,              /* a quorum sees the primary down */
-    FE_RECOVERED,          /* it does not any more (not told to a forced failover) */
+    FE_RECOVERED,          /* it does not any more (not said to a forced failover) */
     FE_MANUAL,             /* SENTINEL FAILOVER */
     FE_EXPIRED,            /* the state's deadline came */
     FE_ELECTED,            /* our epoch has its majority */

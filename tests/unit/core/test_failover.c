@@ -13,7 +13,7 @@ static bool can_happen(enum fo_state in, enum fo_event on)
     case FE_ODOWN:
         return idle || in == FO_REPOINTING;
     case FE_RECOVERED:
-        return in == FO_WAITING || in == FO_BIDDING || in == FO_ASKING;
+        return in == FO_WAITING || in == FO_BIDDING || in == FO_ASKING || in == FO_PROMOTING;
     case FE_MANUAL:
         return idle || in == FO_WAITING;
     case FE_EXPIRED:
@@ -270,6 +270,22 @@ START_TEST(test_promotion_answer_lost)
 }
 END_TEST
 
+START_TEST(test_primary_back_while_promoting)
+{
+    struct scene s;
+
+    elected(&s, 3);
+    scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
+    scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
+    scene_up(&s, scene_cmd(&s, 1));
+    ck_assert_str_eq(scene_pong(&s, scene_cmd(&s, 1), PONG_OK), "-crash-evidence n1; -sdown n1; -odown n1");
+    ck_assert_int_eq(scene_group(&s)->fo.state, FO_PROMOTING);     /* the order is out */
+    ck_assert_str_eq(scene_down(&s, scene_cmd(&s, 2), HOW_CLOSED), "-failover-withdrawn n1");
+    ck_assert_int_eq(scene_group(&s)->fo.state, FO_IDLE);
+    scene_fini(&s);
+}
+END_TEST
+
 START_TEST(test_new_primary_dies_too)
 {
     struct scene s;
@@ -385,6 +401,6 @@ END_TEST
 SUITE(failover, test_no_pair_is_forgotten, test_rows_are_sound, test_whole_way, test_switch,
       test_hello_goes_out_with_the_switch, test_who_does_not_answer_is_not_waited_for, test_veto, test_veto_lifted,
       test_silence_knows_no_veto, test_primary_back_in_time, test_promotion_refused, test_promotion_answer_lost,
-      test_new_primary_dies_too, test_operator, test_operator_without_majority,
+      test_primary_back_while_promoting, test_new_primary_dies_too, test_operator, test_operator_without_majority,
       test_overtaken_by_a_newer_configuration, test_nobody_to_promote_is_not_asked_for_votes_again,
       test_stragglers_time_out)
