@@ -147,7 +147,8 @@ static bool can_be_asked(struct world *w, struct proc *leader, struct proc *p)
 
     int64_t settled_us = w->now_us - 5000000;      /* what waited for a cut to end was sent again by now */
 
-    if (!p->alive || p->frozen || w->net.cut[leader->host][p->host] || w->net.cut[p->host][leader->host] || w->net.loss_pm)
+    if (!p->alive || p->frozen || w->net.cut[leader->host][p->host] || w->net.cut[p->host][leader->host] ||
+        w->net.lossy_us > settled_us)
         return false;
     if (w->net.cut_at_us[leader->host][p->host] > settled_us || w->net.cut_at_us[p->host][leader->host] > settled_us ||
         p->thawed_us > settled_us || leader->thawed_us > settled_us)

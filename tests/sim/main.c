@@ -46,8 +46,10 @@ static void add(struct tally *sum, const struct tally *t)
     const uint64_t *from = (const uint64_t *)(const void *)t;
 
     _Static_assert(sizeof *sum % sizeof *to == 0, "a tally is numbers only");
+    uint64_t longest = sum->calm_max_ms > t->calm_max_ms ? sum->calm_max_ms : t->calm_max_ms;
     for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
         to[i] += from[i];
+    sum->calm_max_ms = longest;
 }
 
 static bool play(uint64_t seed, const struct options *o, struct tally *sum)
@@ -57,9 +59,9 @@ static bool play(uint64_t seed, const struct options *o, struct tally *sum)
     run_seed(seed, o->trace, &r);
     add(sum, &r.tally);
     if (o->verbose)
-        printf("seed %llu: %s, %lld s, %llu events, %llu elections, %llu failovers, %llu crashes, %llu cuts%s%s\n",
+        printf("seed %llu: %s, %lld s, calm after %llu ms, %llu events, %llu elections, %llu failovers, %llu crashes, %llu cuts%s%s\n",
                (unsigned long long)seed, r.scene, (long long)(r.tally.virtual_us / 1000000),
-               (unsigned long long)r.tally.events, (unsigned long long)r.tally.elections, (unsigned long long)r.tally.failovers,
+               (unsigned long long)r.tally.calm_max_ms, (unsigned long long)r.tally.events, (unsigned long long)r.tally.elections, (unsigned long long)r.tally.failovers,
                (unsigned long long)(r.tally.crashes + r.tally.power_cuts), (unsigned long long)r.tally.cuts,
                r.violation[0] ? ": " : "", r.violation);
     if (!r.violation[0])
@@ -116,6 +118,8 @@ static void summary(const struct tally *t, int64_t n, int bad, double took)
     printf("drills %llu; new primary agreed after a kill with evidence: %.0f ms on average (%llu), otherwise down-after + %.0f ms (%llu)\n",
            N(drills), N(fast_outages) ? (double)t->fast_outage_sum_ms / (double)t->fast_outages : 0, N(fast_outages),
            N(outages) ? (double)t->outage_sum_ms / (double)t->outages : 0, N(outages));
+    printf("calm after healing: %.1f s on average, %.1f s at most\n",
+           N(calms) ? (double)t->calm_sum_ms / (double)t->calms / 1000 : 0, (double)t->calm_max_ms / 1000);
     printf("%lld passed, %d failed, %.0f seeds per second\n", (long long)n - bad, bad, took > 0 ? (double)n / took : 0);
 #undef N
 }

@@ -56,6 +56,7 @@ static int64_t flight_us(struct world *w, int from, int to)
     if (w->net.loss_pm > 0 && from != to)
         for (int64_t again = RESEND_MIN_US; rng_chance(&w->rng, w->net.loss_pm) && again <= RESEND_MAX_US; again *= 2) {
             us += again;
+            w->net.lossy_us = w->now_us + us;
             w->tally.losses++;
         }
     return us;

@@ -61,6 +61,7 @@ struct net {
     uint8_t reject[NET_MAX_HOSTS][NET_MAX_HOSTS];   /* > 0: a firewall answers a's connections to b with a reset */
     int32_t delay_us[NET_MAX_HOSTS][NET_MAX_HOSTS];
     int32_t jitter_us;
+    int64_t lossy_us;      /* when a packet was last lost */
     unsigned loss_pm;      /* packets lost, per mille */
     unsigned dup_pm;       /* for those who ask: news that arrives twice */
 };

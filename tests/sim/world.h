@@ -104,6 +104,8 @@ struct tally {
     uint64_t saves, saves_failed, saves_lost;
     uint64_t writes, writes_lost;
     uint64_t drills, outages, outage_sum_ms, fast_outages, fast_outage_sum_ms;    /* one clean failure and a stopwatch */
+    uint64_t calms, calm_sum_ms;       /* from healing to calm */
+    uint64_t calm_max_ms;              /* the longest of them: not a sum */
 };
 
 /* What the run is made of. */
