@@ -205,7 +205,7 @@ static void remember_listening(struct server *srv)
 static int listen_anew(struct server *srv, struct err *e)
 {
     struct str bind = {0};
-    bool same;
+    bool same, other_port = srv->listening.port != srv->opt.port;
     int rc;
 
     for (size_t i = 0; i < srv->opt.bind.n; i++)
@@ -221,7 +221,7 @@ static int listen_anew(struct server *srv, struct err *e)
     rc = listen_all(srv, e);
     if (rc != 0) {
         resp_server_stop_listening(&srv->resp);
-        return err_wrap(e, "Unable to listen on these addresses and port");
+        return err_wrap(e, other_port ? "Unable to listen on this port" : "Failed to bind to specified addresses");
     }
     if (srv->opt.unixsocket && resp_server_listen_unix(&srv->resp, srv->opt.unixsocket, (unsigned)srv->opt.unixsocketperm, e) != 0)
         return e ? e->code : ERR_SYS;

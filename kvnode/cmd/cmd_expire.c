@@ -91,7 +91,7 @@ static void cmd_pexpireat(struct call *c) { expire_at(c, 0, false, "pexpireat");
 
 static void tell_deadline(struct call *c, bool ms, bool absolute)
 {
-    struct object *o = db_peek(call_db(c), c->argv[1]);
+    struct object *o = db_look(call_db(c), c->argv[1]);
     int64_t at;
 
     if (!o) {

@@ -29,15 +29,22 @@ static void cmd_exists(struct call *c)
     int64_t n = 0;
 
     for (int i = 1; i < c->argc; i++)
+        n += db_look(call_db(c), c->argv[i]) != NULL;
+    reply_int(c->reply, n);
+}
+
+static void cmd_touch(struct call *c)
+{
+    int64_t n = 0;
+
+    for (int i = 1; i < c->argc; i++)
         n += db_read(call_db(c), c->argv[i]) != NULL;
     reply_int(c->reply, n);
 }
 
-static void cmd_touch(struct call *c) { cmd_exists(c); }
-
 static void cmd_type(struct call *c)
 {
-    struct object *o = db_peek(call_db(c), c->argv[1]);
+    struct object *o = db_look(call_db(c), c->argv[1]);
 
     reply_simple(c->reply, o ? object_type_name(o->type) : "none");
 }
@@ -303,7 +310,7 @@ static void cmd_select(struct call *c)
 
 static struct object *object_arg(struct call *c)
 {
-    struct object *o = db_peek(call_db(c), c->argv[2]);
+    struct object *o = db_look(call_db(c), c->argv[2]);
 
     if (!o)
         reply_null(c->reply);

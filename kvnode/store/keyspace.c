@@ -384,7 +384,16 @@ struct object *db_write(struct db *d, struct slice key)
 
 struct object *db_read(struct db *d, struct slice key)
 {
-    struct object *o = db_write(d, key);
+    struct object *o = db_look(d, key);
+
+    if (o)
+        o->used_s = (uint32_t)(d->ks->now_ms / 1000);
+    return o;
+}
+
+struct object *db_look(struct db *d, struct slice key)
+{
+    struct object *o = db_peek(d, key);
 
     if (o)
         d->ks->hits++;
@@ -639,23 +648,33 @@ size_t db_drop_due(struct db *d, int table, size_t block)
 
 /* --- all of them, some of them --- */
 
-struct object *db_random(struct db *d, struct rng *r)
+/* Any object, all with the same chance: a bucket and a place in it are drawn until there is one. Places
+ * beyond the eighth share the eighth's chance; such chains are rare. */
+static struct object *pick_one(struct db *d, struct rng *r)
 {
     size_t both = d->t[0].size + d->t[1].size;
 
+    for (;;) {
+        uint64_t draw = rng_below(r, both * 8), place = draw % 8;
+        size_t i = draw / 8;
+        struct object *o = i < d->t[0].size ? d->t[0].bucket[i] : d->t[1].bucket[i - d->t[0].size];
+
+        while (o && place > 0) {
+            o = o->next;
+            place--;
+        }
+        if (o)
+            return o;
+    }
+}
+
+struct object *db_random(struct db *d, struct rng *r)
+{
     if (db_count(d) == 0)
         return NULL;
     for (int tries = 0; tries < 100; tries++) {
-        struct object *o = NULL, *pick = NULL;
-        uint64_t n = 0;
+        struct object *pick = pick_one(d, r);
 
-        while (!o) {
-            size_t i = rng_below(r, both);
-            o = i < d->t[0].size ? d->t[0].bucket[i] : d->t[1].bucket[i - d->t[0].size];
-        }
-        for (; o; o = o->next)
-            if (rng_below(r, ++n) == 0)
-                pick = o;
         if (!db_is_expired(d, pick) || d->ks->expired_keys == KEEP_EXPIRED)
             return pick;
         if (d->ks->expired_keys == DROP_EXPIRED) {

@@ -78,6 +78,7 @@ static inline struct db *keyspace_db(struct keyspace *ks, int i) { return &ks->d
 
 /* Look-ups. NULL: not there (or expired). */
 struct object *db_read(struct db *d, struct slice key);       /* counts a hit or miss, and as use */
+struct object *db_look(struct db *d, struct slice key);       /* counts a hit or miss, not as use */
 struct object *db_write(struct db *d, struct slice key);      /* counts as use */
 struct object *db_peek(struct db *d, struct slice key);       /* leaves no trace (but drops what is expired) */
 struct object *db_raw(struct db *d, struct slice key);        /* expired or not */

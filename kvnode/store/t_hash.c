@@ -191,6 +191,26 @@ bool hash_iter_next(struct hash_iter *it, struct hash_item *item)
     return true;
 }
 
+/* All fields with the same chance, as the keyspace does it for keys. */
+static struct dict_entry *pick_one(const struct dict *d, struct rng *r)
+{
+    size_t both = d->t[0].size + d->t[1].size;
+
+    CHECK(dict_count(d) > 0);
+    for (;;) {
+        uint64_t draw = rng_below(r, both * 8), place = draw % 8;
+        size_t i = draw / 8;
+        struct dict_entry *e = i < d->t[0].size ? d->t[0].bucket[i] : d->t[1].bucket[i - d->t[0].size];
+
+        while (e && place > 0) {
+            e = e->next;
+            place--;
+        }
+        if (e)
+            return e;
+    }
+}
+
 void hash_random(const struct object *o, struct rng *r, struct hash_item *item)
 {
     if (is_packed(o)) {
@@ -203,8 +223,7 @@ void hash_random(const struct object *o, struct rng *r, struct hash_item *item)
         item->value = lp_get(lp_next(o->v.lp, p), item->vnum);
         return;
     }
-    struct dict_entry *e = dict_random(o->v.dict, r);
-    CHECK(e != NULL);
+    struct dict_entry *e = pick_one(o->v.dict, r);
     item->field = entry_key(e);
     item->value = blob_view(e->v.p);
 }
