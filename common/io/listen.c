@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -119,6 +120,7 @@ static int take_inherited(const struct sockaddr *sa, socklen_t len)
         int fd = inherited[i];
         if (same_place(fd, sa, len)) {
             inherited[i] = inherited[--ninherited];
+            fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);    /* systemd hands them over blocking */
             return fd;
         }
     }
