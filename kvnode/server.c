@@ -55,6 +55,13 @@ static void rejected(struct session *s, const char *error)
         c->txn = TXN_BROKEN;
 }
 
+static int kill_link(struct resp_server *rs, struct slice addr)
+{
+    struct server *srv = rs->owner;
+
+    return follow_kill(srv->follow, addr) ? 1 : 0;
+}
+
 #define ERROR_CODES_MAX 128
 
 static void error_seen(struct resp_server *rs, const char *code, size_t n)
@@ -436,7 +443,7 @@ static int rename_commands(struct server *srv, struct err *e)
 static void make_rooms(struct server *srv)
 {
     static const struct resp_server_hooks hooks = {.admit = admit, .run = call_request, .rejected = rejected, .gone = gone,
-                                                   .error_seen = error_seen, .is_write = is_write};
+                                                   .error_seen = error_seen, .is_write = is_write, .kill_link = kill_link};
 
     list_init(&srv->monitors);
     dict_init(&srv->error_stats);

@@ -38,6 +38,9 @@ struct resp_server_hooks {
     /* Would this request write? Asked during CLIENT PAUSE WRITE. May be NULL: then the row's flags say it
      * (CMD_WRITE, CMD_MAY_REPLICATE). kvnode answers for EXEC. */
     bool (*is_write)(struct session *s, const struct command *cmd);
+    /* CLIENT KILL by address, or TYPE master (addr.p NULL then, if no address was given): close a link that the
+     * daemon itself has opened, if it is meant. How many were. May be NULL. */
+    int (*kill_link)(struct resp_server *srv, struct slice addr);
 };
 
 struct resp_server_stats {

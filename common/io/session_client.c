@@ -118,12 +118,14 @@ static void client_getredir(struct call *c)
 
 static const char *const type_names[] = {"normal", "replica", "pubsub"};    /* enum session_class */
 
+#define TYPE_LINK 100       /* "master": a link that the daemon has opened, none of our clients */
+
 static int type_of(struct slice name)
 {
     if (slice_is_nocase(name, "slave"))
         return SESSION_REPLICA;
     if (slice_is_nocase(name, "master"))
-        return 100;     /* known, but a link to a primary is not one of our clients */
+        return TYPE_LINK;
     for (int i = 0; i < 3; i++)
         if (slice_is_nocase(name, type_names[i]))
             return i;
@@ -274,6 +276,8 @@ static void client_kill(struct call *c)
         else
             session_close(s);
     }
+    if (srv->hooks.kill_link && (f.type == TYPE_LINK || (f.type < 0 && f.addr.p)) && f.id == 0 && !f.laddr.p && !f.user.p && !f.name.p)
+        killed += srv->hooks.kill_link(srv, f.addr);
     if (!old_form)
         reply_int(c->reply, killed);
     else if (killed)

@@ -321,8 +321,9 @@ static void ping(struct feed *f, int64_t now_ms)
 {
     static const struct slice words[] = {{"PING", 4}};
 
-    if (server_is_replica(f->srv) || f->nreplicas == 0 || resp_server_is_paused(&f->srv->resp) ||
-        now_ms - f->last_ping_at_ms < f->srv->opt.repl_ping_replica_period_s * 1000)
+    if (server_is_replica(f->srv) || f->nreplicas == 0)
+        f->last_ping_at_ms = now_ms;
+    if (resp_server_is_paused(&f->srv->resp) || now_ms - f->last_ping_at_ms < f->srv->opt.repl_ping_replica_period_s * 1000)
         return;
     f->last_ping_at_ms = now_ms;
     feed_command(f, -1, 1, words);

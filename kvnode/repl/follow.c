@@ -417,6 +417,19 @@ void follow_drop(struct follow *f)
     f->waits_for_loading = f->asked_psync = f->more_to_apply = false;
 }
 
+bool follow_kill(struct follow *f, struct slice addr)
+{
+    char text[ADDR_TEXT_MAX];
+
+    if (f->stream == NULL || f->state == FOLLOW_CONNECTING)
+        return false;
+    struct addr peer = stream_peer(f->stream);
+    if (addr.p && !slice_is(addr, addr_text(&peer, text)) && !slice_is(addr, addr_text(&f->to, text)))
+        return false;
+    lost(f, "Connection with master lost: killed by a client");
+    return true;
+}
+
 struct follow *follow_new(struct server *s)
 {
     struct follow *f = mem_zalloc(sizeof *f);
@@ -449,7 +462,9 @@ void follow_tick(struct follow *f, int64_t now_ms)
         return;
     bool loading = f->state == FOLLOW_TRANSFER && f->copy.form == COPY_COMPLETE;
     if (!loading && now_ms - f->last_io_at_ms > f->srv->opt.repl_timeout_s * 1000) {
-        lost(f, "MASTER timeout: no data nor PING received...");
+        lost(f, f->state == FOLLOW_CONNECTED  ? "MASTER timeout: no data nor PING received..."
+                : f->state == FOLLOW_TRANSFER ? "Timeout receiving bulk data from MASTER..."
+                                              : "Timeout connecting to the MASTER...");
         return;
     }
     if (now_ms - f->acked_at_ms < 1000)

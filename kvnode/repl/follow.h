@@ -31,6 +31,9 @@ void follow_connect(struct follow *f, const struct addr *primary, uint64_t link)
 void follow_drop(struct follow *f);
 void follow_resume(struct follow *f);                            /* loading is over: connect if that waited for it */
 
+/* CLIENT KILL: end the link if this is its address (addr.p NULL: whatever it is). It comes back soon. */
+bool follow_kill(struct follow *f, struct slice addr);
+
 enum follow_state follow_state(const struct follow *f);
 const char *follow_state_word(const struct follow *f);           /* as ROLE says it: connect, connecting, sync, connected */
 int64_t follow_last_io_at_ms(const struct follow *f);

@@ -221,6 +221,51 @@ def test_load_cuts_and_partial_resync(yard, source, target):
     compare(primary, replica)
 
 
+@pytest.mark.parametrize("engines", [["kvnode"] * 3, ["redis-server", "kvnode", "redis-server"]])
+def test_replicas_that_come_at_once_under_load(yard, engines):
+    """They join a snapshot that is under way, each with the stream since its fork."""
+    for e in engines:
+        need(e)
+    primary = yard.node("primary")
+    with primary.connect() as c:
+        c.execute_command("DEBUG", "POPULATE", 10000)
+        c.config_set("rdb-key-save-delay", 10)
+    stop = threading.Event()
+
+    def load(seed):
+        rnd = random.Random(seed)
+        with primary.connect() as w:
+            while not stop.is_set():
+                w.execute_command("SELECT", rnd.choice([0, 1, 9]))
+                p = w.pipeline(transaction=bool(rnd.randrange(2)))
+                for _ in range(50):
+                    p.incr("c:%d" % rnd.randrange(100))
+                    p.append("a:%d" % rnd.randrange(100), "x")
+                p.execute()
+
+    loaders = [threading.Thread(target=load, args=(i,)) for i in range(3)]
+    for t in loaders:
+        t.start()
+    replicas = [yard.node("replica%d" % i, e, ["repl-timeout 60"]) for i, e in enumerate(engines)]
+    try:
+        for _ in range(2):
+            for r in replicas:
+                with r.connect() as c:
+                    c.replicaof("NO", "ONE")
+                    c.flushall()
+                    c.replicaof("127.0.0.1", primary.port)
+                time.sleep(0.15)
+            for r in replicas:
+                wait_until(lambda: r.info("replication")["master_link_status"] == "up", 60)
+    finally:
+        stop.set()
+        for t in loaders:
+            t.join()
+    wait_in_sync(primary, *replicas)
+    for r in replicas:
+        compare(primary, r)
+
+
 def test_chain_and_promotion(yard):
     """a <- b <- c; b is promoted: c continues, and a comes back under b, all without a full copy."""
     a = yard.node("a")
@@ -433,6 +478,22 @@ def test_wait_and_min_replicas(yard):
         assert c.get("y") is not None
         c.config_set("min-replicas-to-write", 0)
         assert c.set("y", 3)
+
+
+def test_the_link_can_be_killed_from_the_replica(yard):
+    primary = yard.node("primary")
+    replica = yard.node("replica", lines=follow(primary))
+    wait_in_sync(primary, replica)
+    with primary.connect() as p, replica.connect() as c:
+        for n, words in enumerate((["127.0.0.1:%d" % primary.port], ["TYPE", "master"], ["ADDR", "127.0.0.1:%d" % primary.port])):
+            assert c.execute_command("CLIENT", "KILL", *words) in (True, b"OK", "OK", 1)
+            p.set("after", n)
+            wait_until(lambda: primary.info("stats")["sync_partial_ok"] == n + 1)
+            wait_in_sync(primary, replica)
+            assert c.get("after") == str(n)
+        assert primary.info("stats")["sync_full"] == 1
+        assert c.execute_command("CLIENT", "KILL", "TYPE", "normal") >= 0     # leaves it alone
+        assert replica.info("replication")["master_link_status"] == "up"
 
 
 @pytest.mark.parametrize("source,target", PAIRS)
