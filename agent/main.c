@@ -37,7 +37,7 @@ static int run(struct agent_options *o)
     int code = 1;
 
     if (agent_start(a, o, l, &e) != 0) {
-        log_error("%s", e.text);
+        boot_failed(&spec, &e);
         goto out;
     }
     signal_watch_start(&term, l, SIGTERM, on_stop, l);

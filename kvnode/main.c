@@ -7,7 +7,6 @@
 #include "kvnode/server.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 static struct server server;
 
@@ -42,8 +41,7 @@ int main(int argc, char **argv)
     if (server_init(&server, &e) == 0) {
         code = server_run(&server);
     } else {
-        log_error("%s", e.text);
-        fprintf(stderr, "kvnode: %s\n", e.text);
+        boot_failed(&spec, &e);
         code = 1;
     }
     server_fini(&server);

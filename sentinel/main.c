@@ -57,9 +57,7 @@ int main(int argc, char **argv)
     loop = loop_new();
     sh = shell_new(loop, &o, b.config_path);
     if (shell_start(sh, &e) != 0) {
-        log_warning("%s", e.text);
-        if (o.logfile && *o.logfile)
-            dprintf(2, "kvorum-sentinel: %s\n", e.text);
+        boot_failed(&spec, &e);
         code = 1;
     } else {
         signal_watch_start(&term, loop, SIGTERM, stop, sh);

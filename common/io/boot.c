@@ -340,3 +340,14 @@ void boot_fini(struct boot *b)
     mem_free(b->config_path);
     b->config_path = NULL;
 }
+
+void boot_failed(const struct boot_spec *spec, const struct err *e)
+{
+    log_error("%s", e->text);
+    if (isatty(STDERR_FILENO) && spec->logfile != SIZE_MAX) {
+        const char *path = *(char *const *)((const char *)spec->base + spec->logfile);
+
+        if (path && *path)
+            fprintf(stderr, "%s: %s\n", spec->program, e->text);
+    }
+}

@@ -41,4 +41,8 @@ struct boot {
 bool boot(const struct boot_spec *spec, int argc, char **argv, struct boot *out, int *exit_code);
 void boot_fini(struct boot *b);              /* removes the pidfile */
 
+/* It cannot start after all (a port in use, a broken data file): one line to the log, and to
+ * a terminal as well when the log goes elsewhere. */
+void boot_failed(const struct boot_spec *spec, const struct err *e);
+
 #endif
