@@ -380,6 +380,10 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
         agent_stop(a);
         return rc;
     }
+    for (size_t i = 0; i < o->roots.at.n; i++)
+        if (!file_exists(o->roots.at.at[i].path))
+            log_warning("root %s: %s does not exist; documents cannot write there until somebody makes it",
+                        o->roots.at.at[i].name, o->roots.at.at[i].path);
     journal_each(o->state_dir, recover_one, a);
     boot_from_cache(a);
     look_for_directory(a);

@@ -16,8 +16,10 @@
 #include "common/text/reply_walk.h"
 
 #include <hiredis/hiredis.h>
+#include <stdio.h>
 #include <string.h>
 
+#define LATE_MS 3000            /* seeking for so long is worth a word */
 #define READ_ROUNDS_MAX 6       /* agent document, documents, sources, and some more for changes in between */
 
 struct directory {
@@ -38,7 +40,8 @@ struct directory {
     int64_t dirty_since_ms;
     struct sources want;
     struct sources told;        /* RUNG_KEYSPACE: whose events are subscribed to */
-    struct timer quiet, resync, ping, overdue, retry;
+    struct timer quiet, resync, ping, overdue, retry, late;
+    char complaint[300];        /* why it could not be reached last, said once for each reason */
     bool pong_data, pong_push;
     struct list_link hsets;     /* struct hset under way */
     struct rng rng;
@@ -67,8 +70,35 @@ bool directory_address(const struct directory *d, struct addr *out)
     return addr_is_set(&d->addr);
 }
 
+/* Out of reach for a while, in words that change only when the reason does. */
+static void complain(struct directory *d, const char *why)
+{
+    if (strcmp(d->complaint, why) == 0)
+        return;
+    slice_copy_z(slice_z(why), d->complaint, sizeof d->complaint);
+    if (addr_is_set(&d->addr))
+        log_warning("directory: %s:%u is out of reach: %s", d->addr.host, d->addr.port, why);
+    else
+        log_warning("directory: %s", why);
+}
+
+static void on_late(struct timer *t, void *arg)
+{
+    struct directory *d = arg;
+    char why[200];
+
+    (void)t;
+    if (d->state != DIR_SEEKING || !d->finder)
+        return;
+    snprintf(why, sizeof why, "no sentinel says where the primary of %.60s is (%zu of %zu connected)", d->o.group,
+             finder_links_up(d->finder), d->o.nsentinels);
+    complain(d, why);
+}
+
 static void set_state(struct directory *d, enum dir_state s, const char *why)
 {
+    if (s == DIR_LIVE)
+        d->complaint[0] = 0;
     if (d->state == s)
         return;
     d->state = s;
@@ -148,6 +178,8 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
     set_state(d, DIR_CONNECTING, text);
     if (how == LINK_BY_US)
         return;
+    if (!was_greeted)
+        complain(d, text);
     if (d->finder)
         finder_ask_now(d->finder);
     if (was_greeted && resp_link_is_up(other))
@@ -538,6 +570,8 @@ struct directory *directory_new(const struct directory_opts *o)
     timer_init(&d->ping, o->loop, on_ping, d);
     timer_init(&d->overdue, o->loop, on_overdue, d);
     timer_init(&d->retry, o->loop, on_retry, d);
+    timer_init(&d->late, o->loop, on_late, d);
+    timer_set(&d->late, LATE_MS);
     {
         struct inputs nothing;
 
@@ -567,6 +601,7 @@ void directory_free(struct directory *d)
     timer_clear(&d->ping);
     timer_clear(&d->overdue);
     timer_clear(&d->retry);
+    timer_clear(&d->late);
     finder_free(d->finder);
     if (d->data)
         resp_link_free(d->data);

@@ -511,10 +511,20 @@ def whole(text):
     return int(lines[0][8:])
 
 
-def check_after_crash(s, port):
+def check_after_crash(s, port, again=0.0):
     for name in ("one", "two"):
         assert s.text(name), "empty or gone: " + name
         whole(s.text(name))
+    if random.random() < again:         # and once more, on the way out of the first one
+        n = random.randint(1, 12)
+        run = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e",
+                                "inject=fsync:signal=KILL:when=%d" % n, s.agent.program, s.agent.conf], cwd=s.agent.folder,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.15)
+        subprocess.run(["pkill", "-KILL", "-P", str(run.pid)])
+        run.wait()
+        for name in ("one", "two"):
+            whole(s.text(name))
     s.agent.start()
     wait_until(lambda: whole(s.text("one")) == port and whole(s.text("two")) == port, 10, every=0.005,
                what="both files with %d" % port)
@@ -540,8 +550,10 @@ def test_kill_9_at_random_points(yard):
 
 CALLS = ["openat", "openat2", "fsync", "fdatasync", "rename", "renameat", "renameat2", "linkat", "unlink", "unlinkat", "write", "fchmod"]
 
+SHORT = ["fsync", "renameat", "linkat", "unlink"]      # the others with --long
 
-@pytest.mark.parametrize("call", CALLS)
+
+@pytest.mark.parametrize("call", [c if c in SHORT else pytest.param(c, marks=pytest.mark.long) for c in CALLS])
 def test_kill_9_at_every_system_call(yard, call):
     """strace ends the agent at the n-th call of one kind, for n = 1, 2, ... until the application gets through."""
     need("strace")
@@ -574,7 +586,7 @@ def test_kill_9_at_every_system_call(yard, call):
             if not ended:
                 subprocess.run(["pkill", "-KILL", "-P", str(run.pid)])
             run.wait()
-        check_after_crash(s, port)
+        check_after_crash(s, port, again=0.3)
         s.agent.stop()
         steps += ended
         print("%s %d: %s" % (call, n, "ended with %s" % run.returncode if ended else "went through"))
@@ -583,6 +595,44 @@ def test_kill_9_at_every_system_call(yard, call):
     assert not ended, "the application never got through"
     if call in ("fsync", "openat", "write", "unlink"):
         assert steps > 0, "no crash happened: the injection does not work"
+
+
+FAULTS = [("fsync", "EIO"), ("fdatasync", "EIO"), ("renameat", "EIO"), ("rename", "ENOSPC"), ("linkat", "EIO"), ("fchmod", "EPERM"),
+          ("write", "ENOSPC"), ("openat2", "EMFILE"), ("unlinkat", "EROFS")]
+
+
+@pytest.mark.parametrize("call,error", [f if f[0] in SHORT else pytest.param(*f, marks=pytest.mark.long) for f in FAULTS])
+def test_a_disk_that_fails_at_every_call(yard, call, error):
+    """The n-th call of one kind fails, for n = 1, 2, ...: both files are whole and of one version, and a good disk heals all."""
+    need("strace")
+    s = Site(yard, start=False)
+    s.redis_doc(7000)
+    s.set("config:files:demo", two_files({}))
+    s.apply("files:demo")
+    s.agent.start()
+    s.wait_ack("ok")
+    s.agent.stop()
+    for n in range(1, 26):
+        port = 7000 + n
+        s.redis_doc(port)
+        s.c.delete("cfgack:files:demo")
+        with open(os.path.join(s.agent.folder, "trace.txt"), "w") as out:
+            run = subprocess.Popen(["strace", "-qq", "-o", os.path.join(s.agent.folder, "calls"), "-e", "trace=" + call, "-e",
+                                    "inject=%s:error=%s:when=%d" % (call, error, n), s.agent.program, s.agent.conf],
+                                   cwd=s.agent.folder, stdout=out, stderr=out)
+        try:
+            wait_until(lambda: run.poll() is not None or s.ack(), 20, every=0.01, what="an answer, or an end")
+        finally:
+            subprocess.run(["pkill", "-TERM", "-P", str(run.pid)])
+            run.wait(20)
+        injected = "INJECTED" in open(os.path.join(s.agent.folder, "calls")).read()
+        one, two = whole(s.text("one")), whole(s.text("two"))
+        assert one == two, "mixed: %d and %d after %s %d" % (one, two, call, n)
+        check_after_crash(s, port)
+        s.agent.stop()
+        if not injected:
+            break
+    assert n > 1, "no call failed: the injection does not work"
 
 
 # --- failover ---
@@ -721,6 +771,44 @@ def test_errors_of_the_configuration(yard):
         assert code == 1 and reason in err, (text, code, err)
     code, out, err = run("", "--print-docs")
     assert code == 0 and "directory-sentinel" in out and "kvorum_agent_pushes_total" in out and "AGENT" in out.upper()
+
+
+def test_a_directory_with_users(yard):
+    """A user with the few rights an agent needs, and no others; a wrong password is said once."""
+    rights = ("~config:* ~app_config ~cfgack:* &__redis__:invalidate -@all +auth +ping +role +mget +hgetall +hset +multi +exec "
+              "+client|id +client|setname +client|tracking +subscribe")
+    s = Site(yard, "redis-server", ["user default on >boss ~* &* +@all", "user agent on >s3cret " + rights], start=False)
+    s.c = redis.Redis("127.0.0.1", s.node.port, password="boss", decode_responses=True)
+    with open(s.agent.conf, "a") as f:
+        f.write("directory-user agent\ndirectory-password wrong\n")
+    s.basic(7001)
+    s.c.hset("app_config", "a", "b")
+    s.set("config:files:demo", {"files": [dict(FILE, data={"cfg": "config:redis:demo", "h": "hash:app_config"})]})
+    s.agent.start()
+    wait_until(lambda: "WRONGPASS" in s.agent.log_text(), what="a word about the password")
+    time.sleep(0.3)
+    assert s.agent.log_text().count("WRONGPASS") == 1 and "s3cret" not in s.agent.log_text()
+    s.agent.kill()
+    with open(s.agent.conf, "a") as f:
+        f.write("directory-password s3cret\n")
+    s.agent.start()
+    s.wait_text(line(7001))
+    s.wait_ack("ok")
+    s.redis_doc(7002)
+    s.wait_text(line(7002))
+    assert s.stats()["directory_rung"] == "tracking"
+    assert "s3cret" not in s.agent.log_text()
+
+
+def test_sample_configuration(yard):
+    agent = find("kvorum-agent")
+    top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    sample = open(os.path.join(top, "agent", "agent.conf")).read()
+    assert subprocess.run([agent, os.path.join(top, "agent", "agent.conf"), "--check-config"], capture_output=True).returncode == 0
+    shown = subprocess.run([agent, "--print-sample"], capture_output=True, text=True).stdout
+    for text in shown.split("\n"):
+        if text.startswith("# ") and not text.startswith("# Value:") and text.split()[1].islower() and '""' in text:
+            assert text.split()[1] in sample, "agent.conf lacks " + text
 
 
 def test_two_agents_do_not_share_a_state_folder(yard):
