@@ -6,9 +6,12 @@
 #include "tests/support/suite.h"
 #include "tests/unit/io/io_support.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct end_told {
@@ -250,5 +253,50 @@ START_TEST(port_taken_says_so)
 }
 END_TEST
 
-SUITE(stream, bytes_go_both_ways, one_write_per_turn, refused_is_told_later, connect_times_out, last_words_arrive,
+/* In a process of its own, with the listening socket as descriptor 3. */
+static int use_inherited(void)
+{
+    struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof sa;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);       /* blocking, as systemd makes them */
+    struct listener *li = NULL;
+    struct addr to;
+    struct err e;
+    char pid[32];
+
+    if (bind(fd, (struct sockaddr *)&sa, n) != 0 || listen(fd, 5) != 0 ||
+        getsockname(fd, (struct sockaddr *)&sa, &n) != 0 || dup2(fd, 3) != 3)
+        return 2;
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "1", 1);
+    l = loop_new();
+    if (listener_open(l, "127.0.0.1", ntohs(sa.sin_port), 16, accepted, NULL, &li, &e) != 0)
+        return 3;
+    to = at(ntohs(sa.sin_port));
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    for (int i = 0; i < 1000 && !(client.up && server.s); i++) {
+        loop_again(l);
+        loop_run_once(l, true);
+    }
+    return client.up && server.s ? 0 : 4;
+}
+
+START_TEST(inherited_sockets)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        memset(&server, 0, sizeof server);
+        memset(&client, 0, sizeof client);
+        alarm(20);
+        _exit(use_inherited());
+    }
+    waitpid(pid, &status, 0);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+SUITE(stream, inherited_sockets, bytes_go_both_ways, one_write_per_turn, refused_is_told_later, connect_times_out, last_words_arrive,
       too_much_unread_output_ends_it, unix_sockets, port_taken_says_so)
