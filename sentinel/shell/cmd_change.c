@@ -40,6 +40,7 @@ static void monitor(struct shell *sh, struct reply *r, const struct addr *at, co
     g->opt.down_after_ms = core_timing_now(sh->core)->default_down_after_ms;
     g->opt.failover_timeout_ms = core_timing_now(sh->core)->default_failover_timeout_ms;
     if (shell_add_group(sh, g, false, &a)) {
+        (void)save_owed(sh->save);
         saved_or_not(sh, r, save_trouble(sh->save) ? -1 : 0);
         return;
     }
@@ -129,6 +130,7 @@ void cmd_remove(struct call *c)
     directory_forget(sh->directory, name);
     sentinel_conf_remove(&sh->opt->sentinel, name);      /* first: the step saves */
     shell_ask(sh, &ev, &a);
+    (void)save_owed(sh->save);
     if (a.answered && !a.ok)
         reply_error(c->reply, a.text);
     else
@@ -151,6 +153,7 @@ void cmd_reset_groups(struct call *c)
 
         shell_step(sh, &ev);
     }
+    (void)save_owed(sh->save);
     reply_int(c->reply, (int64_t)ids.n);
     vec_fini(&ids);
 }

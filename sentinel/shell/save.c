@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define STATE_FILE "sentinel.state"
+#define SOON_MS 10
+#define RETRY_MS 1000
 #define STATE_BYTES_MAX (64u << 20)
 
 struct save {
@@ -23,13 +25,17 @@ struct save {
     char *trouble;
     int lock_fd;
     int64_t last_us;
+    struct timer soon;
 };
+
+static void soon(struct timer *t, void *arg);
 
 struct save *save_new(struct shell *sh)
 {
     struct save *s = mem_zalloc(sizeof *s);
 
     s->sh = sh;
+    timer_init(&s->soon, sh->loop, soon, s);
     s->lock_fd = -1;
     return s;
 }
@@ -38,6 +44,7 @@ void save_free(struct save *s)
 {
     if (!s)
         return;
+    timer_clear(&s->soon);
     mem_free(s->path);
     mem_free(s->corrupt);
     mem_free(s->trouble);
@@ -133,6 +140,7 @@ int save_now(struct save *s)
 
     if (!s->sh->core)
         return 0;
+    timer_clear(&s->soon);
     saved_init(&what);
     core_saved(s->sh->core, &what);
     rc = s->corrupt ? err_set(&e, ERR_VERIFY, "%s", s->corrupt)
@@ -148,7 +156,35 @@ int save_now(struct save *s)
         s->trouble = NULL;
         publish_event(s->sh, "+state-saved", "#saved again", NULL);
     }
+    if (rc != 0 && !s->corrupt)
+        timer_set(&s->soon, RETRY_MS);
     return rc;
+}
+
+void save_soon(struct save *s)
+{
+    if (!timer_is_set(&s->soon))
+        timer_set(&s->soon, SOON_MS);
+}
+
+int save_owed(struct save *s)
+{
+    struct event ev = {.kind = EV_SAVE_FAILED};
+
+    if (!timer_is_set(&s->soon) || save_now(s) == 0)
+        return 0;
+    shell_step(s->sh, &ev);
+    return ERR_SYS;
+}
+
+static void soon(struct timer *t, void *arg)
+{
+    struct save *s = arg;
+    struct event ev = {.kind = EV_SAVE_FAILED};
+
+    (void)t;
+    if (save_now(s) != 0)
+        shell_step(s->sh, &ev);
 }
 
 const char *save_trouble(const struct save *s)

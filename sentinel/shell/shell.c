@@ -69,10 +69,14 @@ static bool carry_out(struct shell *sh, const struct action *a, bool *save_faile
 {
     switch (a->kind) {
     case ACT_SAVE:
+        if (!a->must) {
+            save_soon(sh->save);
+            return true;
+        }
         if (save_now(sh->save) == 0)
             return true;
         *save_failed = true;
-        return !a->must;
+        return false;
     case ACT_LINK_OPEN:
     case ACT_LINK_CLOSE:
     case ACT_LINK_DROP:
@@ -455,6 +459,7 @@ void shell_stop(struct shell *sh, int code)
     log_warning("User requested shutdown...");
     notify_stopping();
     sh->exit_code = code;
+    (void)save_owed(sh->save);
     log_warning("Sentinel is now ready to exit, bye bye...");
     loop_stop(sh->loop, code);
 }
