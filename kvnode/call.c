@@ -89,7 +89,7 @@ static bool debug_ok(const struct call *c)
     return stream_is_unix(c->session->stream) || strncmp(a.host, "127.", 4) == 0 || strcmp(a.host, "::1") == 0;
 }
 
-static void feed_monitors(struct server *srv, struct client *cl, int argc, const struct slice *argv)
+static void feed_monitors(struct server *srv, struct client *cl, const struct command *cmd, int argc, const struct slice *argv)
 {
     struct str line = {0};
     int64_t us = clock_wall_us();
@@ -108,7 +108,9 @@ static void feed_monitors(struct server *srv, struct client *cl, int argc, const
     }
     for (int i = 0; i < argc; i++) {
         str_append_c(&line, ' ');
-        str_append_quoted(&line, argv[i].p, argv[i].len);
+        struct slice shown = call_shown_arg(cmd, argc, argv, i);
+
+        str_append_quoted(&line, shown.p, shown.len);
     }
     str_append_z(&line, "\r\n");
     list_each(struct client, m, &srv->monitors, monitor_link)
@@ -132,7 +134,7 @@ void call_execute(struct client *cl, const struct command *cmd, int argc, const 
     int64_t begin, took;
 
     if (!list_empty(&srv->monitors) && !(cmd->flags & (CMD_NO_MONITOR | CMD_ADMIN)))
-        feed_monitors(srv, cl, argc, argv);
+        feed_monitors(srv, cl, cmd, argc, argv);
     srv->now.client = cl;
     srv->now.cmd = cmd;
     srv->now.replaced = srv->now.also = false;
@@ -221,6 +223,10 @@ void call_request(struct call *c)
     text = refusal(srv, cl, c->cmd, flags);
     if (text) {
         reject(c, text);
+        return;
+    }
+    if (queueing && (int64_t)cl->queue_bytes > srv->opt.client_query_buffer_limit) {
+        reject(c, "ERR the transaction holds more than client-query-buffer-limit");
         return;
     }
     if (queueing) {

@@ -153,6 +153,8 @@ static void on_tick(struct timer *t, void *arg)
     int64_t now = server_now_ms(srv);
 
     timer_set(t, TICK_MS);
+    if (srv->paused_cron)
+        return;
     srv->ks->now_ms = server_wall_ms(srv);
     expire_some(srv);
     snapshot_tick(srv->snapshot, now);

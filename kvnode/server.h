@@ -108,6 +108,7 @@ struct server {
     struct signal_watch on_term, on_int, on_hup;
     struct { int64_t port; char *bind; } listening;
     bool active_expire;            /* DEBUG SET-ACTIVE-EXPIRE */
+    bool paused_cron;              /* DEBUG PAUSE-CRON */
     /* A shutdown that waits for replicas. */
     struct { bool on; int flags; int64_t until_ms; struct timer timer; } stopping;
     bool ready;                    /* loaded, listening: said so once */

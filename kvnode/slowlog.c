@@ -28,6 +28,22 @@ void slowlog_reset(struct slowlog *l)
     l->n = 0;
 }
 
+struct slice call_shown_arg(const struct command *cmd, int argc, const struct slice *argv, int i)
+{
+    bool secret = false;
+
+    if (strcmp(cmd->name, "auth") == 0) {
+        secret = i >= 1;
+    } else if (strcmp(cmd->name, "hello") == 0) {
+        secret = (i >= 3 && slice_is_nocase(argv[i - 1], "auth")) || (i >= 4 && slice_is_nocase(argv[i - 2], "auth"));
+    } else if (argc > 1 && slice_is_nocase(argv[0], "config") && slice_is_nocase(argv[1], "set") && i >= 3 && i % 2 == 1) {
+        const struct option *o = option_find(&kv_option_table, argv[i - 1]);
+
+        secret = o && (o->flags & OPT_SECRET);
+    }
+    return secret ? slice_z("(redacted)") : argv[i];
+}
+
 static char *cut(struct slice a)
 {
     struct str s = {0};
@@ -65,7 +81,7 @@ void slowlog_note(struct server *srv, struct client *cl, const struct command *c
             str_printf(&s, "... (%d more arguments)", argc - ARGS_MAX + 1);
             e.argv[i] = str_take(&s);
         } else {
-            e.argv[i] = cut(argv[i]);
+            e.argv[i] = cut(call_shown_arg(cmd, argc, argv, i));
         }
     }
     if (cl->session) {

@@ -24,5 +24,7 @@ struct slowlog {
 void slowlog_note(struct server *srv, struct client *cl, const struct command *cmd, int argc, const struct slice *argv,
                   int64_t us);
 void slowlog_reset(struct slowlog *l);
+/* Argument i as SLOWLOG and MONITOR may show it: passwords are not. */
+struct slice call_shown_arg(const struct command *cmd, int argc, const struct slice *argv, int i);
 
 #endif

@@ -119,6 +119,12 @@ static void debug_active_expire(struct call *c)
     reply_ok(c->reply);
 }
 
+static void debug_pause_cron(struct call *c)
+{
+    call_server(c)->paused_cron = !slice_is(c->argv[2], "0");
+    reply_ok(c->reply);
+}
+
 static void debug_reload(struct call *c)
 {
     struct err e = {0};
@@ -235,6 +241,7 @@ static const struct command debug_subs[] = {
     {"populate", -3, DEBUG, debug_populate, 0, 0, 0, "server", "count [prefix [size]]", "Make many keys."},
     {"object", 3, DEBUG, debug_object, 0, 0, 0, "server", "key", "How a key is kept."},
     {"set-active-expire", 3, DEBUG, debug_active_expire, 0, 0, 0, "server", "0|1", "Whether expired keys are looked for."},
+    {"pause-cron", 3, DEBUG, debug_pause_cron, 0, 0, 0, "server", "0|1", "Whether background work stands still."},
     {"reload", -2, DEBUG, debug_reload, 0, 0, 0, "server", "[NOSAVE]", "Save the data and load it again."},
     {"protocol", 3, DEBUG, debug_protocol, 0, 0, 0, "server", "type", "A reply of this kind."},
     {"log", 3, DEBUG, debug_log, 0, 0, 0, "server", "message", "Write to the log."},

@@ -4,6 +4,8 @@
 
 #include "kvnode/client/txn.h"
 
+#define WATCHED_MAX 10000          /* of one client; each is looked at for every further WATCH */
+
 static void cmd_multi(struct call *c)
 {
     struct client *cl = call_client(c);
@@ -72,6 +74,10 @@ static void cmd_watch(struct call *c)
 
     if (cl->txn != TXN_NONE) {
         reply_error(c->reply, "ERR WATCH inside MULTI is not allowed");
+        return;
+    }
+    if (cl->watching.n + (size_t)c->argc > WATCHED_MAX) {
+        reply_error(c->reply, "ERR too many watched keys");
         return;
     }
     for (int i = 1; i < c->argc; i++)
