@@ -91,6 +91,9 @@ void faults_scene(uint64_t seed, struct scene *s)
     s->chaos_ms = rng_between(&r, 15000, 45000);
     s->colocated = rng_chance(&r, 300);
     s->persistent = rng_chance(&r, 850);
+    s->reboot_down_after_ms = rng_chance(&r, 250) ? rng_between(&r, 1, 2000) : 0;
+    s->parallel_syncs = rng_chance(&r, 700) ? 1 : (int)rng_between(&r, 2, 4);
+    s->min_replicas = rng_chance(&r, 250) ? 1 : 0;
 }
 
 void faults_begin(struct world *w)

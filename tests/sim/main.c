@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#define KNOWN_SEEDS "tests/sim/seeds.txt"     /* played first when we stand at the top of the tree */
 
 struct options {
     int64_t seeds, from, seed;
@@ -30,7 +33,7 @@ static int usage(void)
           "  --seeds N         play N worlds, each from its seed\n"
           "  --from S          the first of them (1)\n"
           "  --seed S          play only this one\n"
-          "  --seeds-file F    one seed per line, played first (tests/sim/seeds.txt)\n"
+          "  --seeds-file F    one seed per line, played first (tests/sim/seeds.txt if it is there)\n"
           "  --stories         play the hand-written stories and compare what is told\n"
           "  --story NAME      play one and print what is told\n"
           "  --list            names of the stories\n"
@@ -184,6 +187,8 @@ int main(int argc, char **argv)
         bad += !play((uint64_t)o.seed, &o, &sum);
         n = 1;
     } else {
+        if (!o.seeds_file && o.seeds > 0 && access(KNOWN_SEEDS, R_OK) == 0)
+            o.seeds_file = KNOWN_SEEDS;
         if (o.seeds_file)
             n += play_known(&o, &sum, &bad);
         for (int64_t s = o.from; s < o.from + o.seeds && bad < 10; s++, n++)

@@ -137,9 +137,10 @@ void run_seed(uint64_t seed, bool trace, struct run_result *out)
 
     memset(out, 0, sizeof *out);
     faults_scene(seed, &s);
-    snprintf(out->scene, sizeof out->scene, "%d sentinels, quorum %d, %d group%s of %d, down-after %lld, %s%s%s",
+    snprintf(out->scene, sizeof out->scene, "%d sentinels, quorum %d, %d group%s of %d, down-after %lld, %s%s%s%s%s",
              s.sentinels, s.quorum, s.groups, s.groups > 1 ? "s" : "", s.nodes, (long long)s.down_after_ms,
-             s.evidence ? "evidence" : "no evidence", s.colocated ? ", colocated" : "", s.persistent ? "" : ", memory only");
+             s.evidence ? "evidence" : "no evidence", s.colocated ? ", colocated" : "", s.persistent ? "" : ", memory only",
+             s.reboot_down_after_ms ? ", restarts count" : "", s.min_replicas ? ", min-replicas" : "");
     world_init(&w, seed, &s, false);
     w.tracing = trace;
     story_note(&w, "%s", out->scene);

@@ -8,7 +8,7 @@
 struct run_result {
     struct tally tally;
     char violation[512];           /* empty: all is well */
-    char scene[128];
+    char scene[160];
 };
 
 void run_seed(uint64_t seed, bool trace, struct run_result *out);

@@ -180,7 +180,8 @@ void kvnode_start(struct world *w, struct proc *p)
 {
     struct kvnode *n = p->node;
 
-    role_init(&n->role, NULL);
+    role_init(&n->role, &(struct role_settings){.replica_read_only = true, .serve_stale_data = true,
+                                                .min_replicas_to_write = w->scene.min_replicas});
     n->runs = true;
     n->run = rng_u64(&w->rng);
     n->up = 0;

@@ -410,6 +410,8 @@ static void configure(struct world *w, struct proc *p)
         set_option(w, p, id, GOPT_DOWN_AFTER_MS, w->scene.down_after_ms);
         set_option(w, p, id, GOPT_FAILOVER_TIMEOUT_MS, w->scene.failover_timeout_ms);
         set_option(w, p, id, GOPT_CRASH_EVIDENCE, w->scene.evidence);
+        set_option(w, p, id, GOPT_PARALLEL_SYNCS, w->scene.parallel_syncs);
+        set_option(w, p, id, GOPT_REBOOT_DOWN_AFTER_MS, w->scene.reboot_down_after_ms);
     }
     if (s->disk.has_kept)
         step(w, p, (struct event){.kind = EV_RESTORE, .u.saved = &s->disk.kept});

@@ -214,7 +214,7 @@ static bool play(const struct story_play *s, bool trace)
     static struct world w;
     struct scene scene = {.sentinels = s->sentinels, .groups = 1, .nodes = s->nodes, .quorum = s->sentinels / 2 + 1,
                           .evidence = strstr(s->name, "no_evidence") == NULL, .down_after_ms = 5000,
-                          .failover_timeout_ms = 10000, .persistent = true};
+                          .failover_timeout_ms = 10000, .parallel_syncs = 1, .persistent = true};
     struct core_timing t;
     bool ok;
 

@@ -114,6 +114,9 @@ struct scene {
     int quorum;
     bool evidence;
     int64_t down_after_ms, failover_timeout_ms;
+    int64_t reboot_down_after_ms;      /* 0: a restart is no reason */
+    int parallel_syncs;
+    int min_replicas;                  /* min-replicas-to-write of the nodes */
     int64_t chaos_ms;                  /* how long things break before everything is healed */
     bool colocated;                    /* sentinel i stands on the host of node i of the first group */
     bool persistent;                   /* nodes keep their data over a restart */
