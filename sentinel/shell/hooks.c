@@ -29,6 +29,7 @@ struct hooks {
     struct list_link jobs;       /* oldest first */
     size_t njobs, nrunning;
     uint64_t dropped;
+    bool full;                   /* it was said that the queue is full */
 };
 
 struct hooks *hooks_new(struct shell *sh)
@@ -43,7 +44,8 @@ struct hooks *hooks_new(struct shell *sh)
 static void job_free(struct job *j)
 {
     list_remove(&j->link);
-    j->h->njobs--;
+    if (--j->h->njobs < QUEUE_MAX / 2)
+        j->h->full = false;
     timer_clear(&j->again);
     for (int i = 0; j->argv[i]; i++)
         mem_free(j->argv[i]);
@@ -149,10 +151,12 @@ static void queue(struct hooks *h, const char *const *argv)
     struct job *j;
 
     if (h->njobs >= QUEUE_MAX) {     /* the oldest that is not running makes room */
+        if (!h->full)
+            log_warning("%d scripts are waiting: the oldest are dropped until there is room", QUEUE_MAX);
+        h->full = true;
         h->dropped++;
         list_each_safe(struct job, old, &h->jobs, link) {
             if (!old->child) {
-                log_warning("too many scripts are waiting: %s %s is dropped", old->argv[0], old->argv[1]);
                 job_free(old);
                 break;
             }

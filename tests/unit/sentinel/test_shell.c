@@ -1,0 +1,286 @@
+/* The shell with a real loop and a real folder: state on disk, a vote only when it can be
+ * saved, scripts with their retries. No network: it listens on a unix socket, its group's
+ * address is one where nobody is. */
+#include "common/io/file.h"
+#include "common/io/log.h"
+#include "common/text/conf_edit.h"
+#include "sentinel/shell/events.h"
+#include "sentinel/shell/hooks.h"
+#include "sentinel/shell/save.h"
+#include "sentinel/shell/shell.h"
+#include "tests/support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CANDIDATE "0123456789abcdef0123456789abcdef01234567"
+
+static char dir[64];
+static struct sentinel_options o;
+static struct loop *loop;
+static struct shell *sh;
+
+static void make_dir(void)
+{
+    strcpy(dir, "/tmp/kvorum-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
+static void remove_dir(void)
+{
+    char cmd[128];
+
+    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
+    ck_assert_int_eq(system(cmd), 0);
+}
+
+static void start(const char *more)
+{
+    struct conf_source s;
+    struct str text = {0};
+    struct err err;
+
+    memset(&o, 0, sizeof o);
+    ck_assert_int_eq(option_defaults(&sentinel_option_table, &o, &err), 0);
+    str_printf(&text, "port 0\nunixsocket %s/s.sock\nstate-dir %s/state\nsentinel monitor m 127.0.0.1 1 2\n%s", dir, dir, more);
+    conf_source_init(&s, &sentinel_option_table, &o);
+    ck_assert_msg(conf_apply(&s, "t.conf", str_c(&text), text.len, &err) == 0, "%s", err.text);
+    conf_source_fini(&s);
+    ck_assert_msg(sentinel_options_check(&o, &err) == 0, "%s", err.text);
+    log_set_level(LOG_LEVEL_ERROR);
+    loop = loop_new();
+    sh = shell_new(loop, &o, NULL);
+    ck_assert_msg(shell_start(sh, &err) == 0, "%s", err.text);
+    str_fini(&text);
+}
+
+static void stop(void)
+{
+    shell_free(sh);
+    loop_run_once(loop, false);
+    loop_free(loop);
+    sentinel_options_fini(&o);
+}
+
+static const char *state_path(void)
+{
+    static char path[128];
+
+    snprintf(path, sizeof path, "%s/state/sentinel.state", dir);
+    return path;
+}
+
+static void read_state(struct str *out)
+{
+    struct err err;
+
+    str_clear(out);
+    ck_assert_msg(file_slurp(state_path(), 0, out, &err) == 0, "%s", err.text);
+}
+
+/* Somebody asks for our vote in this epoch. */
+static struct shell_answer ask_vote(uint64_t epoch)
+{
+    struct event ev = {.kind = EV_ASKED};
+    struct shell_answer a;
+
+    ck_assert(addr_set(&ev.u.asked.primary, "127.0.0.1", 9, 1));
+    ev.u.asked.epoch = epoch;
+    ev.u.asked.candidate = CANDIDATE;
+    shell_ask(sh, &ev, &a);
+    ck_assert(a.answered);
+    return a;
+}
+
+START_TEST(test_vote_is_on_disk)
+{
+    struct str text = {0};
+    struct shell_answer a;
+    char id[ID_MAX];
+
+    make_dir();
+    start("");
+    strcpy(id, core_my_id(sh->core));
+    a = ask_vote(5);
+    ck_assert_str_eq(a.leader, CANDIDATE);
+    ck_assert_uint_eq(a.leader_epoch, 5);
+    read_state(&text);                   /* no turn of the loop in between */
+    ck_assert_ptr_nonnull(strstr(str_c(&text), "sentinel leader-epoch m 5\n"));
+    ck_assert_ptr_nonnull(strstr(str_c(&text), "sentinel voted-leader m " CANDIDATE "\n"));
+    ck_assert_ptr_nonnull(strstr(str_c(&text), "sentinel current-epoch 5\n"));
+    stop();
+    start("");                           /* a restart forgets none of it */
+    ck_assert_str_eq(core_my_id(sh->core), id);
+    ck_assert_uint_eq(core_current_epoch(sh->core), 5);
+    a = ask_vote(4);
+    ck_assert_str_ne(a.leader_epoch == 4 ? a.leader : "", CANDIDATE);
+    stop();
+    str_fini(&text);
+    remove_dir();
+}
+END_TEST
+
+START_TEST(test_no_vote_without_disk)
+{
+    struct shell_answer a;
+    char moved[128], folder[128];
+
+    make_dir();
+    start("");
+    snprintf(folder, sizeof folder, "%s/state", dir);
+    snprintf(moved, sizeof moved, "%s/moved", dir);
+    ck_assert_int_eq(rename(folder, moved), 0);
+    a = ask_vote(5);
+    ck_assert_str_eq(a.leader, "");
+    ck_assert(core_save_broken(sh->core));
+    ck_assert_ptr_nonnull(save_trouble(sh->save));
+    ck_assert_int_eq(rename(moved, folder), 0);
+    a = ask_vote(6);                     /* it can again */
+    ck_assert_str_eq(a.leader, CANDIDATE);
+    ck_assert_uint_eq(a.leader_epoch, 6);
+    ck_assert_ptr_null(save_trouble(sh->save));
+    stop();
+    remove_dir();
+}
+END_TEST
+
+START_TEST(test_broken_state_stays)
+{
+    struct str text = {0}, after = {0};
+    struct shell_answer a;
+    struct err err;
+
+    make_dir();
+    start("");
+    stop();
+    read_state(&text);
+    text.p[text.len / 2] ^= 1;
+    ck_assert_int_eq(file_replace(state_path(), text.p, text.len, 0600, &err), 0);
+    start("");
+    ck_assert(core_save_broken(sh->core));
+    ck_assert_ptr_nonnull(strstr(save_trouble(sh->save), "left in place"));
+    a = ask_vote(5);
+    ck_assert_str_eq(a.leader, "");
+    ck_assert_int_ne(save_now(sh->save), 0);
+    stop();
+    read_state(&after);
+    ck_assert_uint_eq(after.len, text.len);
+    ck_assert_int_eq(memcmp(after.p, text.p, text.len), 0);
+    str_fini(&text);
+    str_fini(&after);
+    remove_dir();
+}
+END_TEST
+
+/* Two processes on one folder would be two sentinels that overwrite each other's votes. */
+START_TEST(test_one_at_a_time)
+{
+    int status = 0;
+    pid_t child;
+
+    make_dir();
+    start("");
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct sentinel_options mine = {0};
+        struct err err = {0};
+        int rc;
+
+        rc = option_defaults(&sentinel_option_table, &mine, &err);
+        mine.port = 0;
+        mine.state_dir = mem_strdup(o.state_dir);
+        rc = rc ? rc : sentinel_conf_check(&mine.sentinel, &err);
+        rc = rc ? 0 : shell_start(shell_new(loop_new(), &mine, NULL), &err);
+        _exit(rc != 0 && strstr(err.text, "state-dir") ? 7 : 0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    stop();
+    remove_dir();
+}
+END_TEST
+
+static uint64_t count(const char *event)
+{
+    const struct op_event *row = op_event_find(sentinel_events, sentinel_events_n, event);
+
+    ck_assert_ptr_nonnull(row);
+    return sh->event_counts[row - sentinel_events];
+}
+
+static const char *script(const char *name, const char *body)
+{
+    static char path[128];
+    struct str text = {0};
+    struct err err;
+
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    str_printf(&text, "#!/bin/sh\necho \"$@\" >> '%s/%s.out'\n%s\n", dir, name, body);
+    ck_assert_int_eq(file_replace(path, text.p, text.len, 0755, &err), 0);
+    str_fini(&text);
+    return path;
+}
+
+static void until_idle(void)
+{
+    for (int i = 0; i < 2000 && hooks_queued(sh->hooks) > 0; i++)
+        loop_run_once(loop, true);
+    ck_assert_uint_eq(hooks_queued(sh->hooks), 0);
+}
+
+START_TEST(test_scripts)
+{
+    struct str out = {0};
+    char path[128];
+    struct err err;
+
+    make_dir();
+    start("");
+    hooks_retry_delay_ms = 5;
+    hooks_notify(sh->hooks, script("good", "exit 0"), "+odown", "master m 127.0.0.1 1");
+    until_idle();
+    snprintf(path, sizeof path, "%s/good.out", dir);
+    ck_assert_int_eq(file_slurp(path, 0, &out, &err), 0);
+    ck_assert_str_eq(str_c(&out), "+odown master m 127.0.0.1 1\n");
+    hooks_notify(sh->hooks, script("never", "exit 2"), "+a", "b");
+    until_idle();
+    ck_assert_uint_eq(count("-script-error"), 1);
+    /* exit code 1: later again, and it works the third time */
+    hooks_notify(sh->hooks, script("later", "[ $(wc -l < \"$0.out\") -ge 3 ] && exit 0; exit 1"), "+a", "b");
+    until_idle();
+    ck_assert_uint_eq(count("-script-error"), 1);
+    ck_assert_uint_eq(count("+script-child"), 1 + 1 + 3);
+    hooks_max_runtime_ms = 50;
+    hooks_notify(sh->hooks, script("slow", "[ $(wc -l < \"$0.out\") -ge 2 ] && exit 0; exec sleep 10"), "+a", "b");
+    until_idle();
+    ck_assert_uint_eq(count("-script-timeout"), 1);
+    hooks_max_runtime_ms = 60000;
+    hooks_retry_delay_ms = 30000;
+    stop();
+    str_fini(&out);
+    remove_dir();
+}
+END_TEST
+
+START_TEST(test_script_queue_is_bounded)
+{
+    make_dir();
+    start("");
+    const char *path = script("sleeper", "sleep 1");
+    for (int i = 0; i < 300; i++)
+        hooks_notify(sh->hooks, path, "+a", "b");
+    ck_assert_uint_le(hooks_queued(sh->hooks), 256);
+    ck_assert_uint_le(hooks_running(sh->hooks), 16);
+    ck_assert_uint_eq(hooks_dropped(sh->hooks), 300 - 256);
+    stop();
+    remove_dir();
+}
+END_TEST
+
+SUITE(shell, test_vote_is_on_disk, test_no_vote_without_disk, test_broken_state_stays, test_one_at_a_time, test_scripts,
+      test_script_queue_is_bounded)
