@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "kvnode/client/txn.h"
+#include "kvnode/disk/snapshot.h"
 
 #include <string.h>
 
@@ -249,14 +250,15 @@ static bool arg_flush(struct call *c, bool *later)
     return false;
 }
 
-static void flush(struct call *c, int first, int last, int tell)
+/* false: answered with an error. */
+static bool flush(struct call *c, int first, int last, int tell)
 {
     struct keyspace *ks = call_server(c)->ks;
     bool later;
     size_t n = 0;
 
     if (!arg_flush(c, &later))
-        return;
+        return false;
     watch_tell(&call_server(c)->watch, WATCH_FLUSHED, tell, (struct slice){"", 0});
     for (int i = first; i <= last; i++) {
         n += db_count(keyspace_db(ks, i));
@@ -265,6 +267,7 @@ static void flush(struct call *c, int first, int last, int tell)
     ks->dirty += n;
     call_also(c);                      /* the replicas may have what we have not */
     reply_ok(c->reply);
+    return true;
 }
 
 static void cmd_flushdb(struct call *c)
@@ -278,7 +281,8 @@ static void cmd_flushall(struct call *c)
 {
     struct server *srv = call_server(c);
 
-    flush(c, 0, srv->ks->ndbs - 1, -1);
+    if (flush(c, 0, srv->ks->ndbs - 1, -1))
+        snapshot_flushed(srv->snapshot);
 }
 
 static void cmd_swapdb(struct call *c)

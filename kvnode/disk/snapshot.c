@@ -319,6 +319,14 @@ void snapshot_kill(struct snapshot *sn)
     child_kill(sn->child, SIGKILL);
 }
 
+void snapshot_flushed(struct snapshot *sn)
+{
+    if (!feed_wants_file(sn->srv->feed))
+        snapshot_kill(sn);
+    if (server_has_save_points(sn->srv))
+        snapshot_schedule(sn);
+}
+
 void snapshot_free(struct snapshot *sn)
 {
     if (sn == NULL)

@@ -23,7 +23,10 @@ bool snapshot_running(const struct snapshot *sn);
 /* The replication offset at which the running child was forked. */
 int64_t snapshot_fork_offset(const struct snapshot *sn);
 pid_t snapshot_pid(const struct snapshot *sn);                          /* 0 = none */
-void snapshot_kill(struct snapshot *sn);                                /* SHUTDOWN NOSAVE, FLUSHALL: its result is not wanted */
+void snapshot_kill(struct snapshot *sn);                                /* its result is not wanted */
+/* FLUSHALL: what a running child saves is no longer meant (but replicas that wait for it get it); with save points an
+ * empty file is made soon. */
+void snapshot_flushed(struct snapshot *sn);
 
 /* Call about ten times a second: save points, scheduled saves, retries after a failure (5 s apart). */
 void snapshot_tick(struct snapshot *sn, int64_t now_ms);

@@ -300,7 +300,7 @@ static int read_end(struct reader *r)
         return 0;    /* no checksum before */
     rc = rdb_get_le(&r->in, 8, &said);
     if (rc == 0 && r->o->verify && said != 0 && said != crc)
-        rc = err_set(r->e, ERR_VERIFY, "wrong checksum: the file says %016llx, its bytes give %016llx",
+        rc = err_set(r->e, ERR_VERIFY, "CRC error: the checksum in the file is %016llx, its bytes give %016llx",
                      (unsigned long long)said, (unsigned long long)crc);
     return rc;
 }

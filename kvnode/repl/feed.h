@@ -56,6 +56,7 @@ void feed_replconf(struct feed *f, struct call *c);      /* REPLCONF of one who 
 void feed_gone(struct feed *f, struct client *c);        /* the client is leaving; fine when it is no replica */
 void feed_drop_replicas(struct feed *f, const char *why);
 size_t feed_replicas(const struct feed *f);              /* attached, in any state */
+bool   feed_wants_file(const struct feed *f);            /* a replica waits for the snapshot that is running */
 size_t feed_good_replicas(const struct feed *f);         /* online, lag within min-replicas-max-lag */
 bool   feed_refuses_writes(const struct feed *f);        /* min-replicas-to-write is not met */
 size_t feed_acked(const struct feed *f, int64_t offset); /* online replicas that have acknowledged it */

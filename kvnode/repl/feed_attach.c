@@ -111,6 +111,14 @@ static void open_file(struct feed *f, struct feed_replica *r, const char *path)
     stream_flush_later(r->client->session->stream);
 }
 
+bool feed_wants_file(const struct feed *f)
+{
+    list_each(struct feed_replica, r, &f->replicas, link)
+        if (r->state == FEED_WAIT_FILE)
+            return true;
+    return false;
+}
+
 void feed_snapshot_done(void *arg, const char *path, const struct err *e)
 {
     struct feed *f = arg;

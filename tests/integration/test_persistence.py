@@ -161,6 +161,19 @@ def test_background_save(yard):
         assert not glob.glob(os.path.join(node.folder, "temp-*.rdb"))
 
 
+def test_flushall_ends_a_save_under_way(yard):
+    node = yard.node("node", lines=["save 3600 1000000"])
+    with node.connect() as c:
+        c.execute_command("DEBUG", "POPULATE", 20000)
+        c.save()
+        c.config_set("rdb-key-save-delay", 10000)
+        c.execute_command("BGSAVE")
+        c.flushall()
+        wait_until(lambda: c.info("persistence")["rdb_bgsave_in_progress"] == 0 and c.info("persistence")["rdb_saves"] == 2)
+        assert c.info("persistence")["rdb_last_bgsave_status"] == "ok"
+        assert os.path.getsize(dump_of(node)) < 300
+
+
 def test_a_save_that_is_killed_leaves_the_old_file(yard):
     node = yard.node("node")
     with node.connect() as c:
