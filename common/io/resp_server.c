@@ -28,33 +28,6 @@ struct server_listener {
 
 static void run_requests(struct session *s);
 
-/* --- errors, for statistics --- */
-
-static void note_errors(struct session *s, uint64_t errors_before, uint64_t at)
-{
-    struct resp_server *srv = s->srv;
-    uint64_t n = s->reply.errors - errors_before;
-    uint64_t sent = stream_bytes_out(s->stream);
-    const struct buf *o = stream_out(s->stream);
-    const char *p, *end;
-
-    if (n == 0)
-        return;
-    srv->stats.error_replies += n;
-    if (!srv->hooks.error_seen || at < sent || at - sent >= buf_len(o))
-        return;
-    p = buf_data(o) + (at - sent);
-    end = buf_data(o) + buf_len(o);
-    if (*p++ != '-')
-        return;
-    for (const char *q = p; q < end; q++) {
-        if (*q == ' ' || *q == '\r') {
-            srv->hooks.error_seen(srv, p, (size_t)(q - p));
-            return;
-        }
-    }
-}
-
 /* CLIENT REPLY OFF and SKIP: what the request wrote is taken back. */
 static void apply_reply_mode(struct session *s, uint64_t at)
 {
@@ -118,7 +91,6 @@ static bool run_one(struct session *s, int argc, const struct slice *argv)
     struct resp_server *srv = s->srv;
     const struct command *cmd = command_find(srv->commands, argc, argv);
     struct call c = {.cmd = cmd, .argc = argc, .argv = argv, .reply = &s->reply, .session = s, .user = s->user};
-    uint64_t errors = s->reply.errors;
     uint64_t at = stream_bytes_out(s->stream) + buf_len(stream_out(s->stream));
     struct str text = {0};
 
@@ -143,7 +115,6 @@ static bool run_one(struct session *s, int argc, const struct slice *argv)
         else if (resp_server_may_run(&c))
             cmd->run(&c);
     }
-    note_errors(s, errors, at);
     apply_reply_mode(s, at);
     if (buf_len(&s->side) > 0) {
         buf_append(s->reply.out, buf_data(&s->side), buf_len(&s->side));

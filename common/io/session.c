@@ -19,6 +19,15 @@ void (*session_facts_hook)(const struct session *s, struct session_facts *f);
 void (*session_line_extra)(const struct session *s, struct str *out);
 void (*session_reset_hook)(struct session *s);
 
+static void on_error_reply(void *arg, const char *code, size_t n)
+{
+    struct resp_server *srv = arg;
+
+    srv->stats.error_replies++;
+    if (srv->hooks.error_seen)
+        srv->hooks.error_seen(srv, code, n);
+}
+
 struct session *session_make(struct resp_server *srv, int fd, const struct stream_events *ev)
 {
     struct session *s = mem_zalloc(sizeof *s);
@@ -32,6 +41,8 @@ struct session *session_make(struct resp_server *srv, int fd, const struct strea
     s->resp = 2;
     reply_init(&s->reply, stream_out(s->stream), s->resp);
     reply_init(&s->side_reply, &s->side, s->resp);
+    s->reply.on_error = s->side_reply.on_error = on_error_reply;
+    s->reply.on_error_arg = s->side_reply.on_error_arg = srv;
     s->user_name = "default";
     s->authenticated = !session_has_password(srv);
     s->created_at_ms = s->last_used_at_ms = loop_now_ms(srv->loop);

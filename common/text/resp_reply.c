@@ -14,7 +14,7 @@
 
 void reply_init(struct reply *r, struct buf *out, int resp)
 {
-    *r = (struct reply){out, resp, 0};
+    *r = (struct reply){.out = out, .resp = resp};
 }
 
 /* sign, number, \r\n at p; returns the length. */
@@ -71,6 +71,10 @@ static void error_line(struct reply *r, const char *z, size_t n)
         if (at[i] == '\r' || at[i] == '\n')
             at[i] = ' ';
     r->errors++;
+    if (r->on_error) {
+        const char *blank = memchr(z, ' ', n);
+        r->on_error(r->on_error_arg, z, blank ? (size_t)(blank - z) : n);
+    }
 }
 
 void reply_error(struct reply *r, const char *z)

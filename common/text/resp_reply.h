@@ -14,6 +14,9 @@ struct reply {
     struct buf *out;
     int resp;              /* 2 or 3 */
     uint64_t errors;       /* how many error replies were written through this */
+    /* Told the code ("ERR", "WRONGTYPE") of each of them; may be NULL. */
+    void (*on_error)(void *arg, const char *code, size_t n);
+    void *on_error_arg;
 };
 
 void reply_init(struct reply *r, struct buf *out, int resp);
