@@ -28,7 +28,7 @@ static void on_hangup(int signum, void *arg)
     agent_resync(arg);
 }
 
-static int run(struct agent_options *o)
+static int run(const struct boot_spec *spec, struct agent_options *o)
 {
     struct agent *a = mem_zalloc(sizeof *a);
     struct loop *l = loop_new();
@@ -37,7 +37,7 @@ static int run(struct agent_options *o)
     int code = 1;
 
     if (agent_start(a, o, l, &e) != 0) {
-        boot_failed(&spec, &e);
+        boot_failed(spec, &e);
         goto out;
     }
     signal_watch_start(&term, l, SIGTERM, on_stop, l);
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
     int code;
 
     if (boot(&spec, argc, argv, &b, &code)) {
-        code = run(&options);
+        code = run(&spec, &options);
         boot_fini(&b);
     }
     agent_options_free(&options);

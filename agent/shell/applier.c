@@ -31,6 +31,7 @@ static void answer_now(struct applier *w, enum ack_status status, const char *wh
 
     if (status == ACK_OK && w->from_override)
         k.status = ACK_OVERRIDE;
+    w->same_again = w->answered && w->status == k.status && strncmp(w->why, why, sizeof w->why - 1) == 0;
     w->status = k.status;
     w->status_wall_ms = k.wall_ms;
     w->answered = true;
@@ -385,8 +386,9 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     own_inputs(w, in, &own, &of);
     doc = inputs_get(&own, docname_key(&w->name, key));
     fingerprint(&own, &of, agent, fresh);
-    if (!doc || (!force && strcmp(fresh, w->seen) == 0))
+    if (!doc || (!force && !w->retry && strcmp(fresh, w->seen) == 0))
         goto out;
+    w->retry = false;
     if (changed && strcmp(fresh, w->seen) != 0)
         *changed = true;
     slice_copy_z(slice_z(fresh), w->seen, sizeof w->seen);

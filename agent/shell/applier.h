@@ -41,6 +41,7 @@ struct applier {
     char why[ERR_TEXT_MAX];
     int64_t status_wall_ms;
     bool answered;                       /* status is set */
+    bool same_again;                     /* the last answer was the one before it, word for word */
     /* under way */
     struct plan *plan;
     struct stage stage;
@@ -56,6 +57,7 @@ struct applier {
     struct { bool set; enum apply_event_kind kind; char text[ERR_TEXT_MAX]; } answer;
     /* for its owner */
     bool listed;                         /* named by the agent document in force */
+    bool retry;                          /* consider again even if nothing changed (once) */
     bool again;                          /* the snapshot changed while it was busy */
     uint64_t applications;
 };

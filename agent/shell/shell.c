@@ -59,6 +59,8 @@ static const struct docname *taken(void *owner, const struct applier *asker, con
     return NULL;
 }
 
+static void show_status(struct agent *a);
+
 static void on_ack(void *owner, struct applier *w, const struct ack *k)
 {
     struct agent *a = owner;
@@ -69,6 +71,8 @@ static void on_ack(void *owner, struct applier *w, const struct ack *k)
     a->last_took_ms = k->took_ms;
     if (k->status == ACK_ROLLBACK_FAILED)
         agent_event("+stuck", "%s why=\"%s\"", docname_text(&w->name, name), k->why);
+    else if (!in_force && w->same_again)
+        ;       /* tried again, failed again: said already */
     else if (!in_force)
         agent_event("-applied", "%s sha=%.8s status=%s why=\"%s\"", docname_text(&w->name, name), k->sha,
                     ack_status_word(k->status), k->why);
@@ -77,6 +81,7 @@ static void on_ack(void *owner, struct applier *w, const struct ack *k)
                     ack_status_word(k->status), (long long)k->took_ms);
     if (w->listed || !w->resumed)
         acks_put(a->acks, &w->name, k, a->directory);
+    show_status(a);
 }
 
 static void settle_later(struct agent *a)
@@ -217,6 +222,9 @@ static void on_snapshot(void *owner, struct inputs *in, bool by_resync)
 
     inputs_swap(&a->inputs, in);
     a->from_cache = false;
+    /* A full disk or a missing folder may have been seen to: what could not be written is tried at each resync. */
+    for (size_t i = 0; by_resync && i < a->appliers.n; i++)
+        a->appliers.at[i]->retry = a->appliers.at[i]->status == ACK_SWAP_FAILED;
     cache_agent_docs(a);
     if (settle(a) && by_resync && !was_cache) {
         a->lost_pushes++;

@@ -373,6 +373,7 @@ static void on_rung(struct directory *d, enum dir_rung rung)
 {
     d->rung = rung;
     d->greeting = false;
+    timer_clear(&d->overdue);
     timer_set(&d->ping, d->o.ping_ms);
     if (rung == RUNG_POLLING)
         log_warning("directory: %s:%u offers neither CLIENT TRACKING nor keyspace events; reading it every %lldms",

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -152,7 +153,7 @@ def test_everything_a_template_sees(yard, engine):
     s.set("config:agent:edge", {"apply": ["files:web"], "vars": {"zone": "a"}, "labels": {"role": "x"}})
     s.apply()
     s.wait_text("# edge\n- a on n1\n- b on n1\nurl=http://x/?a=1&b\nzone=a role=x left out\n", "sub/deep/web.conf")
-    assert s.text("plain") == "{{as it is}}"
+    s.wait_text("{{as it is}}", "plain")
     assert os.stat(s.path("sub/deep/web.conf")).st_mode & 0o777 == 0o600
     s.c.hset("app_config", "API_URL", "new")
     wait_until(lambda: "url=new\n" in s.text("sub/deep/web.conf"), 3, what="a change in the hash")
@@ -429,6 +430,76 @@ def test_two_files_are_swapped_together_or_not_at_all(yard):
     s.wait_ack("swap_failed")
     assert s.text() == line(7001)
     s.no_leftovers()
+
+
+def test_stays_connected(yard):
+    """Longer than any of the timers: nothing but the first connection."""
+    s = Site(yard, agent_lines=["ping-interval 300ms", "ping-timeout 200ms", "resync-interval 400ms"])
+    s.basic(7001)
+    s.wait_ack("ok")
+    time.sleep(2.5)
+    i = s.stats()
+    assert i["connects"] == 1 and i["resyncs"] >= 4 and i["directory_state"] == "live", i
+
+
+def test_a_newer_version_waits_for_the_one_under_way(yard):
+    slow = script(yard, "slow", "sleep 0.4\n")
+    s = Site(yard, agent_lines=["allow-command " + slow])
+    s.basic(7001, check=[[slow]])
+    wait_until(lambda: s.stats()["documents_busy"] == 1, what="the check to run")
+    for port in (7002, 7003, 7004):
+        s.redis_doc(port)
+        time.sleep(0.03)
+    s.wait_text(line(7004))
+    wait_until(lambda: s.stats()["documents_busy"] == 0, what="the end")
+    assert s.text() == line(7004)
+    s.no_leftovers()
+
+
+def test_stuck_until_an_operator_asks_again(yard):
+    switch = os.path.join(yard.folder, "broken")
+    tool = script(yard, "reload", "test ! -e %s\n" % switch)
+    port = free_port()
+    s = Site(yard, agent_lines=["allow-command " + tool, "http-port %d" % port, "resync-interval 200ms"])
+    s.basic(7001, reload={"exec": [tool]})
+    s.wait_ack("ok")
+    open(switch, "w").close()
+    s.redis_doc(7002)
+    s.wait_ack("rollback_failed")
+    assert s.text() == line(7001)
+    import urllib.error
+    import urllib.request
+    with pytest.raises(urllib.error.HTTPError) as e:
+        urllib.request.urlopen("http://127.0.0.1:%d/healthz" % port, timeout=5)
+    assert e.value.code == 503 and b"stuck" in e.value.read()
+    # A restart tries the way back once more, then the version; still broken, still the last good file.
+    s.agent.kill()
+    s.c.delete("cfgack:files:demo")
+    s.agent.start()
+    s.wait_ack("rollback_failed", sha_of="config:files:demo")
+    wait_until(lambda: s.stats()["documents_busy"] == 0 and s.text() == line(7001), what="the last good file")
+    os.unlink(switch)
+    time.sleep(0.5)
+    assert s.text() == line(7001), "hands off until somebody asks"
+    with s.agent.connect() as c:
+        c.execute_command("AGENT", "RESYNC")
+    s.wait_text(line(7002))
+    s.wait_ack("ok")
+    assert urllib.request.urlopen("http://127.0.0.1:%d/healthz" % port, timeout=5).read() == b"ok\n"
+    s.no_leftovers()
+
+
+def test_what_could_not_be_written_is_tried_again(yard):
+    s = Site(yard, agent_lines=["resync-interval 300ms"])
+    os.rename(s.root, s.root + ".away")
+    s.basic(7001)
+    s.wait_ack("swap_failed")
+    time.sleep(1)
+    assert s.agent.log_text().count("-applied") == 1, "said once"
+    os.rename(s.root + ".away", s.root)
+    s.wait_text(line(7001))
+    s.wait_ack("ok")
+    assert s.stats()["resync_found_changes"] == 0
 
 
 # --- crashes and boots ---
@@ -809,6 +880,26 @@ def test_sample_configuration(yard):
     for text in shown.split("\n"):
         if text.startswith("# ") and not text.startswith("# Value:") and text.split()[1].islower() and '""' in text:
             assert text.split()[1] in sample, "agent.conf lacks " + text
+
+
+def test_tells_systemd(yard):
+    path = os.path.join(yard.folder, "notify")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    sock.bind(path)
+    sock.settimeout(10)
+    s = Site(yard, start=False)
+    s.agent.env = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"}
+    s.agent.start()
+    s.basic(7001)
+    seen = ""
+    while not ("READY=1" in seen and seen.count("WATCHDOG=1") > 2 and "1 documents, 1 in force" in seen):
+        seen += sock.recv(4096).decode() + "\n"
+    s.agent.signal(signal.SIGHUP)
+    s.agent.signal(signal.SIGTERM)
+    while "STOPPING=1" not in seen:
+        seen += sock.recv(4096).decode() + "\n"
+    assert s.agent.proc.wait(10) == 0
+    sock.close()
 
 
 def test_two_agents_do_not_share_a_state_folder(yard):
