@@ -99,6 +99,7 @@ static bool run_one(struct session *s, int argc, const struct slice *argv)
     if (s->reply_mode == REPLY_SKIP_NEXT)
         s->reply_mode = REPLY_SKIPPING;
     s->last_used_at_ms = loop_now_ms(srv->loop);
+    s->last_row = cmd;
     if (!cmd) {
         command_unknown_text(argc, argv, srv->commands, &text);
         reject(s, &text);
@@ -106,7 +107,6 @@ static bool run_one(struct session *s, int argc, const struct slice *argv)
         command_arity_text(cmd, srv->commands, &text);
         reject(s, &text);
     } else {
-        s->last_row = cmd;
         s->last_command = cmd->name;
         s->ncommands++;
         srv->stats.commands++;

@@ -29,7 +29,8 @@ struct resp_server_hooks {
     /* Runs one request for which the row was found and the arity is right. The default (NULL):
      * authentication check, pub/sub-mode check, then cmd->run. kvnode's `call` goes here. */
     void (*run)(struct call *c);
-    /* Unknown command or wrong arity: about to be answered with this error (kvnode: flags MULTI as broken). May be NULL. */
+    /* Unknown command (s->last_row is NULL then) or wrong arity: was answered with this error (kvnode: flags MULTI as
+     * broken). May be NULL. */
     void (*rejected)(struct session *s, const char *error);
     /* The client is going: release what belongs to it. May be NULL. */
     void (*gone)(struct session *s);
