@@ -728,6 +728,7 @@ def test_follows_a_failover_of_stock_redis(yard):
     text = lambda: open(os.path.join(root, "app.conf")).read()  # noqa: E731
     wait_until(lambda: text() == line(first.port), what="the first rendering")
     wait_until(lambda: second.info("replication")["master_link_status"] == "up", what="the replica")
+    assert c.wait(1, 10000) == 1
     first.kill()
     wait_until(lambda: second.info("replication")["role"] == "master", 30, what="the promotion")
     c = second.connect()
@@ -769,6 +770,7 @@ def test_follows_a_crash_with_our_sentinels(cluster, engine):
         r.set("config:redis:demo", json.dumps({"host": "127.0.0.1", "port": primary.port, "db": 0}))
         r.set("config:files:demo", json.dumps({"files": [FILE]}))
         r.set("config:agent:default", json.dumps({"v": 1, "apply": ["files:demo"]}))
+        assert r.wait(2, 10000) == 2, "the replicas have it, or a crash now would lose it"
     root = os.path.join(c.yard.folder, "root")
 
     def agent_lines(i, name):
