@@ -255,9 +255,11 @@ static void strike(struct world *w, struct slot *s)
     case F_OPERATOR:
         sentinel_order_failover(w, random_sentinel(w), (int)rng_below(r, (uint64_t)w->scene.groups));
         break;
-    case F_RESET:      /* with a smaller quorum, one that has forgotten all others may lead alone: as users know it */
+    /* One sentinel of a run at most: if all forget a node that is away, it is forgotten. And not with a
+     * small quorum, where one that has forgotten all others may lead alone: as users know it. */
+    case F_RESET:
         if (w->scene.quorum > w->scene.sentinels / 2)
-            sentinel_order_reset(w, random_sentinel(w), (int)rng_below(r, (uint64_t)w->scene.groups));
+            sentinel_order_reset(w, w->reset ? w->reset : random_sentinel(w), (int)rng_below(r, (uint64_t)w->scene.groups));
         break;
     case FAULT_KINDS: break;
     }

@@ -139,6 +139,7 @@ static int proc_of(struct world *w, const struct addr *a)
 /* --- promotions ------------------------------------------------------------------------------ */
 
 /* A replica that the leader can ask: all is well between the two, and has been for a while. */
+/* ... and that no rule of its own keeps out: stock sentinels do not promote who lost its primary long ago. */
 static bool can_be_asked(struct world *w, struct proc *leader, struct proc *p)
 {
     const struct core *c = sentinel_core(leader->sentinel);
@@ -155,7 +156,7 @@ static bool can_be_asked(struct world *w, struct proc *leader, struct proc *p)
         return false;
     for (size_t i = 0; i < g->nodes.n; i++)
         if (proc_of(w, &g->nodes.at[i]->addr) == p->id)
-            return g->nodes.at[i]->w.up && now - g->nodes.at[i]->w.up_since_ms > 1000 &&
+            return g->nodes.at[i]->refused != REFUSED_OUT_OF_SYNC && g->nodes.at[i]->w.up && now - g->nodes.at[i]->w.up_since_ms > 1000 &&
                    now - g->nodes.at[i]->w.good_at_ms < 2000;
     return false;
 }
@@ -174,8 +175,8 @@ void judge_promotes(struct world *w, struct proc *p, const struct node *n)
         if (!old->alive && kvnode_history(r->node) == kvnode_history(chosen->node) &&
             kvnode_offset(r->node) > kvnode_offset(chosen->node)) {
             w->tally.shorter++;
-            story_note(w, "%s is promoted at %lld, but %s has %lld", chosen->name, (long long)kvnode_offset(chosen->node),
-                       r->name, (long long)kvnode_offset(r->node));
+            world_violation(w, "%s promotes %s at %lld, but %s has %lld", p->name, chosen->name,
+                            (long long)kvnode_offset(chosen->node), r->name, (long long)kvnode_offset(r->node));
         }
         if (g->fo.by_evidence && old->alive && kvnode_follows(r->node) == old->id && kvnode_up_for_ms(w, r) > 1500)
             world_violation(w, "%s promotes %s by evidence, and %s is still linked to %s", p->name, chosen->name, r->name, old->name);
@@ -247,21 +248,6 @@ void judge_step(struct world *w, struct proc *p)
         return false;                                  \
     } while (0)
 
-/* After a SENTINEL RESET nobody need know a replica of a replica any more; it keeps its place. */
-static bool known(struct world *w, int group, const struct proc *p)
-{
-    if (!w->was_reset)
-        return true;
-    for (int i = 0; i < w->scene.sentinels; i++) {
-        const struct core *c = sentinel_core(world_sentinel(w, i)->sentinel);
-        const struct group *g = c ? core_group_named(c, sim_group_name(group)) : NULL;
-        for (size_t k = 0; g && k < g->nodes.n; k++)
-            if (proc_of(w, &g->nodes.at[k]->addr) == p->id)
-                return true;
-    }
-    return false;
-}
-
 static bool nodes_calm(struct world *w, int group, int *primary, char *why, size_t cap)
 {
     *primary = -1;
@@ -269,7 +255,7 @@ static bool nodes_calm(struct world *w, int group, int *primary, char *why, size
         struct proc *p = world_node(w, group, i);
         if (!p->alive)
             NOT_CALM("%s is dead", p->name);
-        if (kvnode_is_primary(p->node) && known(w, group, p)) {
+        if (kvnode_is_primary(p->node)) {
             if (*primary >= 0)
                 NOT_CALM("%s and %s are both primary", w->procs[*primary].name, p->name);
             *primary = p->id;
@@ -279,7 +265,7 @@ static bool nodes_calm(struct world *w, int group, int *primary, char *why, size
         NOT_CALM("%s has no primary", sim_group_name(group));
     for (int i = 0; i < w->scene.nodes; i++) {
         struct proc *p = world_node(w, group, i);
-        if (p->id == *primary || !known(w, group, p))
+        if (p->id == *primary)
             continue;
         if (kvnode_follows(p->node) != *primary)
             NOT_CALM("%s follows %s, not %s", p->name, w->procs[kvnode_follows(p->node)].name, w->procs[*primary].name);
@@ -307,7 +293,7 @@ static bool sentinel_calm(struct world *w, struct proc *p, int group, int primar
         NOT_CALM("%s is in tilt", p->name);
     if (g->fo.state != FO_IDLE)
         NOT_CALM("%s has a failover under way, state %d", p->name, g->fo.state);
-    if ((int)g->nodes.n != w->scene.nodes && !w->was_reset)
+    if ((int)g->nodes.n != w->scene.nodes && w->reset != p)    /* it need not find a replica of a replica again */
         NOT_CALM("%s knows %d nodes of %d", p->name, (int)g->nodes.n, w->scene.nodes);
     if ((int)g->seats.n != w->scene.sentinels - 1)
         NOT_CALM("%s knows %d other sentinels of %d", p->name, (int)g->seats.n, w->scene.sentinels - 1);

@@ -635,7 +635,7 @@ void sentinel_order_reset(struct world *w, struct proc *p, int group)
 {
     if (!p->alive || p->frozen || p->busy)
         return;
-    w->was_reset = true;
+    w->reset = p;
     story_tell(w, p, "is told to reset %s", group_names[group]);
     step(w, p, (struct event){.kind = EV_GROUP_RESET, .group = sentinel_group_id(p->sentinel, group)});
 }

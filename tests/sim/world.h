@@ -141,7 +141,7 @@ struct world {
     struct judge *judge;
     struct tally tally;
     bool healed;
-    bool was_reset;                    /* a sentinel was told to forget whom it knows */
+    struct proc *reset;                /* the sentinel that was told to forget whom it knows */
     /* the story: what is told, and what is kept of it */
     bool telling;
     bool tracing;                      /* all of it to standard error */
