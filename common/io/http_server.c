@@ -3,11 +3,10 @@
 #include "common/io/http_server.h"
 
 #include "common/base/mem.h"
+#include "common/io/sock.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #define CONNECTIONS_MAX 256
@@ -137,38 +136,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
     return ok;
 }
 
-static bool fill(const char *host, uint16_t port, struct sockaddr_storage *sa)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)sa;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)sa;
-
-    memset(sa, 0, sizeof *sa);
-    if (!host || !host[0] || !strcmp(host, "*"))
-        host = "0.0.0.0";
-    else if (!strcmp(host, "localhost"))
-        host = "127.0.0.1";
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        return true;
-    }
-    if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        return true;
-    }
-    return false;
-}
-
 int http_server_start(struct loop *l, const char *host, uint16_t port, const struct http_route *routes, size_t n,
                       void *owner, struct http_server **out, struct err *e)
 {
     const union MHD_DaemonInfo *info;
     struct sockaddr_storage sa;
+    socklen_t len;
     struct http_server *h;
     unsigned flags = MHD_USE_EPOLL;
 
-    if (!fill(host, port, &sa))
+    if (!sock_fill_local(host, port, &sa, &len))
         return err_set(e, ERR_RANGE, "cannot serve HTTP on '%s': give an IPv4 or IPv6 address", host);
     if (sa.ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;

@@ -3,12 +3,11 @@
 #include "common/io/listen.h"
 
 #include "common/base/mem.h"
+#include "common/io/sock.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,9 +39,8 @@ static void on_readable(struct fd_watch *w, int events, void *arg)
     (void)w, (void)events;
     for (int i = 0; i < ACCEPT_PER_TURN && li->fd >= 0; i++) {
         struct sockaddr_storage sa;
-        struct addr peer = {{0}, 0};
+        struct addr peer;
         socklen_t n = sizeof sa;
-        int one = 1;
         int fd = accept4(li->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd < 0) {
@@ -52,17 +50,11 @@ static void on_readable(struct fd_watch *w, int events, void *arg)
             }
             return;
         }
-        if (sa.ss_family == AF_INET) {
-            inet_ntop(AF_INET, &((struct sockaddr_in *)&sa)->sin_addr, peer.host, sizeof peer.host);
-            peer.port = ntohs(((struct sockaddr_in *)&sa)->sin_port);
-        } else if (sa.ss_family == AF_INET6) {
-            inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&sa)->sin6_addr, peer.host, sizeof peer.host);
-            peer.port = ntohs(((struct sockaddr_in6 *)&sa)->sin6_port);
-        } else if (li->path) {
+        peer = sock_addr(&sa);
+        if (li->is_unix)
             snprintf(peer.host, sizeof peer.host, "%s", li->path);
-        }
-        if (!li->is_unix)
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        else
+            sock_nodelay(fd);
         li->fn(fd, &peer, li->is_unix, li->arg);
     }
 }
@@ -129,33 +121,6 @@ static int take_inherited(const struct sockaddr *sa, socklen_t len)
 
 /* --- opening --- */
 
-static bool fill(const char *host, uint16_t port, struct sockaddr_storage *sa, socklen_t *len)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)sa;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)sa;
-
-    memset(sa, 0, sizeof *sa);
-    if (!strcmp(host, "*"))
-        host = "0.0.0.0";
-    else if (!strcmp(host, "::*"))
-        host = "::";
-    else if (!strcmp(host, "localhost"))
-        host = "127.0.0.1";
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        *len = sizeof *v4;
-        return true;
-    }
-    if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        *len = sizeof *v6;
-        return true;
-    }
-    return false;
-}
-
 static int bind_tcp(const struct sockaddr_storage *sa, socklen_t len, int backlog)
 {
     int one = 1, why;
@@ -190,7 +155,7 @@ int listener_open(struct loop *l, const char *host, uint16_t port, int backlog, 
 
     if (optional)
         host++;
-    if (!fill(host, port, &sa, &len))
+    if (!sock_fill_local(host, port, &sa, &len))
         return err_set(e, ERR_RANGE, "cannot listen on '%s': give an IPv4 or IPv6 address, '*' or '::*'", host);
     fd = take_inherited((struct sockaddr *)&sa, len);
     bool was_inherited = fd >= 0;
@@ -207,8 +172,7 @@ int listener_open(struct loop *l, const char *host, uint16_t port, int backlog, 
     li->inherited = was_inherited;
     li->port = port;
     if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
-        li->port = ntohs(sa.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&sa)->sin6_port
-                                                  : ((struct sockaddr_in *)&sa)->sin_port);
+        li->port = sock_addr(&sa).port;
     *out = li;
     return 0;
 }

@@ -237,12 +237,25 @@ void loop_again(struct loop *l)
     l->again = true;
 }
 
+static void set_us(struct timer *t, int64_t in_us)
+{
+    t->due_us = t->loop->now_us + in_us;
+    ev_timer_stop(t->loop->ev, &t->ev);
+    ev_timer_set(&t->ev, in_us > 0 ? (double)in_us / 1e6 : 0., 0.);
+    ev_timer_start(t->loop->ev, &t->ev);
+}
+
+/* Our clock is read a moment after libev's; if we were put aside in between, libev's
+ * time has come before ours. */
 static void on_timer(struct ev_loop *ev, ev_timer *w, int revents)
 {
     struct timer *t = w->data;
 
     (void)ev, (void)revents;
-    t->fn(t, t->arg);
+    if (t->loop->now_us < t->due_us)
+        set_us(t, t->due_us - t->loop->now_us);
+    else
+        t->fn(t, t->arg);
 }
 
 void timer_init(struct timer *t, struct loop *l, void (*fn)(struct timer *, void *), void *arg)
@@ -253,13 +266,6 @@ void timer_init(struct timer *t, struct loop *l, void (*fn)(struct timer *, void
     t->loop = l;
     t->fn = fn;
     t->arg = arg;
-}
-
-static void set_us(struct timer *t, int64_t in_us)
-{
-    ev_timer_stop(t->loop->ev, &t->ev);
-    ev_timer_set(&t->ev, in_us > 0 ? (double)in_us / 1e6 : 0., 0.);
-    ev_timer_start(t->loop->ev, &t->ev);
 }
 
 void timer_set(struct timer *t, int64_t in_ms)

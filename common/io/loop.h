@@ -49,9 +49,10 @@ void loop_attach(struct loop *l, void *p, void (*fini)(void *));
 void loop_again(struct loop *l);
 
 /* A deadline. The struct is the owner's; zeroed = not set. fn is called once when
- * the deadline passes; timer_set again inside fn is fine. Accuracy about 1 ms. */
+ * the deadline passes, never before it; timer_set again inside fn is fine. Accuracy about 1 ms. */
 struct timer {
     ev_timer ev;
+    int64_t due_us;              /* private */
     struct loop *loop;
     void (*fn)(struct timer *t, void *arg);
     void *arg;

@@ -9,13 +9,10 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/timeval.h"
+#include "common/io/sock.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -393,13 +390,6 @@ static bool met_itself(int fd)
            a.ss_family != AF_UNIX && na == nb && memcmp(&a, &b, na) == 0;
 }
 
-static void set_nodelay(int fd)
-{
-    int on = 1;
-
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);    /* not TCP: no harm */
-}
-
 static void connected(struct stream *s)
 {
     int why = 0;
@@ -456,27 +446,6 @@ static void on_fd(struct fd_watch *w, int events, void *arg)
     }
 }
 
-static bool fill_sockaddr(const char *host, uint16_t port, struct sockaddr_storage *out, socklen_t *len)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        *len = sizeof *v4;
-        return true;
-    }
-    if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        *len = sizeof *v6;
-        return true;
-    }
-    return false;
-}
-
 static void begin_connect(struct stream *s, const struct sockaddr *sa, socklen_t len, int64_t timeout_ms)
 {
     int rc;
@@ -499,7 +468,7 @@ struct stream *stream_connect(struct loop *l, const struct addr *to, const char 
     socklen_t len, from_len;
 
     s->state = ST_CONNECTING;
-    if (!fill_sockaddr(to->host, to->port, &sa, &len)) {
+    if (!sock_fill(to->host, to->port, &sa, &len)) {
         fail_early(s, EINVAL);
         return s;
     }
@@ -508,9 +477,9 @@ struct stream *stream_connect(struct loop *l, const struct addr *to, const char 
         fail_early(s, errno);
         return s;
     }
-    set_nodelay(s->fd);
+    sock_nodelay(s->fd);
     if (source_ip && source_ip[0]) {
-        if (!fill_sockaddr(source_ip, 0, &from, &from_len) || bind(s->fd, (struct sockaddr *)&from, from_len) != 0) {
+        if (!sock_fill(source_ip, 0, &from, &from_len) || bind(s->fd, (struct sockaddr *)&from, from_len) != 0) {
             fail_early(s, errno ? errno : EADDRNOTAVAIL);
             return s;
         }
@@ -552,7 +521,7 @@ struct stream *stream_from_fd(struct loop *l, int fd, const struct stream_events
         fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     s->is_unix = getsockname(fd, (struct sockaddr *)&sa, &n) == 0 && sa.ss_family == AF_UNIX;
     if (!s->is_unix)
-        set_nodelay(fd);
+        sock_nodelay(fd);
     s->fd = fd;
     s->state = ST_UP;
     watch_what_matters(s);
@@ -636,18 +605,8 @@ void stream_limit_out(struct stream *s, size_t max_bytes)
 
 void stream_set_keepalive(struct stream *s, int idle_s)
 {
-    int on = idle_s > 0, every = idle_s / 3 > 0 ? idle_s / 3 : 1, count = 3;
-    unsigned user_ms = (unsigned)idle_s * 2000u;
-
-    if (s->is_unix || s->fd < 0)
-        return;
-    setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    if (!on)
-        return;
-    setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-    setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
-    setsockopt(s->fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-    setsockopt(s->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof user_ms);
+    if (!s->is_unix && s->fd >= 0)
+        sock_keepalive(s->fd, idle_s);
 }
 
 int stream_fd(const struct stream *s)
@@ -665,24 +624,6 @@ bool stream_is_unix(const struct stream *s)
     return s->is_unix;
 }
 
-static struct addr addr_of(const struct sockaddr_storage *sa)
-{
-    struct addr a = {{0}, 0};
-
-    if (sa->ss_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)sa;
-        inet_ntop(AF_INET, &v4->sin_addr, a.host, sizeof a.host);
-        a.port = ntohs(v4->sin_port);
-    } else if (sa->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)sa;
-        inet_ntop(AF_INET6, &v6->sin6_addr, a.host, sizeof a.host);
-        a.port = ntohs(v6->sin6_port);
-    } else if (sa->ss_family == AF_UNIX) {
-        snprintf(a.host, sizeof a.host, "%s", ((const struct sockaddr_un *)sa)->sun_path);
-    }
-    return a;
-}
-
 struct addr stream_peer(const struct stream *s)
 {
     struct sockaddr_storage sa;
@@ -690,10 +631,10 @@ struct addr stream_peer(const struct stream *s)
 
     memset(&sa, 0, sizeof sa);
     if (s->fd < 0 || getpeername(s->fd, (struct sockaddr *)&sa, &n) != 0)
-        return addr_of(&s->to);
+        return sock_addr(&s->to);
     if (s->is_unix && ((struct sockaddr_un *)&sa)->sun_path[0] == '\0')
         return stream_local(s);     /* the connecting end of a unix socket has no name */
-    return addr_of(&sa);
+    return sock_addr(&sa);
 }
 
 struct addr stream_local(const struct stream *s)
@@ -704,7 +645,7 @@ struct addr stream_local(const struct stream *s)
     memset(&sa, 0, sizeof sa);
     if (s->fd < 0 || getsockname(s->fd, (struct sockaddr *)&sa, &n) != 0)
         return (struct addr){{0}, 0};
-    return addr_of(&sa);
+    return sock_addr(&sa);
 }
 
 int64_t stream_last_read_at_ms(const struct stream *s)
