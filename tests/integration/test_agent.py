@@ -442,6 +442,37 @@ def test_stays_connected(yard):
     assert i["connects"] == 1 and i["resyncs"] >= 4 and i["directory_state"] == "live", i
 
 
+def test_units_through_systemctl(yard):
+    """A systemctl of our own says what it was asked."""
+    log = os.path.join(yard.folder, "asked")
+    ctl = script(yard, "systemctl", 'echo "$@" >> %s\ncase "$*" in *broken*) echo "Unit broken not found"; exit 5;; esac\nexit 0\n' % log)
+    s = Site(yard, agent_lines=["systemctl " + ctl, "allow-unit web@*.service", "allow-unit broken"])
+    s.basic(7001, reload={"unit": "web@1.service", "how": "try-restart"}, probe={"unit": "web@1.service"}, probe_interval="20ms", probe_ok=2)
+    s.wait_ack("ok")
+    assert open(log).read() == "--no-ask-password try-restart -- web@1.service\n" + "is-active --quiet -- web@1.service\n" * 2
+    s.redis_doc(7002)
+    s.files_doc(reload={"unit": "broken"})
+    assert "ended with 5: Unit broken not found" in s.wait_ack("rollback_failed")["err"]
+    s.files_doc(reload={"unit": "sshd.service"})
+    assert "allow-unit" in s.wait_ack("invalid")["err"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_owner_and_mode(yard):
+    s = Site(yard)
+    s.redis_doc(7001)
+    s.set("config:files:demo", {"files": [dict(FILE, owner="nobody", group="nogroup", mode="0604")]})
+    s.apply("files:demo")
+    s.wait_ack("ok")
+    st = os.stat(s.path())
+    import grp
+    import pwd
+    assert (st.st_uid, st.st_gid, st.st_mode & 0o7777) == (pwd.getpwnam("nobody").pw_uid, grp.getgrnam("nogroup").gr_gid, 0o604)
+    s.set("config:files:demo", {"files": [dict(FILE, owner="nobody", mode="0600")]})
+    s.wait_ack("ok", sha_of="config:files:demo")
+    assert os.stat(s.path()).st_mode & 0o7777 == 0o600
+
+
 def test_a_newer_version_waits_for_the_one_under_way(yard):
     slow = script(yard, "slow", "sleep 0.4\n")
     s = Site(yard, agent_lines=["allow-command " + slow])
