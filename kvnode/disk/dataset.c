@@ -53,12 +53,24 @@ static void put_in_place(struct server *srv, struct keyspace *ks, const struct r
     snapshot_reset_dirty(srv->snapshot);
 }
 
+/* A primary says DEL for what it left out: replicas that continue still have it. */
+static void feed_expired(struct server *srv, const struct load *ld)
+{
+    size_t at = 0;
+    int db;
+    struct slice words[2] = {{"DEL", 3}};
+
+    while (load_next_expired(ld, &at, &db, &words[1]))
+        feed_command(srv->feed, db, 2, words);
+}
+
 static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_result *r, const struct err *e)
 {
     struct reading *rd = arg;
     struct server *srv = rd->srv;
 
     timer_clear(&rd->progress);
+    const struct load *ld = rd->load;
     mem_free(rd);
     if (ks == NULL) {
         log_error("Fatal error loading the DB: %s/%s: %s. The file is left as it is; move it away to start empty, or "
@@ -71,6 +83,8 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
         feed_restore_history(srv->feed, r->facts.repl_id, r->facts.repl_offset, server_is_replica(srv));
         if (server_is_replica(srv))
             feed_set_stream_db(srv->feed, r->facts.stream_db);
+        else
+            feed_expired(srv, ld);
     }
     log_notice("DB loaded from disk: %.3f seconds, %llu keys, %llu expired ones left out",
                (double)(clock_wall_ms() - srv->loading.started_at_ms) / 1000, (unsigned long long)r->keys_loaded,
@@ -130,6 +144,7 @@ int dataset_reload(struct server *srv, bool save, struct err *e)
     struct keyspace *ks = NULL;
     int rc = save ? snapshot_save(srv->snapshot, e) : 0;
 
+    o.drop_expired_ms = 0;             /* replicas are attached: expiry as always says DEL */
     if (rc == 0)
         rc = load_file_now(path_of(srv), &o, &ks, &r, e);
     if (rc == 0)

@@ -40,6 +40,7 @@ struct load {
 
     struct buf mine;               /* the thread's own: what it reads from */
     uint64_t delayed_keys;
+    struct str expired;            /* database, length, bytes of each key left out */
     struct keyspace *ks;
     struct rdb_read_result result;
     struct err e;
@@ -55,6 +56,7 @@ static void release(struct load *ld)
     close(ld->wake_fd);
     buf_fini(&ld->queue);
     buf_fini(&ld->mine);
+    str_fini(&ld->expired);
     pthread_cond_destroy(&ld->more);
     pthread_mutex_destroy(&ld->lock);
     mem_free(ld);
@@ -136,11 +138,39 @@ static int source_get(void *arg, void *p, size_t n, struct err *e)
     return 0;
 }
 
+struct expired_head {
+    int db;
+    size_t len;
+};
+
+static void note_expired(void *arg, int db, struct slice key)
+{
+    struct load *ld = arg;
+    struct expired_head h = {db, key.len};
+
+    str_append(&ld->expired, &h, sizeof h);
+    str_append(&ld->expired, key.p, key.len);
+}
+
+bool load_next_expired(const struct load *ld, size_t *at, int *db, struct slice *key)
+{
+    struct expired_head h;
+
+    if (*at >= ld->expired.len)
+        return false;
+    memcpy(&h, ld->expired.p + *at, sizeof h);
+    *db = h.db;
+    *key = (struct slice){ld->expired.p + *at + sizeof h, h.len};
+    *at += sizeof h + h.len;
+    return true;
+}
+
 /* NULL on failure; ld->rc and ld->e say why. */
 static struct keyspace *read_all(struct load *ld)
 {
     struct rdb_source from = {source_get, ld};
-    struct rdb_read_opts ro = {ld->o.verify, ld->o.drop_expired_ms, ld->o.bulk_max, &ld->progress};
+    struct rdb_read_opts ro = {.verify = ld->o.verify, .drop_expired_ms = ld->o.drop_expired_ms, .expired = note_expired,
+                               .expired_arg = ld, .bulk_max = ld->o.bulk_max, .progress = &ld->progress};
     struct keyspace *ks = keyspace_new(ld->o.databases);
 
     ks->expired_keys = KEEP_EXPIRED;
@@ -258,6 +288,7 @@ int load_file_now(const char *path, const struct load_opts *o, struct keyspace *
     struct keyspace *got = read_all(&ld);
     close(ld.fd);
     buf_fini(&ld.mine);
+    str_fini(&ld.expired);
     if (got == NULL)
         return err_set(e, ld.e.code, "%s: %s", path, ld.e.text);
     *ks = got;

@@ -12,7 +12,7 @@ struct load;
 
 struct load_opts {
     bool verify;
-    int64_t drop_expired_ms;
+    int64_t drop_expired_ms;       /* see rdb_read_opts; what is left out can be asked for with load_next_expired */
     int64_t bulk_max;
     int databases;
     struct store_limits limits;
@@ -41,6 +41,9 @@ void load_cut(struct load *ld, const char *why);
 
 /* Throw it away: done is not called, the thread ends by itself soon and frees what it made. */
 void load_cancel(struct load *ld);
+
+/* Inside done: the keys that were left out because of their deadline, one by one. *at starts as 0. */
+bool load_next_expired(const struct load *ld, size_t *at, int *db, struct slice *key);
 
 uint64_t load_bytes_done(const struct load *ld);
 uint64_t load_keys_done(const struct load *ld);

@@ -257,8 +257,10 @@ static int read_key(struct reader *r, unsigned type)
         return rc;
     if (o->type == OBJ_HASH && hash_len(o) == 0) {
         db_remove(r->db, o);       /* old versions could write empty hashes */
-    } else if (r->deadline_ms < r->o->drop_expired_ms && !r->res->facts.has_history) {
+    } else if (r->deadline_ms < r->o->drop_expired_ms) {
         db_remove(r->db, o);
+        if (r->o->expired)
+            r->o->expired(r->o->expired_arg, r->db->index, view(&r->key));
         r->res->keys_expired++;
     } else {
         if (r->deadline_ms != NEVER_MS)

@@ -7,6 +7,7 @@
 #ifndef KV_FORMAT_RDB_READ_H
 #define KV_FORMAT_RDB_READ_H
 
+#include "common/base/str.h"
 #include "kvnode/format/rdb_write.h"
 
 #include <stdatomic.h>
@@ -26,8 +27,10 @@ struct rdb_progress {
 
 struct rdb_read_opts {
     bool verify;                   /* compare the CRC64 when the file has one */
-    int64_t drop_expired_ms;       /* keys whose deadline is before this wall time are left out, unless the file carries
-                                      a history that replicas may continue (they wait for our DEL); 0 = keep all */
+    int64_t drop_expired_ms;       /* keys whose deadline is before this wall time are left out; 0 = keep all */
+    /* Told of each key left out, so that replicas can be told too; may be NULL. */
+    void (*expired)(void *arg, int db, struct slice key);
+    void *expired_arg;
     int64_t bulk_max;              /* longest string taken, default 512 MiB */
     struct rdb_progress *progress; /* may be NULL */
 };

@@ -45,6 +45,7 @@ struct feed *feed_new(struct server *s)
     list_init(&f->replicas);
     f->stream_db = -1;
     f->good_told = SIZE_MAX;
+    f->last_ping_at_ms = server_now_ms(s);
     s->history = &f->history;
     s->backlog = &f->backlog;
     loop_hook_add(s->loop, &f->turn, on_turn, f);

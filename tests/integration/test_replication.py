@@ -441,6 +441,27 @@ def test_partial_resync_after_a_clean_restart(yard, who):
     same_digest(primary, replica)
 
 
+def test_what_expired_while_the_primary_was_away(yard):
+    """It leaves those keys out when it loads its file, and says DEL to the replica that continues."""
+    primary = yard.node("primary", lines=["save 3600 1000000"])
+    replica = yard.node("replica", lines=follow(primary))
+    wait_in_sync(primary, replica)
+    with primary.connect() as c:
+        for i in range(50):
+            c.set("short:%d" % i, i, px=1500)
+            c.set("long:%d" % i, i)
+    wait_in_sync(primary, replica)
+    assert primary.stop() == 0
+    time.sleep(1.6)
+    primary.start()
+    wait_in_sync(primary, replica)
+    assert primary.info("persistence")["rdb_last_load_keys_expired"] == 50
+    assert primary.info("stats")["sync_full"] == 0
+    same_digest(primary, replica)
+    with replica.connect() as c:
+        assert c.dbsize() == 50
+
+
 def test_partial_resync_with_redis_after_its_restart(yard):
     need("redis-server")
     primary = yard.node("primary")
