@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
+#include "kvnode/client/ahead.h"
 #include "kvnode/client/tracking.h"
 #include "kvnode/client/txn.h"
 #include "kvnode/disk/snapshot.h"
@@ -18,15 +19,13 @@
 #include <string.h>
 
 #define TEXT_OOM "OOM command not allowed when used memory > 'maxmemory'."
-#define TEXT_MISCONF                                                                                            \
-    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands " \
-    "that may modify the data set are disabled, because this instance is configured to report errors during "    \
-    "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for "    \
-    "details about the RDB error."
+#define TEXT_MISCONF                                                                                        \
+    "MISCONF the last save to disk failed and stop-writes-on-bgsave-error is yes: writes are refused until a " \
+    "save succeeds. The log says why it failed."
 
-#define TEXT_NO_DEBUG                                                                                              \
-    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a " \
-    "local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+#define TEXT_NO_DEBUG                                                                                    \
+    "ERR DEBUG command not allowed. enable-debug-command in the configuration file, followed by a restart, " \
+    "allows it: 'yes' for everybody, 'local' for connections from this machine."
 
 struct db *call_db(const struct call *c)
 {
@@ -61,10 +60,10 @@ static const char *refusal(struct server *srv, struct client *cl, const struct c
 
     if ((flags & CMD_DENYOOM) && srv->opt.maxmemory > 0 && (int64_t)mem_used() > srv->opt.maxmemory)
         return TEXT_OOM;
+    if ((flags & (CMD_WRITE | CMD_HEALTH)) && snapshot_refuses_writes(srv->snapshot) && !server_is_replica(srv))
+        return TEXT_MISCONF;
     if (write || (flags & CMD_MAY_REPLICATE)) {
         v = role_may_write(srv->role);
-        if (write && snapshot_refuses_writes(srv->snapshot) && !server_is_replica(srv))
-            return TEXT_MISCONF;
         if (v != ROLE_OK && (write || v == ROLE_IS_FENCED))
             return role_error(v);
         if (write && feed_refuses_writes(srv->feed))
@@ -203,6 +202,7 @@ void call_request(struct call *c)
     uint32_t flags = c->cmd->flags;
     const char *text;
 
+    ahead_look(cl, c->argc, c->argv);
     if (!resp_server_may_run(c)) {
         call_stat(srv, c->cmd)->rejected++;
         if (cl->txn != TXN_NONE)

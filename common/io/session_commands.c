@@ -238,7 +238,7 @@ static const struct command command_subs[] = {
 
 const struct command session_commands[] = {
 /*    name       arity flags                                 run        keys     group         syntax  summary */
-    { "ping",    -1, CMD_FAST | CMD_SENTINEL | CMD_SUB_OK,   cmd_ping,  0, 0, 0, "connection", "[message]",
+    { "ping",    -1, CMD_FAST | CMD_SENTINEL | CMD_SUB_OK | CMD_HEALTH, cmd_ping,  0, 0, 0, "connection", "[message]",
       "Is somebody there?", "1.0.0" },
     { "echo",     2, CMD_FAST,                               cmd_echo,  0, 0, 0, "connection", "message",
       "Send the message back.", "1.0.0" },

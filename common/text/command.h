@@ -43,7 +43,8 @@ enum command_flag {
     CMD_NO_ASYNC_LOADING = 1 << 19,
     CMD_DANGEROUS  = 1 << 20,    /* ACL category only */
     CMD_PROTECTED  = 1 << 21,    /* DEBUG: switchable by enable-debug-command */
-    CMD_HIDDEN     = 1 << 22     /* works, and is not in COMMAND's lists and counts */
+    CMD_HIDDEN     = 1 << 22,    /* works, and is not in COMMAND's lists and counts */
+    CMD_HEALTH     = 1 << 23     /* PING: refused like a write while saving fails, so that whoever watches sees it */
 };
 
 struct session;        /* common/io/session.h */
