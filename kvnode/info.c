@@ -70,6 +70,8 @@ static void section_server(struct server *srv, struct str *out)
     line_i(out, "server_time_usec", clock_wall_us());
     line_i(out, "uptime_in_seconds", up_s);
     line_i(out, "uptime_in_days", up_s / 86400);
+    if (srv->stopping.on)
+        line_i(out, "shutdown_in_milliseconds", ms_max(srv->stopping.until_ms - server_now_ms(srv), 0));
     line_i(out, "hz", srv->opt.hz);
     line_i(out, "configured_hz", srv->opt.hz);
     line_i(out, "lru_clock", (server_wall_ms(srv) / 1000) & 0xFFFFFF);

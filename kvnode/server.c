@@ -169,6 +169,7 @@ void server_reset_stats(struct server *srv)
     dict_clear(&srv->error_stats, NULL);
     srv->base = srv->resp.stats;
     srv->stat_commands_us = 0;
+    feed_reset_stats(srv->feed);
     srv->ks->hits = srv->ks->misses = srv->ks->expired = 0;
 }
 

@@ -73,6 +73,7 @@ int feed_stream_db(const struct feed *f) { return f->stream_db; }
 void feed_set_stream_db(struct feed *f, int db) { f->stream_db = db; }
 size_t feed_replicas(const struct feed *f) { return f->nreplicas; }
 const struct feed_stats *feed_stats(const struct feed *f) { return &f->stats; }
+void feed_reset_stats(struct feed *f) { f->stats = (struct feed_stats){0}; }
 void feed_ask_acks(struct feed *f) { f->want_acks = true; }
 
 struct buf *feed_replica_out(const struct feed_replica *r) { return stream_out(r->client->session->stream); }

@@ -64,6 +64,7 @@ size_t feed_memory(const struct feed *f);                /* output and waiting b
 void feed_ask_acks(struct feed *f);                      /* REPLCONF GETACK at the end of this turn */
 
 struct feed_stats { uint64_t full, partial_ok, partial_err; };
+void feed_reset_stats(struct feed *f);                      /* CONFIG RESETSTAT */
 const struct feed_stats *feed_stats(const struct feed *f);   /* sync_full, sync_partial_ok, sync_partial_err */
 
 void feed_tick(struct feed *f, int64_t now_ms);          /* about ten times a second: pings, timeouts, backlog ttl */
