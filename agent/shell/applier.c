@@ -400,6 +400,7 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     rc = desired_plan(&w->name, &own, &w->m->who, agent, &plan, &absent, &e);
     if (rc == 0)
         rc = allowed_here(w, plan, &e);
+    w->waits_for_file = rc == ERR_BUSY;
     if (rc != 0) {
         /* Gone is what was there; a document that names something new that is not there is wrong. */
         bool vanished = absent && w->applied.known && (!w->sha[0] || strcmp(w->sha, w->applied.sha) == 0);

@@ -57,6 +57,7 @@ struct applier {
     struct { bool set; enum apply_event_kind kind; char text[ERR_TEXT_MAX]; } answer;
     /* for its owner */
     bool listed;                         /* named by the agent document in force */
+    bool waits_for_file;                 /* refused because another document has one of its files */
     bool retry;                          /* consider again even if nothing changed (once) */
     bool again;                          /* the snapshot changed while it was busy */
     uint64_t applications;

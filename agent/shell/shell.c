@@ -60,6 +60,17 @@ static const struct docname *taken(void *owner, const struct applier *asker, con
 }
 
 static void show_status(struct agent *a);
+static void settle_later(struct agent *a);
+
+/* A file may have changed hands: ask those again who wanted one that belonged to another document. */
+static void retry_waiting(struct agent *a)
+{
+    for (size_t i = 0; i < a->appliers.n; i++)
+        if (a->appliers.at[i]->waits_for_file) {
+            a->appliers.at[i]->retry = true;
+            settle_later(a);
+        }
+}
 
 static void on_ack(void *owner, struct applier *w, const struct ack *k)
 {
@@ -81,6 +92,8 @@ static void on_ack(void *owner, struct applier *w, const struct ack *k)
                     ack_status_word(k->status), (long long)k->took_ms);
     if (w->listed || !w->resumed)
         acks_put(a->acks, &w->name, k, a->directory);
+    if (in_force)
+        retry_waiting(a);
     show_status(a);
 }
 

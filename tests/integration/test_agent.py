@@ -252,6 +252,11 @@ def test_one_bad_document_does_not_hold_up_the_others(yard):
     s.wait_text(line(7001))
     s.wait_ack("invalid", doc="files:bad")
     assert "belongs to files:demo" in s.wait_ack("invalid", doc="files:thief")["err"]
+    # When its owner lets go of the file, the other one gets it.
+    s.set("config:files:demo", {"files": [dict(FILE, path="elsewhere")]})
+    s.wait_ack("ok", doc="files:thief")
+    s.wait_text("mine")
+    assert "belongs" not in s.wait_ack("ok")["err"] and s.text("elsewhere") == line(7001)
 
 
 def test_links_lead_nowhere(yard):
