@@ -13,14 +13,14 @@
 #define NONE_GOOD_WAIT_MS 1000     /* nobody to promote: look again after this, doubled each time */
 #define VETO_WAIT_MS 500
 #define RETRY_MAX_MS 10000
-#define ORDER_AGAIN_MS 1000        /* an order whose answer was lost is given again after this */
+#define UNDONE_MS 1000             /* an order that was not carried out by then did not arrive */
 
 typedef bool guard(struct core *c, struct group *g);
 typedef void act(struct core *c, struct group *g);
 
 static guard is_forced, may_bid;
 static act wait_turn, wait_more, bid, bid_by_order, withdraw_bid, withdraw, give_up_bid, stand_back, hurry, lead, promote,
-    no_good, vetoed, choose_again, switch_over, settle, settle_late, begin_again, promotion_late, drop_unsaved;
+    no_good, vetoed, ask_again, without_it, switch_over, settle, settle_late, begin_again, promotion_late, drop_unsaved;
 
 const struct fo_row fo_table[] = {
 /*    in             on                    when       act             then           because */
@@ -60,7 +60,8 @@ const struct fo_row fo_table[] = {
 
     { FO_PROMOTING,  FE_PROMOTED,          NULL,      switch_over,    FO_REPOINTING, "the replica now says it is primary" },
     { FO_PROMOTING,  FE_RECOVERED,         NULL,      give_up_bid,    FO_IDLE,       "the primary is back, and the order was not carried out" },
-    { FO_PROMOTING,  FE_REFUSED,           NULL,      choose_again,   FO_CHOOSING,   "the chosen replica cannot" },
+    { FO_PROMOTING,  FE_REFUSED,           NULL,      without_it,     FO_ASKING,     "the chosen replica cannot: ask the others anew" },
+    { FO_PROMOTING,  FE_UNDONE,            NULL,      ask_again,      FO_ASKING,     "the order did not arrive: what we knew is old, ask anew" },
     { FO_PROMOTING,  FE_EXPIRED,           NULL,      promotion_late, FO_IDLE,       "the replica never confirmed" },
     { FO_PROMOTING,  FE_SETTLED_ELSEWHERE, NULL,      withdraw,       FO_IDLE,       "a newer configuration settles it" },
     { FO_PROMOTING,  FE_SAVE_FAILED,       NULL,      drop_unsaved,   FO_IDLE,       "our vote is not on disk, so it was not given" },
@@ -97,7 +98,8 @@ static int64_t deadline_of(struct core *c, struct group *g, enum fo_state s)
         return c->now_ms + c->timing.rebid_max_ms + election_rebid_ms(c, g);
     case FO_ASKING:
         return c->now_ms + c->timing.asking_ms;
-    case FO_PROMOTING:
+    case FO_PROMOTING:             /* however often it had to be asked anew */
+        return g->fo.started_at_ms + g->opt[GOPT_FAILOVER_TIMEOUT_MS];
     case FO_REPOINTING:
         return c->now_ms + g->opt[GOPT_FAILOVER_TIMEOUT_MS];
     case FO_CHOOSING:
@@ -261,20 +263,27 @@ static void drop_unsaved(struct core *c, struct group *g)
 
 /* --- acts: leading ------------------------------------------------------------------------------------ */
 
-static void lead(struct core *c, struct group *g)
+static void ask_again(struct core *c, struct group *g)
 {
-    g->fo.leads = true;
-    c->counts.elections_won++;
+    g->fo.promoted = 0;
     g->fo.asked_at_ms = c->now_ms;
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];
 
-        n->refused = REFUSED_NOT_ASKED;
         n->info_until_fresh = 0;
         n->fresh = false;
         if (n->id != g->primary && n->w.up)
             health_info_now(c, n);
     }
+}
+
+static void lead(struct core *c, struct group *g)
+{
+    g->fo.leads = true;
+    c->counts.elections_won++;
+    for (size_t i = 0; i < g->nodes.n; i++)
+        g->nodes.at[i]->refused = REFUSED_NOT_ASKED;
+    ask_again(c, g);
     say_news(c, NEWS_ELECTED, g, NULL);
     say_news(c, NEWS_SELECTING, g, NULL);
 }
@@ -335,7 +344,7 @@ static void vetoed(struct core *c, struct group *g)
     fail(c, g, VETO_WAIT_MS);
 }
 
-static void choose_again(struct core *c, struct group *g)
+static void without_it(struct core *c, struct group *g)
 {
     struct node *n = model_node(c, g->fo.promoted);
 
@@ -343,7 +352,7 @@ static void choose_again(struct core *c, struct group *g)
         say_trace(c, g, "%s:%u cannot be promoted, choosing another", n->addr.host, (unsigned)n->addr.port);
         n->refused = REFUSED_ORDER;
     }
-    g->fo.promoted = 0;
+    ask_again(c, g);
 }
 
 static void promotion_late(struct core *c, struct group *g)
@@ -491,7 +500,8 @@ static bool repoint_some(struct core *c, struct group *g)
 
 /* --- what is so now ------------------------------------------------------------------------------------ */
 
-/* Every reachable replica has answered; who objects is asked once more while there is time. */
+/* Every reachable replica has answered; who objects is asked once more while there is time.
+ * One that is down hangs, and would not be chosen whatever it said. */
 static bool all_answered(struct core *c, struct group *g)
 {
     bool all = true;
@@ -499,7 +509,7 @@ static bool all_answered(struct core *c, struct group *g)
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];
 
-        if (n->id == g->primary || !n->w.up)
+        if (n->id == g->primary || !n->w.up || n->sdown)
             continue;
         if (!n->fresh) {
             all = false;
@@ -526,7 +536,8 @@ static enum fo_event choice(struct core *c, struct group *g)
 }
 
 /* An order that is on its way is waited for, even if the primary returns: calling it back
- * is not in our power. One that did not arrive is not given again then. */
+ * is not in our power. One that did not arrive is not simply given again: meanwhile the
+ * primary may be back, or the chosen one may have restarted with less than it had. */
 static enum fo_event promotion(struct core *c, struct group *g, bool recovered)
 {
     struct node *n = model_node(c, g->fo.promoted);
@@ -537,15 +548,10 @@ static enum fo_event promotion(struct core *c, struct group *g, bool recovered)
         return FE_PROMOTED;
     if (recovered && (!n->w.up || n->info_until_fresh == 0))
         return FE_RECOVERED;
-    /* the link broke before the answer: it may have been carried out or not; say it again */
     if (n->w.up && n->info_until_fresh == 0) {
-        if (c->now_ms - n->reconf_at_ms >= ORDER_AGAIN_MS) {
-            n->reconf_at_ms = c->now_ms;
-            say_promote(c, n);
-            health_info_now(c, n);
-        } else {
-            wake(g, n->reconf_at_ms + ORDER_AGAIN_MS);
-        }
+        if (c->now_ms - n->reconf_at_ms >= UNDONE_MS)
+            return FE_UNDONE;
+        wake(g, n->reconf_at_ms + UNDONE_MS);
     }
     return FO_EVENTS;
 }

@@ -23,6 +23,7 @@ enum fo_event {
     FE_VETOED,             /* a replica is still linked to the primary */
     FE_PROMOTED,           /* the chosen one says that it is primary */
     FE_REFUSED,            /* it refused the order, or died of it */
+    FE_UNDONE,             /* it still says that it is a replica: the order did not arrive */
     FE_ALL_REPOINTED,      /* every reachable replica follows the new primary */
     FE_SETTLED_ELSEWHERE,  /* a newer configuration came from another sentinel, or a reset */
     FE_SAVE_FAILED,        /* the vote that this attempt stands on is not on disk */

@@ -128,6 +128,7 @@ static const char *const fo_events[FO_EVENTS] = {
     [FE_VETOED] = "vetoed",
     [FE_PROMOTED] = "promoted",
     [FE_REFUSED] = "refused",
+    [FE_UNDONE] = "undone",
     [FE_ALL_REPOINTED] = "all-repointed",
     [FE_SETTLED_ELSEWHERE] = "settled-elsewhere",
     [FE_SAVE_FAILED] = "save-failed",

@@ -197,18 +197,19 @@ STORY(chosen_replica_dies, 3, 3)
         "[     8] s3  +crash-evidence slave n3 n3 @ orders n1\n"
         "[     8] s2  +crash-evidence slave n3 n3 @ orders n1\n"
         "[     8] s1  +crash-evidence slave n3 n3 @ orders n1\n"
-        "[     8] s1  promoting->choosing epoch=1: the chosen replica cannot\n"
+        "[     8] s1  promoting->asking epoch=1: the chosen replica cannot: ask the others anew\n"
         "[     8] s1  n3 cannot be promoted, choosing another\n"
-        "[     8] s1  choosing->promoting epoch=1: the best replica of this moment\n"
-        "[     8] s1  orders n2 to be primary\n"
-        "[     8] n2  waiting -> primary: told to be primary\n"
-        "[     9] s1  promoting->repointing epoch=1: the replica now says it is primary\n"
-        "[    10] s1  +switch-master orders n1 n2\n"
-        "[    10] s1  repointing->idle epoch=1: every reachable replica follows it\n"
-        "[    10] s3  waiting->idle epoch=0: a newer configuration settles it\n"
-        "[    10] s3  +switch-master orders n1 n2\n"
-        "[    10] s2  waiting->idle epoch=0: a newer configuration settles it\n"
-        "[    10] s2  +switch-master orders n1 n2\n");
+        "[     9] s1  asking->choosing epoch=1: every reachable replica told its offset\n"
+        "[     9] s1  choosing->promoting epoch=1: the best replica of this moment\n"
+        "[     9] s1  orders n2 to be primary\n"
+        "[     9] n2  waiting -> primary: told to be primary\n"
+        "[    10] s1  promoting->repointing epoch=1: the replica now says it is primary\n"
+        "[    11] s1  +switch-master orders n1 n2\n"
+        "[    11] s1  repointing->idle epoch=1: every reachable replica follows it\n"
+        "[    11] s3  waiting->idle epoch=0: a newer configuration settles it\n"
+        "[    11] s3  +switch-master orders n1 n2\n"
+        "[    11] s2  waiting->idle epoch=0: a newer configuration settles it\n"
+        "[    11] s2  +switch-master orders n1 n2\n");
 }
 
 /* An operator's order while all is well. */
