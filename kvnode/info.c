@@ -87,7 +87,7 @@ static void section_clients(struct server *srv, struct str *out)
 
     list_each(struct session, s, &srv->resp.sessions, link) {
         clients += s->class != SESSION_REPLICA;
-        blocked += client_of(s) && client_of(s)->waiting;
+        blocked += client_of(s) && (client_of(s)->waiting || client_of(s)->shutdown_waiting);
         if (buf_len(stream_in(s->stream)) > in_max)
             in_max = buf_len(stream_in(s->stream));
         if (buf_len(stream_out(s->stream)) > out_max)

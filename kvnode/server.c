@@ -363,9 +363,7 @@ static void on_stopping(struct timer *t, void *arg)
         timer_set(t, 10);
         return;
     }
-    if (late > 0)
-        log_warning("%d of %zu replicas are in sync when shutting down.", (int)feed_good_replicas(srv->feed) - late,
-                    feed_good_replicas(srv->feed));
+    feed_log_lag(srv->feed);
     if (stop_now(srv, srv->stopping.flags, &e) != 0)
         end_waiting(srv, "ERR Errors trying to SHUTDOWN. Check logs.");
 }

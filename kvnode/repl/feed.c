@@ -253,6 +253,26 @@ size_t feed_acked(const struct feed *f, int64_t offset)
     return n;
 }
 
+void feed_log_lag(struct feed *f)
+{
+    size_t online = 0, level = 0;
+    char name[ADDR_TEXT_MAX];
+
+    list_each(struct feed_replica, r, &f->replicas, link) {
+        if (r->state != FEED_ONLINE)
+            continue;
+        online++;
+        if (r->acked >= f->history.offset)
+            level++;
+        else
+            log_notice("Lagging replica %s reported offset %lld behind master, lag=%lld, state=online.",
+                       feed_replica_name(r, name), (long long)(f->history.offset - r->acked),
+                       (long long)((server_now_ms(f->srv) - r->acked_at_ms) / 1000));
+    }
+    if (online > 0)
+        log_notice("%zu of %zu replicas are in sync when shutting down.", level, online);
+}
+
 size_t feed_memory(const struct feed *f)
 {
     size_t n = 0;

@@ -61,6 +61,7 @@ size_t feed_good_replicas(const struct feed *f);         /* online, lag within m
 bool   feed_refuses_writes(const struct feed *f);        /* min-replicas-to-write is not met */
 size_t feed_acked(const struct feed *f, int64_t offset); /* online replicas that have acknowledged it */
 size_t feed_memory(const struct feed *f);                /* output and waiting bytes of replicas, without the backlog */
+void feed_log_lag(struct feed *f);                       /* at shutdown: who has not everything, and how many have */
 void feed_ask_acks(struct feed *f);                      /* REPLCONF GETACK at the end of this turn */
 
 struct feed_stats { uint64_t full, partial_ok, partial_err; };
