@@ -33,6 +33,7 @@ struct client {
     int db;
     bool is_primary;                /* applies the primary's stream: nothing is refused, nothing is answered */
     bool in_exec;
+    int ahead;                      /* requests whose keys have been brought near (client/ahead.c) */
     bool readonly_ok;               /* READONLY / READWRITE were said; no meaning outside of a cluster */
     /* MULTI */
     enum txn_state txn;

@@ -402,6 +402,27 @@ struct object *db_look(struct db *d, struct slice key)
     return o;
 }
 
+uint32_t db_near(struct db *d, struct slice key)
+{
+    uint32_t hash = key_hash(key);
+
+    for (int i = 0; i < 2; i++)
+        if (d->t[i].size > 0)
+            __builtin_prefetch(&d->t[i].bucket[hash & (d->t[i].size - 1)]);
+    return hash;
+}
+
+void db_nearer(struct db *d, uint32_t hash)
+{
+    for (int i = 0; i < 2; i++)
+        if (d->t[i].size > 0) {
+            const struct object *o = d->t[i].bucket[hash & (d->t[i].size - 1)];
+
+            if (o)
+                __builtin_prefetch(o, 1);
+        }
+}
+
 /* --- setting --- */
 
 static void clear_deadline(struct db *d, struct object *o)

@@ -83,6 +83,10 @@ struct object *db_write(struct db *d, struct slice key);      /* counts as use *
 struct object *db_peek(struct db *d, struct slice key);       /* leaves no trace (but drops what is expired) */
 struct object *db_raw(struct db *d, struct slice key);        /* expired or not */
 
+/* Hints for a batch: bring the bucket of a key into the cache, then what is in it. */
+uint32_t db_near(struct db *d, struct slice key);
+void db_nearer(struct db *d, uint32_t hash);
+
 /* The key with this value, whatever was there before; a deadline it had is dropped unless keep_deadline. */
 struct object *db_set_string(struct db *d, struct slice key, struct slice value, bool keep_deadline);
 struct object *db_set_bytes(struct db *d, struct slice key, struct slice value, bool keep_deadline);   /* never as a number */
