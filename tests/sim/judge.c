@@ -168,10 +168,6 @@ void judge_promotes(struct world *w, struct proc *p, const struct node *n)
     struct proc *chosen = world_by_addr(w, &n->addr), *old = world_by_addr(w, &core_primary(c, g)->addr);
     int group = world_group_of(w, chosen);
 
-    /* An order said again because its answer was lost stands on the choice made then: if the old primary was
-     * back in between, others may have more by now. */
-    if (world_local_ms(w, p) - g->fo.state_at_ms > 500)
-        return;
     for (int i = 0; i < w->scene.nodes; i++) {
         struct proc *r = world_node(w, group, i);
         if (r == chosen || r == old || !can_be_asked(w, p, r) || kvnode_priority(r->node) == 0 || kvnode_is_primary(r->node))
