@@ -38,7 +38,7 @@ static void on_readable(struct fd_watch *w, int events, void *arg)
 
     (void)w, (void)events;
     for (int i = 0; i < ACCEPT_PER_TURN && li->fd >= 0; i++) {
-        struct sockaddr_storage sa;
+        struct sockaddr_storage sa = {0};     /* of a unix client accept4 fills in the family alone */
         struct addr peer;
         socklen_t n = sizeof sa;
         int fd = accept4(li->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -53,7 +53,10 @@ struct addr sock_addr(const struct sockaddr_storage *sa)
         inet_ntop(AF_INET6, &v6->sin6_addr, a.host, sizeof a.host);
         a.port = ntohs(v6->sin6_port);
     } else if (sa->ss_family == AF_UNIX) {
-        snprintf(a.host, sizeof a.host, "%s", ((const struct sockaddr_un *)sa)->sun_path);
+        const struct sockaddr_un *un = (const struct sockaddr_un *)sa;
+
+        /* A path of full length has no '\0'. */
+        snprintf(a.host, sizeof a.host, "%.*s", (int)sizeof un->sun_path, un->sun_path);
     }
     return a;
 }
