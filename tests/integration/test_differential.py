@@ -294,3 +294,72 @@ def play(pair, seed, resp, steps):
 @pytest.mark.parametrize("seed,resp", [(1, 2), (2, 3), (3, 2), (4, 3)])
 def test_same_answers(pair, seed, resp):
     play(pair, seed, resp, STEPS)
+
+
+def encode(words):
+    out = [b"*%d\r\n" % len(words)]
+    for w in words:
+        w = w if isinstance(w, bytes) else str(w).encode()
+        out.append(b"$%d\r\n%s\r\n" % (len(w), w))
+    return b"".join(out)
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13])
+def test_same_answers_in_torn_pipelines(pair, seed):
+    """Many requests at once, cut into pieces at any byte; some of them inline."""
+    maker, r = Maker(seed), random.Random(seed)
+    ours, theirs = Wire(pair[0].port), Wire(pair[1].port)
+    for _ in range(60):
+        batch, said = [], []
+        while len(batch) < 100:
+            words = maker.command()
+            if str(words[0]).lower() in ("multi", "exec", "discard", "watch", "unwatch", "wait", "replicaof"):
+                continue
+            if r.random() < 0.1:
+                words = ["get", r.choice(KEYS[:12])]
+                said.append(b"get %s\r\n" % words[1].encode())
+            else:
+                said.append(encode(words))
+            batch.append(words)
+        data = b"".join(said)
+        for w in (ours, theirs):
+            at = 0
+            while at < len(data):
+                n = r.choice([1, 2, 7, 50, 500, 5000, 50000])
+                w.sock.sendall(data[at:at + n])
+                at += n
+        for words in batch:
+            a, b = ours.read(), theirs.read()
+            assert same(words, a, b), "%r\n ours   %r\n theirs %r" % (words, a, b)
+    ours.close()
+    theirs.close()
+
+
+def test_garbage_ends_one_connection_only(pair):
+    """Bytes that are no requests: an error or a closed connection, and the node goes on."""
+    r = random.Random(5)
+    steady = Wire(pair[0].port)
+    for _ in range(300):
+        w = socket.create_connection(("127.0.0.1", pair[0].port))
+        w.settimeout(5)
+        kind = r.randrange(4)
+        if kind == 0:
+            data = bytes(r.randrange(256) for _ in range(r.randrange(1, 400)))
+        elif kind == 1:
+            data = b"*%d\r\n$%d\r\n" % (r.choice([-1, 0, 1, 3, 10 ** 7, 10 ** 12]), r.choice([-5, 0, 3, 10 ** 9, 10 ** 15])) + b"get\r\n" * 3
+        elif kind == 2:
+            whole = encode(["set", "k", "v"]) * 5
+            spot = r.randrange(len(whole))
+            data = whole[:spot] + bytes([r.randrange(256)]) + whole[spot + 1:]
+        else:
+            data = encode(["get", "k"]) * 3 + b"*2\r\n$3\r\nget\r\n$" + bytes(r.choice(b"0123456789-x\r\n") for _ in range(12))
+        try:
+            w.sendall(data)
+            w.shutdown(socket.SHUT_WR)
+            while w.recv(65536):
+                pass
+        except OSError:
+            pass
+        w.close()
+        assert steady.ask("ping") == (b"+", b"PONG")
+    steady.close()
