@@ -182,7 +182,6 @@ struct failover {
     int64_t asked_at_ms;           /* when the replicas were asked for offsets */
     int64_t not_before_ms;         /* no new attempt earlier than this */
     int tries;                     /* attempts in a row that came to nothing: back-off */
-    uint64_t last_ticket;          /* who waits for the operator's order, 0 = nobody */
 };
 
 struct group {
