@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define BULK_MAX (512LL << 20)
-#define EXPECT_MAX (1u << 22)      /* how much we believe a RESIZEDB */
+#define EXPECT_MAX (1u << 18)      /* how much we believe a RESIZEDB: room for more comes as the keys do */
 
 struct reader {
     struct keyspace *ks;
