@@ -23,6 +23,7 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 int err_sys(struct err *e, const char *fmt, ...)
 {
     int saved = errno;
+    char why[128];
     size_t n;
     va_list ap;
 
@@ -34,7 +35,7 @@ int err_sys(struct err *e, const char *fmt, ...)
     vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
     n = strlen(e->text);
-    snprintf(e->text + n, sizeof e->text - n, ": %s", strerror(saved));
+    snprintf(e->text + n, sizeof e->text - n, ": %s", strerror_r(saved, why, sizeof why));   /* GNU's form */
     errno = saved;
     return ERR_SYS;
 }

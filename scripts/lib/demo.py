@@ -138,6 +138,7 @@ def start(args, folder):
             "files": [{"root": "files", "path": "app.conf", "mode": "0644", "engine": "mustache", "escape": "none",
                        "template": "redis = {{cfg.host}}:{{cfg.port}}\n", "data": {"cfg": "config:redis:" + GROUP}}]})
         set_config(c, "agent", "default", {"v": 1, "apply": ["files:" + GROUP]})
+        c.wait(2, 10000)         # on the replicas too before anything is broken
 
     def agent_lines(i, name):
         files = os.path.join(folder, name, "files")

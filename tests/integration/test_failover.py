@@ -140,6 +140,9 @@ def test_sentinel_restart_keeps_what_it_knew(cluster, tmp_path):
     with c.sentinels[0].connect() as s:
         before = s.sentinel_master("demo")
         myid = s.execute_command("SENTINEL", "MYID")
+    # What it learned from another (no vote depends on it) is on disk milliseconds later.
+    line = "sentinel config-epoch demo %s" % before["config-epoch"]
+    wait_until(lambda: line in open(c.sentinels[0].conf).read(), what="%r in its file" % line)
     c.sentinels[0].kill()
     c.sentinels[0].start()
     with c.sentinels[0].connect() as s:

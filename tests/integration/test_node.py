@@ -230,7 +230,7 @@ def test_config_all_or_nothing(node):
     assert node.connect().config_get("maxclients")["maxclients"] == "200"
     port = free_port()
     node.connect().config_set("port", port)
-    moved = redis.Redis(port=port)
+    moved = redis.Redis("127.0.0.1", port)
     assert moved.ping()
     moved.config_set("port", node.port)
     assert node.connect().ping()
@@ -245,7 +245,7 @@ def test_password(node):
     assert w.ask("auth", "s3cret")[1] == b"OK"
     assert w.ask("get", "x") == (b"$", None)
     w.close()
-    assert redis.Redis(port=node.port, password="s3cret").ping()
+    assert redis.Redis("127.0.0.1", node.port, password="s3cret").ping()
     c.config_set("requirepass", "")
 
 
