@@ -52,8 +52,8 @@ struct command_stat *call_stat(struct server *srv, const struct command *cmd)
 
 /* --- may it? --- */
 
-/* The error for a command that must not run now, NULL = it may. */
-static const char *refusal(struct server *srv, struct client *cl, const struct command *cmd, uint32_t flags)
+/* The error for a command with these flags that must not run now, NULL = it may. */
+static const char *refusal(struct server *srv, uint32_t flags)
 {
     bool write = flags & CMD_WRITE;
     enum role_verdict v;
@@ -73,8 +73,6 @@ static const char *refusal(struct server *srv, struct client *cl, const struct c
         return role_error(ROLE_MASTERDOWN);
     if (srv->loading.on && !srv->loading.serve && !(flags & CMD_LOADING))
         return TEXT_LOADING;
-    (void)cmd;
-    (void)cl;
     return NULL;
 }
 
@@ -220,7 +218,7 @@ void call_request(struct call *c)
     /* what EXEC is going to do counts as if it were asked for now */
     if (is_exec(c))
         flags |= cl->queue_flags & (CMD_WRITE | CMD_DENYOOM);
-    text = refusal(srv, cl, c->cmd, flags);
+    text = refusal(srv, flags);
     if (text) {
         reject(c, text);
         return;
