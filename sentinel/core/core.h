@@ -19,7 +19,7 @@ struct core;
 /* Periods and limits, all in ms, all settable (SENTINEL DEBUG, tests). A test that wants
  * no chance in it sets both jitters to 0. */
 struct core_timing {
-    int64_t ping_ms;               /* 1000; a group's down-after if that is shorter */
+    int64_t ping_ms;               /* 1000; down-after if that is shorter; a primary also every tenth of it */
     int64_t info_ms;               /* 10000; 1000 or less while it matters, see info_fast_ms */
     int64_t info_fast_ms;          /* 1000: replicas of a primary that is down or being replaced */
     int64_t hello_ms;              /* 2000 */

@@ -18,6 +18,8 @@
 #define SUB_SILENT_HELLOS 3        /* a subscribed link without a hello for so many periods is stuck */
 #define SAYS_LASTS_ASKS 5          /* what a peer said holds for so many asking periods */
 #define RECONF_LOOK_MS 250         /* INFO of a replica that is just being repointed */
+#define PINGS_IN_DOWN_AFTER 10     /* a hang is noticed at most this part of down-after late */
+#define PING_MIN_MS 10
 
 /* --- time ------------------------------------------------------------------------------- */
 
@@ -303,9 +305,21 @@ static int64_t info_period(const struct core *c, const struct group *g, const st
     return period;
 }
 
+/* Silence counts from the first PING that stays without answer, so a primary that hangs is
+ * found up to one period late: its period is a small part of down-after. Who owes an answer
+ * already is not asked faster, and nobody waits for a replica that hangs. */
+static int64_t ping_period(const struct core *c, const struct group *g, const struct node *n)
+{
+    int64_t period = ms_min(c->timing.ping_ms, g->opt[GOPT_DOWN_AFTER_MS]);
+
+    if (n->id == g->primary && n->w.waiting_since_ms == 0)
+        period = ms_min(period, ms_max(g->opt[GOPT_DOWN_AFTER_MS] / PINGS_IN_DOWN_AFTER, PING_MIN_MS));
+    return period;
+}
+
 static void node_chores(struct core *c, struct group *g, struct node *n)
 {
-    int64_t ping_ms = ms_min(c->timing.ping_ms, g->opt[GOPT_DOWN_AFTER_MS]);
+    int64_t ping_ms = ping_period(c, g, n);
 
     if (!n->w.up)
         return;

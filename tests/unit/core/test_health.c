@@ -8,7 +8,7 @@ START_TEST(test_silence)
 
     scene_init(&s, 3, 2);
     scene_mute(&s, 1);
-    scene_pass(&s, 5999);          /* the first unanswered PING leaves at 1000 */
+    scene_pass(&s, 5499);          /* the first unanswered PING leaves at 500, a tenth of down-after */
     ck_assert(!scene_node(&s, 1)->sdown);
     scene_pass(&s, 100);
     ck_assert(scene_node(&s, 1)->sdown);
@@ -16,6 +16,39 @@ START_TEST(test_silence)
     ck_assert(!scene_group(&s)->odown);
     scene_pong(&s, scene_cmd(&s, 1), PONG_LOADING);
     ck_assert_str_eq(str_c(&s.told), "-sdown n1");
+    scene_fini(&s);
+}
+END_TEST
+
+/* A replica that hangs is nobody's hurry: it is asked once a second, as ever. */
+START_TEST(test_silence_of_a_replica)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_mute(&s, 2);
+    scene_pass(&s, 5999);
+    ck_assert(!scene_node(&s, 2)->sdown);
+    scene_pass(&s, 100);
+    ck_assert(scene_node(&s, 2)->sdown);
+    scene_fini(&s);
+}
+END_TEST
+
+/* However short down-after is, a primary is not asked without pause, and a pause shorter
+ * than down-after is none. */
+START_TEST(test_a_short_pause_is_none)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_step(&s, (struct event){.kind = EV_GROUP_SET, .group = s.group, .u.set = {GOPT_DOWN_AFTER_MS, 1000}});
+    scene_pass(&s, 1000);
+    scene_mute(&s, 1);
+    scene_pass(&s, 999);           /* the first unanswered PING left at most 100 ms after it fell silent */
+    ck_assert(!scene_node(&s, 1)->sdown);
+    scene_pass(&s, 102);
+    ck_assert(scene_node(&s, 1)->sdown);
     scene_fini(&s);
 }
 END_TEST
@@ -235,6 +268,6 @@ START_TEST(test_peer_down)
 }
 END_TEST
 
-SUITE(health, test_silence, test_evidence_is_down_at_once, test_no_evidence, test_quorum_and_its_age,
+SUITE(health, test_silence, test_silence_of_a_replica, test_a_short_pause_is_none, test_evidence_is_down_at_once, test_no_evidence, test_quorum_and_its_age,
       test_who_denied_is_asked_back, test_wrong_role, test_reboot, test_tilt_begins_the_window_anew,
       test_clock_goes_back, test_stuck_links_are_dropped, test_busy_script, test_peer_down)
