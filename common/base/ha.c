@@ -44,6 +44,11 @@ const struct ha_voter *ha_voter(const struct ha_record *r, const char *id)
     return NULL;
 }
 
+bool ha_record_is_formation(const struct ha_record *r)
+{
+    return r->gid != 0 && r->born != 0 && r->ballot == r->born && r->change == 0;
+}
+
 int ha_majority(int n) { return n / 2 + 1; }
 
 int ha_seals_needed(const struct ha_record *r)
@@ -62,6 +67,8 @@ const char *ha_record_check(const struct ha_record *r)
         return "no group id";
     if (r->ballot == 0 || r->epoch == 0 || r->epoch > r->ballot)
         return "the epoch is not between 1 and the ballot";
+    if (r->born > r->epoch)
+        return "formed after its epoch";
     if (r->n_members < 1 || r->n_members > HA_MEMBERS_MAX)
         return "not 1 to 9 members";
     if (r->n_voters < 1 || r->n_voters > HA_VOTERS_MAX)

@@ -60,6 +60,7 @@ struct ha_record {
     uint32_t change;                   /* place in the ballot: 0 promotion, 1 change or base anew, 2 the change of V after it */
     bool dissolved;                    /* the id's last record: the group is plain again */
     uint64_t epoch;                    /* <= ballot */
+    uint64_t born;                     /* number of the BIND it was formed with; ballot == born: the formation record itself (R0) */
     char primary[ID_MAX];              /* member id */
     uint64_t incarnation;              /* of the primary's process that owns the epoch */
     enum ha_mode mode;
@@ -81,6 +82,7 @@ int  ha_seals_needed(const struct ha_record *r);                          /* q =
 int  ha_promises_needed(const struct ha_record *r);                       /* of members, for a lease: k; async: |M| - 1 */
 /* What is wrong with it as a record of its own (counts, k, ids twice, epoch > ballot, primary not in M): NULL = nothing. */
 const char *ha_record_check(const struct ha_record *r);
+bool ha_record_is_formation(const struct ha_record *r);                   /* the group's first, not yet built upon */
 
 /* lan, cloud, wan; false = no such profile. */
 bool ha_timing_profile(const char *name, struct ha_timing *out);
@@ -106,7 +108,8 @@ enum ha_kind {
     HA_RECORD,             /* rec: take it */
     HA_STORED,             /* ballot, change, ok, why, ms: not before so long; promised */
     HA_END,                /* epoch: its incarnation is over (R2), node, incarnation */
-    HA_ALIVE,              /* heartbeat: ballot, change, epoch of its record; promised */
+    HA_ALIVE,              /* heartbeat: gid, ballot, change, epoch of its record; promised; ok: the primary named there
+                              renewed with it; nonce: the ballot it leads now, 0 = none */
 
     /* voter -> node */
     HA_LOOK,               /* how are you? -> HA_STATUS */
