@@ -46,6 +46,7 @@ struct resp_link {
     bool auth_asked;             /* the next greeting reply is AUTH's */
     bool sub_mode;
     int64_t backoff_ms;
+    int64_t ended_at_ms;           /* when it was up last; 0 = never up */
     int prompt;                    /* tries left that come within milliseconds of a close */
     int64_t up_since_ms, last_reply_at_ms;
     char peer_ip[ADDR_HOST_MAX], local_ip[ADDR_HOST_MAX];
@@ -106,7 +107,19 @@ static void reader_free(void *r)
  * we ask again every other moment until the answer is clear. */
 #define PROMPT_TRIES 8
 
-static int64_t next_backoff(struct resp_link *k)
+/* A refusal is cheap, and who ended a moment ago may be back in a moment: the pause after
+ * one is at most a tenth of the time since the link was up. */
+#define REFUSED_PART 10
+
+static int64_t longest_backoff(const struct resp_link *k, enum link_end how)
+{
+    if (how != LINK_REFUSED || k->ended_at_ms == 0)
+        return k->o.backoff_max_ms;
+    return ms_min(k->o.backoff_max_ms,
+                  ms_max(k->o.backoff_min_ms, (loop_now_ms(k->loop) - k->ended_at_ms) / REFUSED_PART));
+}
+
+static int64_t next_backoff(struct resp_link *k, enum link_end how)
 {
     if (k->prompt > 0) {
         k->prompt--;
@@ -114,8 +127,8 @@ static int64_t next_backoff(struct resp_link *k)
     }
     int64_t top = k->backoff_ms > 0 ? k->backoff_ms * 3 : k->o.backoff_min_ms;
 
-    k->backoff_ms = ms_min(k->o.backoff_max_ms, rng_between(&k->rng, k->o.backoff_min_ms,
-                                                            ms_max(k->o.backoff_min_ms, top)));
+    k->backoff_ms = ms_min(longest_backoff(k, how), rng_between(&k->rng, k->o.backoff_min_ms,
+                                                                  ms_max(k->o.backoff_min_ms, top)));
     return k->backoff_ms;
 }
 
@@ -171,14 +184,16 @@ static void link_ended(struct resp_link *k, enum link_end how, const char *why)
     k->state = LS_WAITING;
     k->sub_mode = false;
     k->up_since_ms = NEVER_MS;
-    if (was_up)
+    if (was_up) {
         k->backoff_ms = 0;
+        k->ended_at_ms = loop_now_ms(k->loop);
+    }
     if (at_once)
         k->prompt = PROMPT_TRIES;
     else if (how != LINK_CLOSED)
         k->prompt = 0;             /* clear: refused, or out of reach */
     if (!at_once)
-        timer_set(&k->timer, next_backoff(k));
+        timer_set(&k->timer, next_backoff(k, how));
     tell_waiters(k);
     if (k->state != LS_FREED && k->o.on_end)
         k->o.on_end(k, how, text, k->o.owner);

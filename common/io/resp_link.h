@@ -2,6 +2,9 @@
  * SETNAME), send commands, hand each reply to who asked; when it ends say *how*, and
  * connect again after a back-off that the owner may cut short.
  *
+ * While connects are refused (the host lives, the process is gone) the pause is at most a
+ * tenth of the time since the link was up, so that one who is restarted is found quickly.
+ *
  * Replies are parsed by hiredis' reader; a peer that sends one reply of more than
  * reply_max bytes, or nests deeper than hiredis reads (7), ends the link. */
 #ifndef KV_IO_RESP_LINK_H
@@ -38,7 +41,7 @@ struct resp_link_opts {
     const char *client_name;         /* CLIENT SETNAME, NULL = none; copied */
     int64_t connect_timeout_ms;      /* default 1000 */
     int64_t backoff_min_ms;          /* default 50: first pause after a failed connect */
-    int64_t backoff_max_ms;          /* default 1000; decorrelated jitter between */
+    int64_t backoff_max_ms;          /* default 1000; decorrelated jitter between; shorter while refused */
     bool    reconnect_at_once;       /* after LINK_CLOSED try again in the same turn (crash evidence) */
     size_t  reply_max;               /* default 64 MiB */
     struct resolver *resolver;       /* NULL = only literal addresses */

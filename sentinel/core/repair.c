@@ -13,7 +13,7 @@
  */
 #include "sentinel/core/inside.h"
 
-#define CERTAIN_GRACE_MS 200
+#define CERTAIN_GRACE_MS 50           /* a hello that is on its way arrives meanwhile */
 #define STRAY_GRACES 2
 #define HEIR_GRACES 5
 
