@@ -1,17 +1,58 @@
 """Groups to measure: data nodes and sentinels of a kind, on loopback or one host (network
 namespace) each, and the questions every measurement asks of them. Two groups of one run
 have the same settings; only the programs differ."""
+import multiprocessing
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
 from bench_wire import Conn, Error, Gone, ask, info  # noqa: E402
 from harness import Process, find, free_port  # noqa: E402
+
+
+#   row              sentinels          data nodes      mode of the group (None: it has no such line)
+ROWS = {
+    "redis+redis":   ("redis-sentinel",  "redis-server", None),
+    "kvorum+redis":  ("kvorum-sentinel", "redis-server", None),
+    "redis+kvnode":  ("redis-sentinel",  "kvnode",       None),
+    "kvorum+kvnode": ("kvorum-sentinel", "kvnode",       None),
+    "kvorum-async":  ("kvorum-sentinel", "kvnode",       "async"),
+    "kvorum-strict": ("kvorum-sentinel", "kvnode",       "strict"),
+}
+PLAIN = ("redis+redis", "kvorum+redis", "redis+kvnode", "kvorum+kvnode")
+
+
+def why_not(row):
+    """A row that cannot be measured here: the reason, else None."""
+    sentinel, node, mode = ROWS[row]
+    for p in (sentinel, node):
+        if not find(p):
+            return "%s is not installed or not built" % p
+    if mode is None:
+        return None
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as f:
+        f.write("port 1\nsentinel monitor bench 127.0.0.1 1 2\nsentinel mode bench %s\n" % mode)
+        f.flush()
+        r = subprocess.run([find(sentinel), "--check-config", f.name], capture_output=True, text=True)
+    said = (r.stderr + r.stdout).strip().splitlines()
+    return None if r.returncode == 0 else "not supported by this build (%s)" % (said[-1] if said else "no reason given")
+
+
+def choose_rows(names, say):
+    out = []
+    for n in names:
+        reason = why_not(n)
+        if reason:
+            say("row %s left out: %s" % (n, reason))
+        else:
+            out.append(n)
+    return out
 
 
 class Host:
@@ -68,10 +109,12 @@ def pairs(flat):
 class Group:
     """Three nodes, three sentinels, quorum 2. `row` names it in tables."""
 
-    def __init__(self, folder, sentinel, node, down_after, hosts=None, name="bench", failover_timeout=10000, lines=()):
-        self.row = "%s + %s" % (sentinel, node)
+    def __init__(self, folder, row, down_after, hosts=None, name="bench", failover_timeout=3000, lines=(), sentinel_lines=()):
+        self.row = row
+        sentinel, node, mode = ROWS[row]
+        sentinel_lines = list(sentinel_lines) + (["sentinel mode %s %s" % (name, mode)] if mode else [])
         self.name, self.sentinel, self.engine, self.down_after = name, sentinel, node, down_after
-        self.folder = os.path.join(folder, self.row.replace(" ", ""))
+        self.folder = os.path.join(folder, row)
         os.makedirs(self.folder, exist_ok=True)
         hosts = hosts or [Host()] * 3
         self.nodes, self.sentinels = [], []
@@ -87,7 +130,7 @@ class Group:
             conf = ["port %d" % port, "bind %s" % h.ip, "protected-mode no", "dir %s" % os.path.join(self.folder, "sentinel%d" % (i + 1)),
                     "sentinel monitor %s %s %d 2" % (name, self.nodes[0].host.ip, self.nodes[0].port),
                     "sentinel down-after-milliseconds %s %d" % (name, down_after),
-                    "sentinel failover-timeout %s %d" % (name, failover_timeout)]
+                    "sentinel failover-timeout %s %d" % (name, failover_timeout)] + sentinel_lines
             self.sentinels.append(Program("sentinel%d" % (i + 1), find(sentinel), conf, self.folder, port, h))
         self.ready_at, self.trial = 0.0, 0
 
@@ -169,6 +212,38 @@ class Group:
     def used(self):
         """A trial has broken it: it must be found healed anew."""
         self.ready_at, self.trial = 0.0, self.trial + 1
+
+
+def _watch_role(host, port, since, limit_s, pipe):
+    was_primary, at = None, None
+    while at is None and time.monotonic() < since + limit_s:
+        r = ask(port, "ROLE", host=host, timeout=1.0)
+        now = time.monotonic()
+        if isinstance(r, list) and r and r[0] == "master" and was_primary is None:
+            was_primary = now
+        if isinstance(r, list) and r and r[0] == "slave":
+            at = now
+        time.sleep(0.001 if now < since + 1 else 0.01)
+    pipe.send(None if at is None else (at - (was_primary or at)) * 1000)
+
+
+class Demotion:
+    """A process of its own that looks at a node that is back: for how many milliseconds it called itself primary."""
+
+    def __init__(self, node, limit_s=60.0):
+        self.pipe, theirs = multiprocessing.Pipe()
+        self.proc = multiprocessing.Process(target=_watch_role, daemon=True,
+                                            args=(node.host.ip, node.port, time.monotonic(), limit_s, theirs))
+        self.proc.start()
+        theirs.close()
+
+    def done(self):
+        return self.pipe.poll()
+
+    def result(self):
+        got = self.pipe.recv() if self.pipe.poll(90) else None
+        self.proc.join(5)
+        return got
 
 
 class Watch:

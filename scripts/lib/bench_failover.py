@@ -1,28 +1,30 @@
-"""scripts/bench failover: how long a group has no primary. Two sentinels, two data nodes,
-three faults, one run: the groups stand side by side, one trial of each in turn, so that
-whatever else the machine does falls on all of them alike."""
+"""How long a group has no primary. Three faults, one run: the groups stand side by side, one
+trial of each in turn, so that whatever else the machine does falls on all of them alike.
+
+  a node accepts writes           somebody who tries every node each millisecond succeeds
+  first write where told          ... at the node that a sentinel names: what clients get
+  returned: demoted after         kill -9: the old primary is started again as it was; stop: it is resumed;
+                                  for how long it called itself primary then"""
 import os
+import random
+import shutil
 import signal
 import tempfile
 import time
 
-from bench_cluster import Group, Watch, until
+from bench_cluster import PLAIN, ROWS, Demotion, Group, Watch, choose_rows, until
 from bench_stats import Load, number, ratio, short, table
-from bench_wire import Conn, Error, Gone
+from bench_wire import Error, Gone
 
-SENTINELS = ("redis-sentinel", "kvorum-sentinel")
-NODES = ("redis-server", "kvnode")
 FAULTS = ("kill", "stop", "planned")
 LIMIT_S = 60.0
 
 
 def options(p):
-    p.add_argument("--trials", type=int, default=30, help="trials of each fault and row (30)")
-    p.add_argument("--quick", action="store_true", help="5 trials")
+    p.add_argument("--trials", type=int, default=5, help="trials of each fault and row (default 5: some minutes; 30: half an hour)")
     p.add_argument("--down-after", type=int, default=1000, metavar="MS", help="down-after-milliseconds of every group (1000)")
-    p.add_argument("--sentinels", default=",".join(SENTINELS), help="rows: sentinels, by comma")
-    p.add_argument("--nodes", default=",".join(NODES), help="rows: data nodes, by comma")
-    p.add_argument("--faults", default=",".join(FAULTS), help="kill,stop,planned")
+    p.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(PLAIN))
+    p.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
     p.add_argument("--keep", action="store_true", help="keep logs and say where")
     p.add_argument("--each", action="store_true", help="a line for each trial")
 
@@ -44,10 +46,11 @@ def kill_trial(g):
     done = w.run(("+switch-master", "writable", "written"), LIMIT_S)
     w.close()
     old.kill()
+    until(lambda: {g.primary_of(s) for s in g.sentinels} == {g.primary()}, 30, "all sentinels to agree")
+    time.sleep(random.uniform(0.2, 0.8))      # a supervisor that starts it again
+    back = Demotion(old)
     old.start()
-    new = until(g.primary, 5, "a primary")
-    old.ask("REPLICAOF", new.host.ip, new.port)      # the operator's part of healing: not what is measured
-    return observed(w, t0) if done else None
+    return dict(observed(w, t0), demoted=back) if done else None
 
 
 def stop_trial(g):
@@ -58,17 +61,11 @@ def stop_trial(g):
     done = w.run(("+switch-master", "writable", "written"), LIMIT_S)
     w.close()
     until(lambda: {g.primary_of(s) for s in g.sentinels} == {g.primary()}, 10, "all sentinels to agree")
-    t1 = time.monotonic()
+    back = Demotion(old)
     os.kill(old.pid, signal.SIGCONT)
-    demoted = None
-    while time.monotonic() < t1 + LIMIT_S:
-        if old.replication().get("role") == "slave":
-            demoted = (time.monotonic() - t1) * 1000
-            break
-        time.sleep(0.001)
     if not done:
         return None
-    return dict(observed(w, t0), demoted=demoted)
+    return dict(observed(w, t0), demoted=back)
 
 
 class Loyal:
@@ -131,6 +128,14 @@ class Loyal:
         return missing
 
 
+def takes_coordinated(g):
+    """Asked about a group that does not exist: whoever knows the word finds that out first."""
+    if not hasattr(g, "coordinated"):
+        a = g.sentinels[0].ask("SENTINEL", "FAILOVER", "no-such-group", "COORDINATED")
+        g.coordinated = isinstance(a, Error) and "No such master" in a and g.sentinel == "kvorum-sentinel"
+    return g.coordinated
+
+
 def planned_trial(g):
     old = g.primary()
     old.ask("FLUSHALL")
@@ -142,8 +147,9 @@ def planned_trial(g):
         client.step()
         time.sleep(0.0002)
     order = g.sentinels[g.trial % 3].conn()
+    words = ["SENTINEL", "FAILOVER", g.name] + (["COORDINATED"] if takes_coordinated(g) else [])
     t0 = time.monotonic()
-    order.send("SENTINEL", "FAILOVER", g.name)
+    order.send(*words)
     refused, demoted, look_at, end_at = None, None, 0.0, t0 + LIMIT_S
     while time.monotonic() < end_at:
         now = time.monotonic()
@@ -173,9 +179,9 @@ def planned_trial(g):
 TRIALS = {"kill": kill_trial, "stop": stop_trial, "planned": planned_trial}
 COLUMNS = {
     "kill": (("sdown", "+sdown"), ("odown", "+odown"), ("published", "+switch-master"), ("writable", "a node accepts writes"),
-             ("written", "first write where a sentinel said")),
+             ("written", "first write where told"), ("demoted", "returned: demoted after")),
     "stop": (("sdown", "+sdown"), ("odown", "+odown"), ("published", "+switch-master"), ("writable", "a node accepts writes"),
-             ("written", "first write where a sentinel said"), ("demoted", "resume -> old primary demoted")),
+             ("written", "first write where told"), ("demoted", "returned: demoted after")),
     "planned": (("published", "+switch-master"), ("gap", "write gap"), ("demoted", "order -> old primary demoted"),
                 ("lost", "acknowledged writes lost"), ("acked", "acknowledged writes")),
 }
@@ -184,70 +190,73 @@ TITLES = {"kill": "kill -9 of the primary", "stop": "SIGSTOP of the primary, res
 
 
 def report(got, groups, fault, failed):
-    head = ["row", "n"] + [c[1] for c in COLUMNS[fault]] + ["ratio"]
-    key = "gap" if fault == "planned" else "written"
+    base = groups[0].row
+    head = ["row", "n"] + [c[1] for c in COLUMNS[fault]]
     rows = []
     for g in groups:
         trials = got[g.row, fault]
-        peer = [t[key] for t in got.get(("redis-sentinel + " + g.engine, fault), [])]
         n = "%d" % len(trials) + (" (%d failed)" % failed[g.row, fault] if failed.get((g.row, fault)) else "")
-        rows.append([g.row, n] + [short([t[c[0]] for t in trials]) for c in COLUMNS[fault]] +
-                    [ratio([t[key] for t in trials], peer)])
+        line = [g.row + (" (COORDINATED)" if fault == "planned" and getattr(g, "coordinated", False) else ""), n]
+        for key, _ in COLUMNS[fault]:
+            v, b = ([t[key] for t in got[r, fault] if t.get(key) is not None] for r in (g.row, base))
+            line.append(short(v) + (" [%s]" % ratio(v, b) if g.row != base and v and b else ""))
+        rows.append(line)
     return "### %s\n\n%s\n" % (TITLES[fault], table(head, rows))
 
 
+def collect(result):
+    """What was still being watched when the trial ended."""
+    for k, v in (result or {}).items():
+        if isinstance(v, Demotion):
+            result[k] = v.result()
+    return result
+
+
 def main(args, say):
-    trials = 5 if args.quick else args.trials
+    rows = choose_rows(args.rows, say)
     folder = tempfile.mkdtemp(prefix="kvorum-bench-")
-    faults = [f for f in args.faults.split(",") if f]
     load = Load()
-    groups = [Group(folder, s, n, args.down_after) for s in args.sentinels.split(",") for n in args.nodes.split(",")]
-    got = {(g.row, f): [] for g in groups for f in faults}
+    groups = [Group(folder, r, args.down_after) for r in rows]
+    got = {(g.row, f): [] for g in groups for f in args.faults}
     failed = {}
     try:
         for g in groups:
             g.start()
-        say("%d groups of 3 nodes and 3 sentinels, down-after %d ms, %d trials of each fault, interleaved; %s" % (
-            len(groups), args.down_after, trials, folder))
-        turn = 0
-        left = {g: [f for _ in range(trials) for f in faults] for g in groups}
-        stuck_at = {g: time.monotonic() for g in groups}
-        while any(left.values()):
-            turn += 1
-            g = groups[turn % len(groups)]
-            most = max(len(v) for v in left.values())
-            if not left[g] or len(left[g]) < most - 1:         # nobody runs ahead of the others by more than a trial
-                time.sleep(0.002)
-                continue
-            if not g.is_ready():
-                if time.monotonic() - stuck_at[g] > 300:
-                    raise TimeoutError("%s is not healed: %s; %s" % (g.row, g.unsettled(), g.folder))
-                time.sleep(0.02)
-                continue
-            fault = left[g].pop(0)
-            result = TRIALS[fault](g)
-            g.used()
-            stuck_at[g] = time.monotonic()
-            if result is None:
-                failed[g.row, fault] = failed.get((g.row, fault), 0) + 1
-            else:
-                got[g.row, fault].append(result)
-            if args.each:
-                say("%-34s %-8s %s" % (g.row, fault, " ".join("%s=%s" % (k, number(v)) for k, v in (result or {}).items())))
+        for g in groups:
+            g.settle()
+        say("%d groups of 3 nodes and 3 sentinels, down-after %d ms, %d trials of each fault, interleaved" % (
+            len(groups), args.down_after, args.trials))
+        for i in range(args.trials):
+            for fault in args.faults:
+                for g in groups:
+                    until(g.is_ready, 120, "%s to be whole: %s" % (g.row, g.unsettled()))
+                    result = TRIALS[fault](g)
+                    g.used()
+                    if result is None:
+                        failed[g.row, fault] = failed.get((g.row, fault), 0) + 1
+                        continue
+                    got[g.row, fault].append(result)
+                    if args.each:
+                        say("%-14s %-8s %s" % (g.row, fault, " ".join("%s=%s" % (k, number(v)) for k, v in result.items()
+                                                                      if not isinstance(v, Demotion))))
+        for trials in got.values():
+            for t in trials:
+                collect(t)
     except BaseException:
         args.keep = True
         raise
     finally:
         for g in groups:
             g.close()
-        say("\nMilliseconds after the fault: min / p50 / p99 (spread = (max - min) / p50). `ratio` is the p50 of %s\n"
-            "against redis-sentinel over the same data nodes. %s.\n" % ("the first write (planned: of the write gap)", load.text()))
-        for f in faults:
+        say("\nMilliseconds after the fault: min / p50 / p99 (spread = (max - min) / p50) [p50 against the first row].\n%s.\n" %
+            load.text())
+        for f in args.faults:
+            for t in (t for g in groups for t in got[g.row, f]):
+                collect(t)
             if any(got[g.row, f] for g in groups):
                 say(report(got, [g for g in groups if got[g.row, f]], f, failed))
         if args.keep:
             say("logs: " + folder)
         else:
-            import shutil
             shutil.rmtree(folder, ignore_errors=True)
     return 0
