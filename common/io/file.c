@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/io/fault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +60,7 @@ int file_write_all(int fd, const void *p, size_t n, struct err *e)
     const char *at = p;
 
     while (n > 0) {
-        ssize_t put = write(fd, at, n);
+        ssize_t put = fault_write(fd, at, n);
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
@@ -92,7 +93,7 @@ int file_sync_dir(const char *path_in_dir, struct err *e)
     if (fd < 0)
         return err_sys(e, "open the folder %s", dir);
     /* some file systems cannot sync a folder and say EINVAL: nothing more can be done there */
-    if (fsync(fd) != 0 && errno != EINVAL)
+    if (fault_fsync(fd) != 0 && errno != EINVAL)
         rc = err_sys(e, "sync the folder %s", dir);
     close(fd);
     return rc;
@@ -109,7 +110,7 @@ int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct 
         snprintf(real, sizeof real, "%s", path);
     existed = stat(real, &st) == 0;
     snprintf(temp, sizeof temp, "%s.tmp-%d", real, (int)getpid());
-    fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    fd = fault_open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_sys(e, "create %s", temp);
     if (existed && fchown(fd, st.st_uid, st.st_gid) != 0)
@@ -123,11 +124,11 @@ int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct 
         err_wrap(e, "%s", temp);
         goto out;
     }
-    if (fsync(fd) != 0) {
+    if (fault_fsync(fd) != 0) {
         rc = err_sys(e, "sync %s", temp);
         goto out;
     }
-    if (rename(temp, real) != 0) {
+    if (fault_rename(temp, real) != 0) {
         rc = err_sys(e, "put %s in its place", real);
         goto out;
     }
