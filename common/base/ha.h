@@ -126,7 +126,8 @@ enum ha_kind {
     HA_FOLLOW,             /* rec: this is how it stands; follow its primary */
 
     /* node -> voter */
-    HA_STATUS,             /* life, incarnation, state, sealed, bound, epoch, pos, applied, k-th ack in `acked`, flags; see below */
+    HA_STATUS,             /* gid, ballot = number of the last BIND, life, incarnation, state, sealed, epoch, pos, flags; addr: whom it
+                              follows, unset = nobody; promised, change: ballot and change of the record it knows */
     HA_BOUND,              /* ballot, ok, why */
     HA_SEALED,             /* ballot, ok, why, incarnation, pos, promised-free: a counted seal if the life is right */
     HA_OPENED,             /* ballot, epoch, ok, why */
@@ -177,7 +178,8 @@ enum ha_flag {
     HA_F_MARKER = 8,       /* primary: its marker is confirmed; replica: it holds the marker of `epoch` */
     HA_F_LINK_UP = 16,     /* follower: its link to the primary is up */
     HA_F_WANTS_OUT = 32,   /* primary: was told to stop, asks for a hand-over */
-    HA_F_HAS_DATA = 64
+    HA_F_HAS_DATA = 64,
+    HA_F_USED = 128            /* was opened or sealed under its gid: bound for good */
 };
 
 struct ha_msg {

@@ -1,8 +1,12 @@
 /* What the files behind the door formed.h share: the group's state in this sentinel, the
  * verbs that append to this step's list, and who calls whom.
  *
- *   formed.c   the door: events in, facts about peers and nodes, heartbeats, the voter's answers,
- *              detection (R4: when to start which try), explain
+ *   formed.c          the door: events in, what we know of peers and nodes, heartbeats, invariants
+ *   formed_say.c      the list of what goes out; a message to ourselves
+ *   formed_voter.c    our voter's answers to peers and to the primary; records taken, epochs ended
+ *   formed_tell.c     what follows from the record we hold: who must hear of it, who must follow
+ *   formed_detect.c   R4: why to start which try, and when
+ *   formed_order.c    what an operator asks for, and what she is told
  *   voter.c    rules of one voter; knows nothing of this file
  *   lead.c     the table of a try and its driver; promotion, hand-over, restore, force
  *   form.c     acts and questions of LEAD_FORM, LEAD_RELEASE, LEAD_DISSOLVE
@@ -14,11 +18,30 @@
 #include "common/base/rng.h"
 #include "sentinel/core/formed.h"
 
+/* Why a try is begun, most urgent first (R4). */
+enum formed_reason {
+    FR_NONE,
+    FR_ENDED,              /* END of the record's epoch */
+    FR_INCARNATION,        /* the primary's process is another one */
+    FR_ODOWN,
+    FR_WANTS_OUT,          /* the primary was told to stop and asks for a hand-over */
+    FR_NOT_RENEWED,        /* R4 (1): whom the newest record names has renewed with nobody since */
+    FR_SEALED_ABOVE,       /* R4 (2) */
+    FR_CHANGE,             /* R4 (4), R9 */
+    FR_JOINT,              /* R4 (3) */
+    FR_ATTEMPT,            /* R0: a formation that stands still */
+    FR_FORM,               /* R0: a mode is set, there is no record, and everybody is at hand */
+    FR_REASONS
+};
+
 struct formed {
     struct formed_self self;
     struct voter voter;
     struct lead lead;
+    bool has_want;                     /* FV_FORM: form it when everybody is at hand */
     struct formed_want want;           /* what the operator asked for; mode etc. of the record once there is one */
+    bool want_set;                     /* FV_FORM or FV_SET said it to this sentinel: change_due brings the record there */
+    char voter_out[ID_MAX], voter_in[ID_MAX];      /* FV_REPLACE_VOTER: kept until done; "" = none */
     VEC(struct formed_node) nodes;
     VEC(struct formed_peer) peers;
     struct rng rng;
@@ -29,25 +52,68 @@ struct formed {
     int64_t ballot_moved_at_ms;        /* when a ballot above the record's was last seen to move (R4: "no ballot moved for E") */
     uint64_t ballot_seen;              /* highest in any message */
     bool odown;
-    bool opened_said;                  /* FA_PRIMARY was said for the record held */
+    bool opened_said;                  /* the record held is known to be at a majority, or its primary renewed */
+    /* detection */
+    enum formed_reason reason;         /* the one we wait with; FR_NONE */
+    int64_t try_at_ms;                 /* ... until then; NEVER_MS = not by time */
+    int64_t reason_at_ms;              /* since when */
+    int64_t turn_ms;                   /* rank and jitter, drawn when the reason appeared: so much later than the first */
+    unsigned tries;                    /* since the record last moved */
+    int64_t rec_at_ms;                 /* since when we hold the record */
+    bool rec_from_disk;                /* ... or had it at the start */
+    uint64_t renewed_epoch;            /* the record's, once its primary renewed with us */
+    int64_t leading_seen_at_ms;        /* a peer said that it leads a ballot */
+    /* who was told last that it is the primary */
+    uint64_t said_epoch;
+    struct addr said_addr;
+    /* saving */
+    bool saving;                       /* the last list held an FA_SAVE; without FV_SAVE_FAILED it came true */
+    bool save_said;                    /* this step's list holds one */
     bool save_broken;
+    VEC(struct ha_msg) own;            /* answers of our own voter, not heard by our lead yet */
     struct formed_out *out;            /* this step's list */
 };
 
-/* --- verbs of formed.c -------------------------------------------------------------------- */
+/* --- verbs of formed_say.c ----------------------------------------------------------------- */
 struct formed_node *formed_node(struct formed *f, const char *id);       /* NULL: not known */
 struct formed_peer *formed_peer(struct formed *f, const char *id);
-void formed_save(struct formed *f);                                      /* FA_SAVE, once per run of changes */
-/* To a voter; to ourselves it is handed to our own voter at once, and the answer to lead_answer. from, life, gid are filled in. */
+/* FA_SAVE, once a step is enough: the list is carried out after the step, and what it saves is what stands then. */
+void formed_save(struct formed *f);
+/* To a voter. To ourselves it is handed to our own voter at once; the answer is heard by lead_answer when the
+ * running call of lead has returned, behind the save it rests on. A VOTE of our own is in our own voter, and saved,
+ * before it goes to anybody. from, life and (where 0) gid are filled in; HA_BIND keeps gid 0: a released attempt's
+ * record (old_gid, ballot = the number that killed it) is forgotten, answered HA_BOUND. */
 void formed_to_voter(struct formed *f, const char *id, const struct ha_msg *m);
+void formed_answer_voter(struct formed *f, const char *id, const struct ha_msg *m);    /* of our voter, to whom asked; ourselves: see above */
 void formed_to_node(struct formed *f, const char *id, const struct ha_msg *m);
 void formed_reply(struct formed *f, uint64_t ticket, const char *error);  /* NULL = OK; ticket 0 = nobody */
 void formed_news(struct formed *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void formed_journal(struct formed *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void formed_trace(struct formed *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void formed_primary(struct formed *f, const struct ha_record *r);        /* FA_PRIMARY, once per record */
+void formed_primary(struct formed *f, const struct ha_record *r);        /* FA_PRIMARY, once per epoch and address */
 const struct ha_record *formed_newest(const struct formed *f);           /* our voter's record; NULL = none */
 const struct ha_timing *formed_timing(const struct formed *f);           /* of the record, else of `want` */
+
+/* --- formed_voter.c ---------------------------------------------------------------------------- */
+bool formed_voter_hears(struct formed *f, const struct ha_msg *m);       /* VOTE, RECORD, BIND of a voter, ourselves too; false: none of these */
+void formed_voter_renews(struct formed *f, struct formed_node *n, const struct ha_msg *m);
+void formed_ended(struct formed *f, uint64_t epoch, uint64_t incarnation, bool spread);
+void formed_record_moved(struct formed *f);                              /* the record held is another one, or none */
+void formed_ballot_seen(struct formed *f, uint64_t ballot);
+
+/* --- formed_tell.c ------------------------------------------------------------------------------- */
+void formed_tell(struct formed *f);                                      /* at the end of each step: is it to be announced? */
+void formed_tell_node(struct formed *f, const struct formed_node *n);    /* a status came: FOLLOW or OPEN it again */
+void formed_tell_peer(struct formed *f, const struct formed_peer *p);    /* a heartbeat came: does it lack our record? */
+bool formed_at_majority(const struct formed *f);                         /* as far as heartbeats tell; a formation: at all of V */
+
+/* --- formed_detect.c -------------------------------------------------------------------------------- */
+void formed_detect(struct formed *f);
+const char *formed_reason_text(enum formed_reason r);
+int64_t formed_quiet_ms(const struct formed *f);                         /* how long no ballot must have moved */
+
+/* --- formed_order.c ----------------------------------------------------------------------------------- */
+void formed_order(struct formed *f, const struct formed_event *ev);
 
 /* --- lead.c ---------------------------------------------------------------------------------- */
 void lead_init(struct lead *l);

@@ -52,11 +52,11 @@ enum lead_event {
     LE_NO_MAJORITY,        /* all at hand answered and it is none, or a higher ballot was seen */
     LE_STOPPED,            /* the target has the whole log */
     LE_ENDED,              /* END of the base's epoch */
-    LE_SEALED,             /* enough counted seals, and everybody known alive answered or an RTT passed */
-    LE_BEHIND,             /* the preferred node is shorter than the longest: it must fetch */
+    LE_BEHIND,             /* enough counted seals; the preferred node is shorter than the longest: it must fetch */
     LE_FETCHED,
-    LE_CHOSEN,             /* the best of the sealed */
+    LE_CHOSEN,             /* enough counted seals; the longest is the one to promote */
     LE_READY,              /* the primary satisfies the new configuration */
+    LE_ANEW,               /* a change of V: the base is stored anew in this ballot */
     LE_STORED,             /* at a majority (forming: at all; a change of V: of both) */
     LE_OPENED,
     LE_DONE,               /* COMMITTED was taken */
@@ -83,6 +83,7 @@ struct lead_seal {
     uint64_t life, incarnation;
     struct ha_position pos;
     bool answered, counted;
+    bool bound;                        /* took the BIND of this try */
     enum ha_why why;
     int64_t at_ms;
 };
@@ -106,8 +107,14 @@ struct lead {
     VEC(struct lead_seal) seals;
     char chosen[ID_MAX];
     uint64_t chosen_incarnation;
+    struct ha_position fetch_to;       /* how far the preferred one must come */
+    bool acting;                       /* inside an act: answers of our own voter are kept, nobody moves */
     bool ended;                        /* END(base.epoch) is known */
     bool anew_stored;                  /* change of V: the base is stored anew in this ballot (change 1) */
+    bool ready, stopped, opened, done; /* what the primary answered */
+    bool refused;                      /* somebody whose yes is needed said no for good; `why` */
+    enum ha_why why;
+    int64_t enough_at_ms;              /* since when the counted seals suffice; 0 = they do not */
     int64_t asked_again_at_ms;
 };
 

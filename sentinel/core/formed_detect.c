@@ -1,0 +1,282 @@
+/* R4: why a ballot is begun, by whom of the sentinels first, and when. Reasons are a table,
+ * most urgent first; some are acted upon at once, some only when no ballot has moved for a
+ * while, for they are also what a failover looks like in its middle. The one that stands
+ * first among those at hand tries first, the others a little later; who lost waits E..2E,
+ * and longer each time. */
+#include "sentinel/core/formed_inside.h"
+
+#include <string.h>
+
+#define DOUBLINGS_MAX 5
+
+typedef bool question(struct formed *f, const struct ha_record *own, struct lead_want *want);
+
+/* --- what is known -------------------------------------------------------------------------- */
+
+static const struct formed_node *primary(struct formed *f, const struct ha_record *own)
+{
+    return formed_node(f, own->primary);
+}
+
+/* May the record be sealed upon at all? An attempt at forming is another matter (FR_ATTEMPT). */
+static bool stands(struct formed *f, const struct ha_record *own)
+{
+    return own != NULL && !own->dissolved && form_may_seal(f, own);
+}
+
+static bool renews_now(struct formed *f, const struct ha_record *own)
+{
+    const struct formed_node *p = primary(f, own);
+
+    return f->renewed_epoch == own->epoch && p != NULL && f->now_ms - p->renewed_at_ms < formed_timing(f)->down_after_ms;
+}
+
+/* --- the questions ------------------------------------------------------------------------------ */
+
+static bool is_ended(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    (void)want;
+    return stands(f, own) && f->voter.ended_epoch == own->epoch;
+}
+
+/* A renewal takes back what a late status of yesterday's process said (formed_voter_renews). */
+static bool is_another_process(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    const struct formed_node *p = own != NULL ? primary(f, own) : NULL;
+
+    (void)want;
+    return stands(f, own) && p != NULL && p->up && p->status.kind == HA_STATUS && p->status.incarnation != own->incarnation;
+}
+
+static bool is_down(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    (void)want;
+    return stands(f, own) && f->odown;
+}
+
+static bool wants_out(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    const struct formed_node *p = own != NULL ? primary(f, own) : NULL;
+
+    (void)want;
+    return stands(f, own) && own->n_members > 1 && renews_now(f, own) && p->status.kind == HA_STATUS &&
+           (p->status.flags & HA_F_WANTS_OUT) != 0;
+}
+
+/* R4 (1). A peer's word counts as much as our own link; after a start we have forgotten who renewed, and wait as long
+ * as it takes to call a primary down. */
+static bool nobody_heard_it(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    int64_t wait_ms = f->rec_from_disk ? formed_timing(f)->down_after_ms : formed_quiet_ms(f);
+
+    (void)want;
+    if (!stands(f, own) || f->renewed_epoch == own->epoch || f->now_ms - f->rec_at_ms < wait_ms)
+        return false;
+    for (size_t i = 0; i < f->peers.n; i++) {
+        const struct ha_msg *a = &f->peers.at[i].alive;
+        if (a->kind != HA_ALIVE || a->gid != own->gid || !f->peers.at[i].up)
+            continue;
+        if (a->ballot > own->ballot || (a->ballot == own->ballot && a->change > own->change))
+            return false;              /* ours is not the newest: the record comes before the reason */
+        if (a->epoch == own->epoch && a->ok)
+            return false;
+    }
+    return true;
+}
+
+/* R4 (2) */
+static bool sealed_above(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    (void)want;
+    if (!stands(f, own))
+        return false;
+    for (int i = 0; i < own->n_members; i++) {
+        const struct formed_node *n = formed_node(f, own->member[i].id);
+        if (n != NULL && n->status.kind == HA_STATUS && n->status.life == own->member[i].life &&
+            n->status.gid == own->gid && n->status.sealed > own->epoch)
+            return true;
+    }
+    return false;
+}
+
+/* R4 (3), (4); what membership or an operator asks for. Only on a primary that is well. */
+static bool change_is_due(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    return stands(f, own) && renews_now(f, own) && change_due(f, want);
+}
+
+static bool left_in_joint(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    const struct formed_node *p = own != NULL ? primary(f, own) : NULL;
+
+    (void)want;
+    return stands(f, own) && renews_now(f, own) && p->status.kind == HA_STATUS && (p->status.flags & HA_F_JOINT) != 0;
+}
+
+/* R0: our record is of an attempt that nobody opened. A dead one is simply forgotten. */
+static bool attempt_stands_still(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    (void)want;
+    return own != NULL && ha_record_is_formation(own) && f->renewed_epoch != own->epoch && !form_may_seal(f, own);
+}
+
+static bool may_form(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    const char *lacks = NULL;
+
+    return f->has_want && (own == NULL || own->dissolved) && form_ready(f, &want->target, &lacks);
+}
+
+static const struct reason {
+    enum formed_reason is;
+    question *so;
+    enum lead_purpose purpose;
+    bool quiet;                        /* only when no ballot moved for a while */
+    const char *text;
+} reasons[] = {
+/*    is               so                    purpose         quiet  text */
+    { FR_ENDED,        is_ended,             LEAD_PROMOTE,   false, "the primary's process ended" },
+    { FR_INCARNATION,  is_another_process,   LEAD_PROMOTE,   false, "the primary's process is another one" },
+    { FR_ODOWN,        is_down,              LEAD_PROMOTE,   false, "a quorum sees the primary down, no member objects" },
+    { FR_WANTS_OUT,    wants_out,            LEAD_HAND_OVER, false, "the primary was told to stop" },
+    { FR_NOT_RENEWED,  nobody_heard_it,      LEAD_PROMOTE,   true,  "whom the record names has renewed with nobody" },
+    { FR_SEALED_ABOVE, sealed_above,         LEAD_PROMOTE,   true,  "a member is sealed above the record's epoch" },
+    { FR_CHANGE,       change_is_due,        LEAD_CHANGE,    true,  "membership changed" },
+    { FR_JOINT,        left_in_joint,        LEAD_RESTORE,   true,  "the primary is left in a joint configuration" },
+    { FR_ATTEMPT,      attempt_stands_still, LEAD_RELEASE,   true,  "an attempt at forming stands still" },
+    { FR_FORM,         may_form,             LEAD_FORM,      true,  "a mode is set and everybody is at hand" },
+};
+
+const char *formed_reason_text(enum formed_reason r)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (reasons[i].is == r)
+            return reasons[i].text;
+    return "none";
+}
+
+/* --- whose turn, and when ------------------------------------------------------------------------ */
+
+int64_t formed_quiet_ms(const struct formed *f)
+{
+    const struct ha_timing *t = formed_timing(f);
+
+    return ms_max(t->election_ms, 2 * t->heartbeat_ms);        /* a leader is heard of once a heartbeat */
+}
+
+static bool seat(const struct ha_record *own, const char *id)
+{
+    return own == NULL || ha_voter(own, id) != NULL;
+}
+
+static int rank(const struct formed *f, const struct ha_record *own)
+{
+    bool ours = seat(own, f->self.id);
+    int n = 0;
+
+    for (size_t i = 0; i < f->peers.n; i++) {
+        const struct formed_peer *p = &f->peers.at[i];
+        bool theirs = seat(own, p->id);
+        n += p->up && ((theirs && !ours) || (theirs == ours && strcmp(p->id, f->self.id) < 0));
+    }
+    return n;
+}
+
+/* The first asks at once; a fifth of E is enough for his question to reach the next one. */
+static int64_t draw_turn_ms(struct formed *f, const struct ha_record *own)
+{
+    int64_t e = formed_timing(f)->election_ms;
+    int place = rank(f, own);
+
+    return place == 0 ? 0 : place * ms_max(e / 5, 1) + rng_between(&f->rng, 0, e / 20);
+}
+
+/* Since when nothing moves. A leader that says so in its heartbeat moves, but not for ever. */
+static int64_t still_since_ms(const struct formed *f)
+{
+    int64_t trust_ms = ms_max(10 * formed_timing(f)->election_ms, formed_timing(f)->down_after_ms);
+
+    return ms_max(f->ballot_moved_at_ms, ms_min(f->leading_seen_at_ms, f->ballot_moved_at_ms + trust_ms));
+}
+
+static const struct reason *first_reason(struct formed *f, struct lead_want *want)
+{
+    const struct ha_record *own = formed_newest(f);
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        memset(want, 0, sizeof *want);
+        want->purpose = reasons[i].purpose;
+        if (reasons[i].so(f, own, want))
+            return &reasons[i];
+    }
+    return NULL;
+}
+
+static void begin(struct formed *f, const struct reason *r, const struct lead_want *want)
+{
+    int64_t e = formed_timing(f)->election_ms;
+    unsigned doublings = f->tries < DOUBLINGS_MAX ? f->tries : DOUBLINGS_MAX;
+
+    formed_journal(f, "a try is begun: %s", r->text);
+    f->tries++;
+    f->next_try_ms = f->now_ms + (rng_between(&f->rng, e, 2 * e) << doublings);
+    f->reason = FR_NONE;
+    f->try_at_ms = NEVER_MS;
+    lead_start(f, want);
+}
+
+/* An attempt that can never be opened is no record (R0). */
+static bool forget_dead_attempt(struct formed *f)
+{
+    uint64_t gid = f->voter.f.rec.gid;
+    bool save;
+
+    if (!form_attempt_dead(f) || !voter_drop_record(&f->voter, gid, f->voter.f.rec.ballot + 1, &save))
+        return false;
+    if (save)
+        formed_save(f);
+    formed_journal(f, "an attempt at forming is dead: its record is forgotten");
+    formed_record_moved(f);
+    return true;
+}
+
+/* When the answer to a question may change by time alone. */
+static int64_t look_again_ms(const struct formed *f)
+{
+    const struct ha_record *own = formed_newest(f);
+    int64_t at_ms;
+
+    if (own == NULL || f->renewed_epoch == own->epoch)
+        return NEVER_MS;
+    at_ms = f->rec_at_ms + (f->rec_from_disk ? formed_timing(f)->down_after_ms : formed_quiet_ms(f));
+    return at_ms > f->now_ms ? at_ms : NEVER_MS;
+}
+
+void formed_detect(struct formed *f)
+{
+    struct lead_want want;
+    const struct reason *r;
+
+    if (lead_running(f) || f->save_broken) {
+        f->reason = FR_NONE;
+        f->try_at_ms = NEVER_MS;
+        return;
+    }
+    forget_dead_attempt(f);
+    r = first_reason(f, &want);
+    if (r == NULL) {
+        f->reason = FR_NONE;
+        f->try_at_ms = look_again_ms(f);
+        return;
+    }
+    if (f->reason != r->is) {
+        f->reason = r->is;
+        f->reason_at_ms = f->now_ms;
+        f->turn_ms = draw_turn_ms(f, formed_newest(f));
+    }
+    f->try_at_ms = ms_max(f->reason_at_ms + f->turn_ms, f->next_try_ms);
+    if (r->quiet)
+        f->try_at_ms = ms_max(f->try_at_ms, still_since_ms(f) + formed_quiet_ms(f) + f->turn_ms);
+    if (f->now_ms >= f->try_at_ms)
+        begin(f, r, &want);
+}

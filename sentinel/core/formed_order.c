@@ -1,0 +1,247 @@
+/* What an operator asks of a formed group, turned into a try; and what she is told about it.
+ * A refusal says what to do instead. Wishes that take more than one try (a voter replaced)
+ * are kept and carried on by detection. */
+#include "sentinel/core/formed_inside.h"
+
+#include "common/base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const not_formed = "NOTFORMED This group has no record: set a mode first (SENTINEL SET <group> mode <mode>)";
+
+static bool busy(struct formed *f, uint64_t ticket)
+{
+    if (f->save_broken)
+        formed_reply(f, ticket, "NOTSAVED This sentinel cannot save its state and leads nothing: ask another");
+    else if (lead_running(f))
+        formed_reply(f, ticket, "INPROG A failover or change of this group is under way");
+    else
+        return false;
+    return true;
+}
+
+static const struct ha_record *record(struct formed *f, uint64_t ticket)
+{
+    const struct ha_record *own = formed_newest(f);
+
+    if (own == NULL || own->dissolved) {
+        formed_reply(f, ticket, not_formed);
+        return NULL;
+    }
+    return own;
+}
+
+static void start(struct formed *f, struct lead_want *want, uint64_t ticket)
+{
+    want->ticket = ticket;
+    f->tries = 0;
+    lead_start(f, want);
+}
+
+/* --- forming and settings -------------------------------------------------------------------- */
+
+static void form(struct formed *f, const struct formed_event *ev)
+{
+    const struct ha_record *own = formed_newest(f);
+    struct lead_want want = {.purpose = LEAD_FORM};
+
+    if (own != NULL && !own->dissolved) {
+        f->want.member_drop_after_ms = ev->want->member_drop_after_ms;
+        formed_reply(f, ev->ticket, "ERR This group is formed: SENTINEL SET changes it");
+        return;
+    }
+    f->want = *ev->want;
+    f->want_set = true;
+    f->has_want = true;
+    if (ev->ticket != 0 && !busy(f, ev->ticket))
+        start(f, &want, ev->ticket);
+}
+
+static void set(struct formed *f, const struct formed_event *ev)
+{
+    struct lead_want want;
+
+    if (record(f, ev->ticket) == NULL || busy(f, ev->ticket))
+        return;
+    f->want = *ev->want;
+    f->want_set = true;
+    if (!change_due(f, &want)) {
+        formed_reply(f, ev->ticket, NULL);
+        return;
+    }
+    start(f, &want, ev->ticket);
+}
+
+static void dissolve(struct formed *f, const struct formed_event *ev)
+{
+    struct lead_want want = {.purpose = LEAD_DISSOLVE};
+
+    f->has_want = false;
+    if (record(f, ev->ticket) != NULL && !busy(f, ev->ticket))
+        start(f, &want, ev->ticket);
+}
+
+/* --- primaries --------------------------------------------------------------------------------- */
+
+static bool may_lead(struct formed *f, const struct ha_record *own, const char *id, uint64_t ticket)
+{
+    const struct ha_member *m = id != NULL && id[0] != '\0' ? ha_member(own, id) : NULL;
+
+    if (id == NULL || id[0] == '\0')
+        return true;
+    if (m == NULL)
+        formed_reply(f, ticket, "ERR That node is not a member of this group: it would lose what it does not have");
+    else if (m->priority == 0)
+        formed_reply(f, ticket, "ERR That node has priority 0: it is never to lead");
+    else
+        return true;
+    return false;
+}
+
+static void hand_over(struct formed *f, const struct formed_event *ev)
+{
+    const struct ha_record *own = record(f, ev->ticket);
+    struct lead_want want = {.purpose = LEAD_HAND_OVER};
+
+    if (own == NULL || busy(f, ev->ticket) || !may_lead(f, own, ev->id, ev->ticket))
+        return;
+    if (own->n_members < 2) {
+        formed_reply(f, ev->ticket, "NOGOODSLAVE The primary is alone in this group");
+        return;
+    }
+    if (ev->id != NULL && strcmp(ev->id, own->primary) == 0) {
+        formed_reply(f, ev->ticket, "ERR That node is the primary already");
+        return;
+    }
+    if (ev->id != NULL)
+        slice_copy_z(slice_z(ev->id), want.node, sizeof want.node);
+    start(f, &want, ev->ticket);
+}
+
+/* The loss is the operator's decision; here it is only made sure that it is one. */
+static void force(struct formed *f, const struct formed_event *ev)
+{
+    const struct ha_record *own = record(f, ev->ticket);
+    struct lead_want want = {.purpose = LEAD_FORCE, .seals_at_least = ev->seals};
+
+    if (own == NULL || busy(f, ev->ticket) || !may_lead(f, own, ev->id, ev->ticket))
+        return;
+    if (ev->seals < 1) {
+        formed_reply(f, ev->ticket, "ERR At least one member must be sealed: it is the one that is promoted");
+        return;
+    }
+    if (ev->id != NULL)
+        slice_copy_z(slice_z(ev->id), want.node, sizeof want.node);
+    formed_journal(f, "an operator forces a promotion with %d of %d seals: confirmed writes may be lost", ev->seals,
+                   ha_seals_needed(own));
+    start(f, &want, ev->ticket);
+}
+
+/* --- members and voters -------------------------------------------------------------------------- */
+
+static void drop_member(struct formed *f, const struct formed_event *ev)
+{
+    const struct ha_record *own = record(f, ev->ticket);
+    struct lead_want want = {.purpose = LEAD_CHANGE};
+    const struct ha_member *m;
+    struct ha_record *t = &want.target;
+    int i;
+
+    if (own == NULL || busy(f, ev->ticket))
+        return;
+    m = ha_member(own, ev->id);
+    if (m == NULL || strcmp(own->primary, ev->id) == 0) {
+        formed_reply(f, ev->ticket, m == NULL ? "ERR That node is not a member of this group"
+                                              : "ERR That node is the primary: hand over first (SENTINEL FAILOVER)");
+        return;
+    }
+    if (own->mode == HA_STRICT && own->n_members - 1 < own->k + 1) {
+        formed_reply(f, ev->ticket, "ERR Too few members would be left for sync-acks: lower that first");
+        return;
+    }
+    *t = *own;
+    i = (int)(m - own->member);
+    memmove(&t->member[i], &t->member[i + 1], (size_t)(t->n_members - i - 1) * sizeof t->member[0]);
+    t->n_members--;
+    if (t->k > t->n_members - 1)
+        t->k = t->n_members - 1;
+    start(f, &want, ev->ticket);
+}
+
+static void replace_voter(struct formed *f, const struct formed_event *ev)
+{
+    const struct ha_record *own = record(f, ev->ticket);
+    const char *error = NULL;
+    bool self;
+
+    if (own == NULL)
+        return;
+    self = strcmp(ev->id2, f->self.id) == 0;
+    if (ha_voter(own, ev->id) == NULL)
+        error = "ERR The sentinel to be replaced does not vote in this group";
+    else if (!self && formed_peer(f, ev->id2) == NULL)
+        error = "ERR The new sentinel is not known: let it monitor this group first";
+    else if (strcmp(ev->id, ev->id2) != 0 && ha_voter(own, ev->id2) != NULL)
+        error = "ERR The new sentinel votes already";
+    else if (!slice_copy_z(slice_z(ev->id), f->voter_out, sizeof f->voter_out) ||
+             !slice_copy_z(slice_z(ev->id2), f->voter_in, sizeof f->voter_in))
+        error = "ERR Not the id of a sentinel";
+    if (error != NULL)
+        f->voter_out[0] = f->voter_in[0] = '\0';
+    else
+        formed_journal(f, "voter %.8s is to be replaced by %.8s", ev->id, ev->id2);
+    formed_reply(f, ev->ticket, error);            /* the two changes follow; EXPLAIN tells when */
+}
+
+void formed_order(struct formed *f, const struct formed_event *ev)
+{
+    switch (ev->kind) {
+    case FV_FORM: form(f, ev); break;
+    case FV_SET: set(f, ev); break;
+    case FV_HAND_OVER: hand_over(f, ev); break;
+    case FV_FORCE: force(f, ev); break;
+    case FV_DISSOLVE: dissolve(f, ev); break;
+    case FV_REPLACE_VOTER: replace_voter(f, ev); break;
+    case FV_DROP_MEMBER: drop_member(f, ev); break;
+    case FV_CANCEL: lead_cancel(f, ev->ticket); break;
+    default: break;
+    }
+}
+
+/* --- EXPLAIN --------------------------------------------------------------------------------------- */
+
+void formed_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen[ID_MAX],
+                    void (*say)(void *ctx, const char *what, const char *who, const char *why), void *ctx)
+{
+    char text[128];
+    const struct ha_record *own = formed_newest(f);
+    int64_t held_ms = voter_held_ms(&f->voter, now_ms);
+
+    lead_explain(f, now_ms, can, chosen, say, ctx);
+    if (own != NULL && ha_record_is_formation(own) && f->renewed_epoch != own->epoch && !form_may_seal(f, own)) {
+        say(ctx, "record", "-", "the group is being formed: no node has shown the first epoch's marker yet");
+        *can = false;
+    }
+    if (own != NULL && own->dissolved) {
+        say(ctx, "record", "-", "the group was dissolved: it is plain");
+        *can = false;
+    }
+    if (lead_running(f)) {
+        snprintf(text, sizeof text, "ballot %llu: %s, %s", (unsigned long long)f->lead.ballot,
+                 lead_purpose_name(f->lead.want.purpose), lead_state_name(f->lead.state));
+        say(ctx, "try", f->self.id, text);
+    } else if (f->reason != FR_NONE) {
+        snprintf(text, sizeof text, "%s: to be tried in %lld ms", formed_reason_text(f->reason),
+                 (long long)(f->try_at_ms > now_ms ? f->try_at_ms - now_ms : 0));
+        say(ctx, "try", f->self.id, text);
+    }
+    if (held_ms > 0) {
+        snprintf(text, sizeof text, "a lease or the silence after a start still runs for %lld ms", (long long)held_ms);
+        say(ctx, "promise", f->self.id, text);
+    }
+    if (f->voter_in[0] != '\0') {
+        snprintf(text, sizeof text, "is to take the place of %.8s", f->voter_out);
+        say(ctx, "voter", f->voter_in, text);
+    }
+}
