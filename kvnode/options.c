@@ -10,6 +10,7 @@
 #include "common/base/num.h"
 #include "common/io/log.h"
 #include "kvnode/call.h"
+#include "kvnode/commands.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -301,7 +302,23 @@ static void get_rename(const void *base, struct str *out)
         str_printf(out, "%s%s %s", i ? " " : "", o->renames.at[i].from, o->renames.at[i].to);
 }
 
+static int set_user(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct kv_options *o = base;
+
+    if (fresh)
+        acl_lines_clear(&o->users);
+    return acl_lines_add(&o->users, argc, argv, kv_commands, e);
+}
+
+static void get_user(const void *base, struct str *out)
+{
+    (void)base, (void)out;               /* on many lines; CONFIG REWRITE writes the users that are there */
+}
+
 /* --- words --- */
+
+static const struct option_word acl_pubsub_words[] = {{"resetchannels", 0}, {"allchannels", 1}, {NULL, 0}};
 
 static const struct option_word loglevel_words[] = {
     {"debug", LOG_LEVEL_DEBUG}, {"verbose", LOG_LEVEL_VERBOSE}, {"notice", LOG_LEVEL_NOTICE},
@@ -378,10 +395,11 @@ static const struct option rows[] = {
     WORD("enable-module-command", enable_module_command, switch3_words, "no", "Accepted; there are no modules.", .flags = OPT_FIXED),
     CUSTOM("rename-command", set_rename, get_rename, NULL, "Give a command another name, or none (\"\").",
            .flags = OPT_FIXED | OPT_MULTI, .lines = lines_rename),
-    NOT_YET("aclfile", "\"\""),
-    NOT_YET("user", "\"default on nopass ~* &* +@all\" \"default on nopass sanitize-payload ~* &* +@all\""),
-    TUNES("acl-pubsub-default", "resetchannels"),
-    TUNES("acllog-max-len", "128"),
+    STR("aclfile", aclfile, "", "File with all users, read at start and by ACL LOAD, written by ACL SAVE.", .flags = OPT_FIXED | OPT_EMPTY_IS_NULL),
+    CUSTOM("user", set_user, get_user, NULL, "A user and its rules, as ACL SETUSER takes them; instead of aclfile.",
+           .flags = OPT_FIXED | OPT_MULTI | OPT_NO_REWRITE),
+    WORD("acl-pubsub-default", acl_pubsub_default, acl_pubsub_words, "resetchannels", "What channels a fresh user may use."),
+    INT("acllog-max-len", acllog_max_len, 0, 1000000, "128", "How many refusals ACL LOG keeps."),
     /* persistence: RDB */
     CUSTOM("save", set_save, get_save, "3600 1 300 100 60 10000", "Save in the background after so many seconds with so many changes.",
            .flags = OPT_MULTI, .lines = lines_save),
@@ -552,4 +570,5 @@ void kv_options_free(struct kv_options *o)
     vec_fini(&o->save);
     set_rename(o, 0, NULL, true, NULL);
     vec_fini(&o->renames);
+    acl_lines_clear(&o->users);
 }

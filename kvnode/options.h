@@ -4,6 +4,7 @@
 
 #include "common/base/addr.h"
 #include "common/base/vec.h"
+#include "common/text/acl_lines.h"
 #include "common/text/option.h"
 
 struct save_point { int64_t seconds, changes; };
@@ -30,6 +31,10 @@ struct kv_options {
     int64_t shutdown_timeout_s;
     /* security */
     char *requirepass;
+    struct acl_lines users;              /* the `user` lines */
+    char *aclfile;                       /* or NULL */
+    int  acl_pubsub_default;             /* 1: fresh users may use all channels */
+    int64_t acllog_max_len;
     int  enable_debug_command, enable_protected_configs, enable_module_command;    /* enum switch3 */
     VEC(struct command_alias) renames;
     /* persistence */

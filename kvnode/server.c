@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/io/acl_log.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/notify.h"
@@ -253,7 +254,10 @@ int server_apply_options(struct server *srv, struct err *e)
     rs->query_max_bytes = (size_t)srv->opt.client_query_buffer_limit;
     rs->proto_max_bulk = srv->opt.proto_max_bulk_len;
     rs->protected_mode = srv->opt.protected_mode;
-    resp_server_set_password(rs, srv->opt.requirepass);
+    if (strcmp(rs->password ? rs->password : "", srv->opt.requirepass ? srv->opt.requirepass : "") != 0)
+        resp_server_set_password(rs, srv->opt.requirepass);
+    acl_set_channels_default(rs->acl, srv->opt.acl_pubsub_default);
+    acl_log_set_max(rs->acl_log, srv->opt.acllog_max_len);
     copy_limits(srv);
     srv->ks->limits.hash_entries = srv->opt.hash_max_listpack_entries;
     srv->ks->limits.hash_value = srv->opt.hash_max_listpack_value;
@@ -494,6 +498,9 @@ int server_init(struct server *srv, struct err *e)
     make_rooms(srv);
     srv->mem_at_start = mem_used();
     if (rename_commands(srv, e) != 0 || server_apply_options(srv, e) != 0)
+        return e->code;
+    srv->resp.acl_file = srv->opt.aclfile;
+    if (session_load_users(&srv->resp, &srv->opt.users, e) != 0)
         return e->code;
     log_notice("kvnode %s (speaks Redis %s), port %d, PID: %d", KVORUM_VERSION, COMPAT_VERSION, (int)srv->opt.port, (int)getpid());
     if (open_doors(srv, e) != 0)

@@ -36,6 +36,8 @@ struct slice call_shown_arg(const struct command *cmd, int argc, const struct sl
         secret = i >= 1;
     } else if (strcmp(cmd->name, "hello") == 0) {
         secret = (i >= 3 && slice_is_nocase(argv[i - 1], "auth")) || (i >= 4 && slice_is_nocase(argv[i - 2], "auth"));
+    } else if (argc > 1 && slice_is_nocase(argv[0], "acl") && slice_is_nocase(argv[1], "setuser")) {
+        secret = i >= 3;
     } else if (argc > 1 && slice_is_nocase(argv[0], "config") && slice_is_nocase(argv[1], "set") && i >= 3 && i % 2 == 1) {
         const struct option *o = option_find(&kv_option_table, argv[i - 1]);
 

@@ -248,6 +248,20 @@ void pubsub_unsubscribe_all(struct pubsub *p, struct session *s, bool tell)
     s->pubsub_data = NULL;
 }
 
+void pubsub_each(const struct session *s, void (*each)(void *arg, struct slice name, bool pattern), void *arg)
+{
+    struct wishes *w = s->pubsub_data;
+
+    for (int pattern = 0; w && pattern < 2; pattern++) {
+        struct dict_iter it;
+
+        dict_iter_init(&it, &w->by_name[pattern]);
+        for (struct dict_entry *d; (d = dict_iter_next(&it));)
+            each(arg, (struct slice){d->key, d->klen}, pattern);
+        dict_iter_fini(&it);
+    }
+}
+
 /* --- commands --- */
 
 static void cmd_subscribe(struct call *c)
@@ -328,12 +342,14 @@ static const struct command pubsub_subs[] = {
 
 const struct command pubsub_commands[] = {
 /*    name            arity flags run         keys     group     syntax  summary  since */
-    { "subscribe",    -2, SUB, cmd_subscribe,   0, 0, 0, "pubsub", "channel [channel ...]", "Listen to channels.", "2.0.0" },
+    { "subscribe",    -2, SUB, cmd_subscribe,   0, 0, 0, "pubsub", "channel [channel ...]", "Listen to channels.", "2.0.0",
+      .channels = CHANNELS_SUBSCRIBE },
     { "unsubscribe",  -1, SUB, cmd_unsubscribe, 0, 0, 0, "pubsub", "[channel [channel ...]]", "Stop listening to channels.", "2.0.0" },
-    { "psubscribe",   -2, SUB, cmd_subscribe,   0, 0, 0, "pubsub", "pattern [pattern ...]", "Listen to all channels that match.", "2.0.0" },
+    { "psubscribe",   -2, SUB, cmd_subscribe,   0, 0, 0, "pubsub", "pattern [pattern ...]", "Listen to all channels that match.", "2.0.0",
+      .channels = CHANNELS_PATTERNS },
     { "punsubscribe", -1, SUB, cmd_unsubscribe, 0, 0, 0, "pubsub", "[pattern [pattern ...]]", "Stop listening to patterns.", "2.0.0" },
     { "publish", 3, CMD_PUBSUB | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_MAY_REPLICATE | CMD_SENTINEL, cmd_publish, 0, 0, 0,
-      "pubsub", "channel message", "Send a message to those who listen.", "2.0.0" },
+      "pubsub", "channel message", "Send a message to those who listen.", "2.0.0", .channels = CHANNELS_PUBLISH },
     { "pubsub", -2, CMD_CONTAINER, NULL, 0, 0, 0, "pubsub", "", "Who listens to what.", "2.8.0",
       .subs = pubsub_subs, .nsubs = sizeof pubsub_subs / sizeof pubsub_subs[0] },
 };

@@ -29,4 +29,7 @@ size_t pubsub_pattern_count(const struct pubsub *p);
 extern const struct command pubsub_commands[];
 extern const size_t pubsub_commands_n;
 
+/* Everything a session listens to. Nothing may be subscribed meanwhile. */
+void pubsub_each(const struct session *s, void (*each)(void *arg, struct slice name, bool pattern), void *arg);
+
 #endif

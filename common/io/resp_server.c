@@ -7,9 +7,11 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/timeval.h"
+#include "common/io/acl_log.h"
 #include "common/io/log.h"
 #include "common/io/session.h"
 #include "common/io/session_inner.h"
+#include "common/text/acl.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -49,10 +51,12 @@ bool resp_server_may_run(struct call *c)
 
     if (!s)
         return true;
-    if (!s->authenticated && !(c->cmd->flags & CMD_NO_AUTH)) {
+    if (session_is_guest(s) && !(c->cmd->flags & CMD_NO_AUTH)) {
         reply_error(c->reply, "NOAUTH Authentication required.");
         return false;
     }
+    if (!session_acl_ok(c))
+        return false;
     if (s->resp == 2 && s->nchannels + s->npatterns > 0 && !(c->cmd->flags & CMD_SUB_OK)) {
         char name[64];
         reply_errorf(c->reply,
@@ -146,7 +150,8 @@ static void protocol_error(struct session *s, const struct err *e)
 static bool run_next(struct session *s)
 {
     struct resp_server *srv = s->srv;
-    struct resp_limits lim = s->authenticated ? resp_limits_default : resp_limits_guest;
+    bool guest = session_is_guest(s);
+    struct resp_limits lim = guest ? resp_limits_guest : resp_limits_default;
     struct buf *in = stream_in(s->stream);
     const struct slice *argv;
     size_t used = 0, was = buf_len(in);
@@ -155,7 +160,7 @@ static bool run_next(struct session *s)
 
     if (s->held > 0 || s->closing || s->close_after_run || s->queue != SESSION_QUEUE_NONE || was == 0)
         return false;
-    if (s->authenticated)
+    if (!guest)
         lim.bulk_bytes = srv->proto_max_bulk;
     switch (resp_parse(&s->parser, &lim, buf_data(in), was, &argv, &argc, &used, &e)) {
     case RESP_MORE:
@@ -462,6 +467,8 @@ void resp_server_init(struct resp_server *srv, struct loop *l, const struct comm
     list_init(&srv->waiting);
     list_init(&srv->doomed);
     dict_init(&srv->by_id);
+    srv->acl = acl_new(commands);
+    srv->acl_log = acl_log_new();
     loop_hook_add(l, &srv->turn, on_turn_end, srv);
     timer_init(&srv->sweep, l, on_sweep, srv);
     timer_init(&srv->kick, l, on_kick, srv);
@@ -481,10 +488,13 @@ void resp_server_fini(struct resp_server *srv)
     buf_fini(&srv->sink);
     mem_free(srv->password);
     srv->password = NULL;
+    acl_log_free(srv->acl_log);
+    acl_free(srv->acl);
 }
 
 void resp_server_set_password(struct resp_server *srv, const char *password)
 {
     mem_free(srv->password);
     srv->password = password && password[0] ? mem_strdup(password) : NULL;
+    acl_default_password(srv->acl, srv->password);
 }

@@ -21,6 +21,8 @@
 struct session;
 struct resp_server;
 struct pubsub;
+struct acl;
+struct acl_log;
 
 struct resp_server_hooks {
     /* A client came: make user data; NULL error = accept. Refusal text ("ERR max number of clients reached")
@@ -67,6 +69,9 @@ struct resp_server {
     int64_t proto_max_bulk;              /* default 512 MiB */
     bool    protected_mode;              /* refuse non-loopback clients while no password is set (as Redis 7: whatever bind says) */
     char   *password;                    /* requirepass of the default user, or NULL; server owns (mem_*) */
+    struct acl *acl;                     /* users; begins with "default", who may do everything */
+    struct acl_log *acl_log;
+    const char *acl_file;                /* aclfile: ACL LOAD and SAVE; borrowed, NULL = none */
     /* how it introduces itself */
     const char *server_name;             /* HELLO "server": "redis" */
     const char *mode;                    /* HELLO "mode": "standalone", "sentinel" */
@@ -109,7 +114,7 @@ bool resp_server_is_paused(const struct resp_server *srv);
 
 /* The port of the first TCP listener (the real one when 0 was asked for), 0 if there is none. */
 uint16_t resp_server_port(const struct resp_server *srv);
-/* requirepass: NULL or "" = none. Copies. */
+/* requirepass: NULL or "" = none. Copies. The default user gets it instead of those it has. */
 void resp_server_set_password(struct resp_server *srv, const char *password);
 
 #endif

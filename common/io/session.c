@@ -43,8 +43,7 @@ struct session *session_make(struct resp_server *srv, int fd, const struct strea
     reply_init(&s->side_reply, &s->side, s->resp);
     s->reply.on_error = s->side_reply.on_error = on_error_reply;
     s->reply.on_error_arg = s->side_reply.on_error_arg = srv;
-    s->user_name = "default";
-    s->authenticated = !session_has_password(srv);
+    session_as_default(s);
     s->created_at_ms = s->last_used_at_ms = loop_now_ms(srv->loop);
     list_init(&s->turn_link);
     list_append(&srv->sessions, &s->link);
@@ -221,23 +220,18 @@ struct session *session_by_id(struct resp_server *srv, uint64_t id)
 
 bool session_has_password(const struct resp_server *srv)
 {
-    return srv->password && srv->password[0];
+    return acl_user_needs_password(acl_default_user(srv->acl));
 }
 
-bool session_password_ok(const struct resp_server *srv, struct slice user, struct slice password)
+bool session_is_guest(const struct session *s)
 {
-    size_t n;
-    unsigned differ;
+    return !s->authenticated && (session_has_password(s->srv) || !acl_user_is_on(acl_default_user(s->srv->acl)));
+}
 
-    if (!slice_is(user, "default"))
-        return false;
-    if (!session_has_password(srv))
-        return true;
-    n = strlen(srv->password);
-    differ = n != password.len;
-    for (size_t i = 0; i < password.len; i++)
-        differ |= (unsigned char)password.p[i] ^ (unsigned char)srv->password[i % n];
-    return differ == 0;
+void session_as_default(struct session *s)
+{
+    s->acl_user = acl_default_user(s->srv->acl);
+    s->authenticated = acl_user_is_on(s->acl_user) && !acl_user_needs_password(s->acl_user);
 }
 
 void session_reset(struct session *s)
@@ -252,8 +246,7 @@ void session_reset(struct session *s)
     s->resp = s->reply.resp = 2;
     mem_free(s->name);
     s->name = NULL;
-    s->user_name = "default";
-    s->authenticated = !session_has_password(s->srv);
+    session_as_default(s);
 }
 
 /* --- CLIENT LIST --- */
@@ -327,7 +320,7 @@ void session_line(const struct session *s, struct str *out)
                buf_len(in), buf_room(in), argv_bytes, f.multi_bytes, o->cap, o->cap,
                waits < FIRST_BUF ? waits : FIRST_BUF, (more + FIRST_BUF - 1) / FIRST_BUF, more, sizeof *s + stream_memory(s->stream) + argv_bytes + f.multi_bytes,
                buf_len(o) > 0 && !s->running ? "rw" : "r",
-               s->last_row ? command_full_name(s->last_row, s->srv->commands, cmd) : "NULL", s->user_name,
+               s->last_row ? command_full_name(s->last_row, s->srv->commands, cmd) : "NULL", acl_user_name(s->acl_user),
                (long long)f.redir, s->resp);
     if (s->lib_name || s->lib_ver)
         str_printf(out, " lib-name=%s lib-ver=%s", s->lib_name ? s->lib_name : "", s->lib_ver ? s->lib_ver : "");

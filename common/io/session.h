@@ -5,6 +5,7 @@
 #define KV_IO_SESSION_H
 
 #include "common/io/resp_server.h"
+#include "common/text/acl_lines.h"
 
 enum session_class { SESSION_NORMAL, SESSION_REPLICA, SESSION_PUBSUB };
 
@@ -19,8 +20,8 @@ struct session {
     uint64_t id;
     char *name;                          /* CLIENT SETNAME, or NULL */
     char *lib_name, *lib_ver;            /* CLIENT SETINFO, or NULL */
-    const char *user_name;               /* "default" until ACL users exist */
-    bool authenticated;
+    struct acl_user *acl_user;           /* whose rights it has */
+    bool authenticated;                  /* it logged in, or needed not to when it came */
     bool no_evict, no_touch;
     int resp;                            /* 2 or 3 */
     int64_t created_at_ms, last_used_at_ms;    /* boot clock */
@@ -64,14 +65,28 @@ void session_release(struct session *s);       /* runs what has piled up, in a l
 void session_close(struct session *s);         /* now; deferred free */
 void session_close_when_sent(struct session *s);
 bool session_has_password(const struct resp_server *srv);
-/* The default user's password: right? Compares in constant time. */
-bool session_password_ok(const struct resp_server *srv, struct slice user, struct slice password);
+/* It has not logged in, and must. */
+bool session_is_guest(const struct session *s);
+/* May the user of this session run this? false: it was answered (NOPERM) and noted in ACL LOG. */
+bool session_acl_ok(struct call *c);
+/* The same question for what was queued earlier: noted, not answered. */
+enum acl_verdict session_acl_check(struct session *s, const struct command *cmd, int argc, const struct slice *argv);
+/* ACL's subcommands, for a daemon that makes its own `acl` row. */
+extern const struct command session_acl_subs[];
+extern const size_t session_acl_subs_n;
+/* Users from a configuration: from srv->acl_file, or else from `user` lines (both is an error). */
+int  session_load_users(struct resp_server *srv, const struct acl_lines *l, struct err *e);
+/* Just the default user, with all rights, and with what requirepass says for a password. */
+bool session_users_are_plain(const struct resp_server *srv);
+/* A `user ...` line for each, as CONFIG REWRITE writes them. */
+void session_users_lines(const struct resp_server *srv, void (*line)(void *arg, const char *text), void *arg);
 
 /* CLIENT LIST / INFO line. What only the daemon knows is asked for through this hook (set once). */
 struct session_facts {
     int db, multi, ssub;                 /* 0, -1 (not in MULTI), 0 */
     int64_t redir;                       /* client tracking: -1 off, 0 to itself, else the id */
     size_t multi_bytes;
+    bool in_exec;                        /* inside EXEC */
     char flags[16];                      /* further letters: x (multi), b (blocked), t (tracking), ... */
 };
 extern void (*session_facts_hook)(const struct session *s, struct session_facts *f);

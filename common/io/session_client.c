@@ -206,7 +206,7 @@ static bool filter_holds(const struct kill_filter *f, const struct session *s, c
     return (f->type < 0 || (int)s->class == f->type) && (f->id == 0 || s->id == (uint64_t)f->id) &&
            (!f->addr.p || addr_text_is(s, stream_peer(s->stream), f->addr)) &&
            (!f->laddr.p || addr_text_is(s, stream_local(s->stream), f->laddr)) &&
-           (!f->user.p || slice_is(f->user, s->user_name)) && (!f->name.p || (s->name && slice_is(f->name, s->name))) &&
+           (!f->user.p || slice_is(f->user, acl_user_name(s->acl_user))) && (!f->name.p || (s->name && slice_is(f->name, s->name))) &&
            !(f->skip_me && s == me);
 }
 

@@ -1,14 +1,13 @@
 /* The commands that belong to a connection and not to any data: HELLO, AUTH, PING,
- * ECHO, RESET, QUIT, COMMAND and the little of ACL that holds with one user. CLIENT
- * has a file of its own. */
+ * ECHO, RESET, QUIT and COMMAND. CLIENT and ACL have files of their own. */
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/base/words.h"
+#include "common/io/acl_log.h"
 #include "common/io/session.h"
 #include "common/io/session_inner.h"
 #include "common/io/session_words.h"
 
-#include <openssl/sha.h>
 #include <string.h>
 
 static void cmd_ping(struct call *c)
@@ -58,12 +57,14 @@ static void cmd_command(struct call *c)
 static bool log_in(struct call *c, struct slice user, struct slice password)
 {
     struct session *s = c->session;
+    struct acl_user *u = acl_find(s->srv->acl, user);
 
-    if (!session_password_ok(s->srv, user, password)) {
+    if (!u || !acl_password_ok(u, password)) {
+        acl_log_note(s->srv->acl_log, s, ACL_LOG_AUTH, c->argv[0], user);
         reply_error(c->reply, "WRONGPASS invalid username-password pair or user is disabled.");
         return false;
     }
-    s->user_name = "default";
+    s->acl_user = u;
     s->authenticated = true;
     return true;
 }
@@ -159,7 +160,7 @@ static void cmd_hello(struct call *c)
     }
     if (user && !log_in(c, user[0], user[1]))
         return;
-    if (!s->authenticated) {
+    if (session_is_guest(s)) {
         reply_error(c->reply, "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
                               "<proto> AUTH <user> <pass> option can be used to authenticate the client and select "
                               "the RESP protocol version at the same time");
@@ -172,39 +173,6 @@ static void cmd_hello(struct call *c)
     say_hello(c);
 }
 
-/* --- ACL, with one user --- */
-
-static void acl_whoami(struct call *c)
-{
-    reply_bulk_z(c->reply, c->session->user_name);
-}
-
-static void acl_users(struct call *c)
-{
-    reply_array(c->reply, 1);
-    reply_bulk_z(c->reply, "default");
-}
-
-static void acl_list(struct call *c)
-{
-    const struct resp_server *srv = c->session->srv;
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    struct str line = {0};
-
-    str_append_z(&line, "user default on ");
-    if (session_has_password(srv)) {
-        SHA256((const unsigned char *)srv->password, strlen(srv->password), digest);
-        str_append_c(&line, '#');
-        str_append_hex(&line, digest, sizeof digest);
-    } else {
-        str_append_z(&line, "nopass");
-    }
-    str_append_z(&line, " ~* &* +@all");
-    reply_array(c->reply, 1);
-    reply_bulk(c->reply, line.p, line.len);
-    str_fini(&line);
-}
-
 void session_help(struct call *c)
 {
     const struct command *row = command_find_name(c->session->srv->commands, c->argv[0]);
@@ -213,24 +181,14 @@ void session_help(struct call *c)
         command_reply_help(c->reply, row);
 }
 
-#define ANY (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
-
-static const struct command acl_subs[] = {
-/*    name      arity flags            run         keys     group         syntax  summary */
-    { "whoami", 2, ANY,              acl_whoami, 0, 0, 0, "server", "", "Name of the user of this connection.", "6.0.0" },
-    { "users",  2, ANY | CMD_ADMIN,  acl_users,  0, 0, 0, "server", "", "Names of all users.", "6.0.0" },
-    { "list",   2, ANY | CMD_ADMIN,  acl_list,   0, 0, 0, "server", "", "Users with their rules.", "6.0.0" },
-    { "help",   2, CMD_LOADING | CMD_STALE, session_help, 0, 0, 0, "server", "", "What can be asked.", "6.0.0" },
-};
-
 static const struct command command_subs[] = {
-    { "count",   2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "", "How many commands there are.", "2.8.13" },
-    { "docs",   -2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "[command-name ...]", "What commands are for.", "7.0.0" },
-    { "getkeys", -3, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "command [arg ...]", "Which arguments of a request are keys.", "2.8.13" },
-    { "getkeysandflags", -3, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "command [arg ...]", "Which arguments are keys, and what happens to them.", "7.0.0" },
-    { "info",   -2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "[command-name ...]", "Arity, flags and key positions of commands.", "2.8.13" },
-    { "list",   -2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "[FILTERBY <MODULE name | ACLCAT category | PATTERN pattern>]", "Names of commands.", "7.0.0" },
-    { "help",    2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "", "What can be asked.", "5.0.0" },
+    { "count",   2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "", "How many commands there are.", "2.8.13", .categories = "@connection" },
+    { "docs",   -2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "[command-name ...]", "What commands are for.", "7.0.0", .categories = "@connection" },
+    { "getkeys", -3, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "command [arg ...]", "Which arguments of a request are keys.", "2.8.13", .categories = "@connection" },
+    { "getkeysandflags", -3, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "command [arg ...]", "Which arguments are keys, and what happens to them.", "7.0.0", .categories = "@connection" },
+    { "info",   -2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "[command-name ...]", "Arity, flags and key positions of commands.", "2.8.13", .categories = "@connection" },
+    { "list",   -2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "[FILTERBY <MODULE name | ACLCAT category | PATTERN pattern>]", "Names of commands.", "7.0.0", .categories = "@connection" },
+    { "help",    2, CMD_LOADING | CMD_STALE, cmd_command, 0, 0, 0, "server", "", "What can be asked.", "5.0.0", .categories = "@connection" },
 };
 
 #define CONN (CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST)
@@ -253,8 +211,8 @@ const struct command session_commands[] = {
     { "client",  -2, CMD_CONTAINER | CMD_SENTINEL,           NULL,      0, 0, 0, "connection", "",
       "Connections: list, name, pause and close them.", "2.4.0", .subs = session_client_subs, .nsubs = SESSION_CLIENT_SUBS },
     { "command", -1, CMD_LOADING | CMD_STALE | CMD_SENTINEL, cmd_command, 0, 0, 0, "server", "",
-      "The commands of this server.", "2.8.13", SUBS(command_subs) },
+      "The commands of this server.", "2.8.13", SUBS(command_subs), .categories = "@connection" },
     { "acl",     -2, CMD_CONTAINER | CMD_SENTINEL,           NULL,      0, 0, 0, "server", "",
-      "Who may do what.", "6.0.0", SUBS(acl_subs) },
+      "Who may do what.", "6.0.0", .subs = session_acl_subs, .nsubs = SESSION_ACL_SUBS },
 };
 const size_t session_commands_n = sizeof session_commands / sizeof session_commands[0];

@@ -15,6 +15,8 @@ void session_check_out(struct session *s);
 void session_count_bytes(struct session *s);
 /* May we read from it now? */
 void session_update_reading(struct session *s);
+/* The default user's; logged in if that needs no password. */
+void session_as_default(struct session *s);
 /* Back to a fresh connection (RESET). */
 void session_reset(struct session *s);
 

@@ -5,7 +5,7 @@
 #include "common/io/session.h"
 
 #define SESSION_BAD_NAME "ERR Client names cannot contain spaces, newlines or special characters."
-enum { SESSION_CLIENT_SUBS = 14 };       /* rows of session_client_subs */
+enum { SESSION_CLIENT_SUBS = 14, SESSION_ACL_SUBS = 13 };       /* rows of session_client_subs, session_acl_subs */
 
 bool session_name_ok(struct slice name);                           /* printable, no blanks; may be empty */
 void session_set_name(struct session *s, struct slice name);       /* empty = none */

@@ -189,6 +189,20 @@ int command_keys(const struct command *cmd, int argc, const struct slice *argv, 
     return n;
 }
 
+unsigned command_key_access(const struct command *cmd, int argc, const struct slice *argv, int i)
+{
+    const char *words = cmd->access_of ? cmd->access_of(argc, argv) : cmd->access;
+    unsigned what = 0;
+
+    if (!words)
+        return cmd->flags & CMD_WRITE ? KEY_READ | KEY_WRITE : cmd->flags & CMD_READ ? KEY_READ : 0;
+    for (const char *next; i > 0 && (next = strchr(words, ' ')) != NULL; i--)
+        words = next + 1;
+    for (; *words && *words != ' '; words++)
+        what |= *words == 'R' ? KEY_READ : *words == 'W' ? KEY_WRITE : 0u;
+    return what;
+}
+
 /* ---- reference page ---- */
 
 static int by_group_and_name(const void *a, const void *b)

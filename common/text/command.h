@@ -47,6 +47,14 @@ enum command_flag {
     CMD_HEALTH     = 1 << 23     /* PING: refused like a write while saving fails, so that whoever watches sees it */
 };
 
+/* Arguments that are channels. */
+enum command_channels {
+    CHANNELS_NONE,
+    CHANNELS_PUBLISH,                /* the first argument */
+    CHANNELS_SUBSCRIBE,              /* all */
+    CHANNELS_PATTERNS                /* all, and they are patterns */
+};
+
 struct session;        /* common/io/session.h */
 struct command;
 
@@ -74,7 +82,12 @@ struct command {
     size_t nsubs;
     /* Index of each key argument into out (cap entries); returns the count or -1. */
     int (*get_keys)(int argc, const struct slice *argv, int *out, int cap);
-    const char *categories;          /* further ACL categories, "@keyspace @hash", or NULL */
+    const char *categories;          /* further ACL categories, "@keyspace @hash", or NULL; "=@connection": not that of the group */
+    /* What happens to the keys, for ACLs: a word of R (its value is read), W (it is changed), RW or - (only
+     * whether it is there) per key, the last one for all that follow. NULL: R for CMD_READ, RW for CMD_WRITE. */
+    const char *access;
+    const char *(*access_of)(int argc, const struct slice *argv);   /* where that hangs on the arguments */
+    enum command_channels channels;
 };
 
 struct command_table {
@@ -102,6 +115,9 @@ const char *command_full_name(const struct command *cmd, const struct command_ta
 /* Positions of the keys in argv: how many, or -1 when the arguments make no sense or cap is too small
  * (argc entries always suffice). */
 int  command_keys(const struct command *cmd, int argc, const struct slice *argv, int *out, int cap);
+/* What is done to the i-th of those keys (counted from 0): KEY_READ, KEY_WRITE, both or none. */
+enum key_access { KEY_READ = 1, KEY_WRITE = 2 };
+unsigned command_key_access(const struct command *cmd, int argc, const struct slice *argv, int i);
 
 /* COMMAND and its subcommands (COUNT, DOCS, GETKEYS, GETKEYSANDFLAGS, INFO, LIST [FILTERBY], HELP), for any daemon. */
 void command_reply(struct reply *r, const struct command_table *t, int argc, const struct slice *argv);

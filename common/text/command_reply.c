@@ -5,11 +5,12 @@
 
 #include "common/base/glob.h"
 #include "common/base/mem.h"
+#include "common/text/category.h"
 #include "common/text/command_syntax.h"
 
 #include <string.h>
 
-/* ---- flags and categories ---- */
+/* ---- flags ---- */
 
 static const struct {
     uint32_t flag;
@@ -25,58 +26,6 @@ static const struct {
     {CMD_NO_MULTI, "no_multi"},
 };
 #define NFLAGS (sizeof flag_names / sizeof flag_names[0])
-
-/* In the order in which they are listed. A category follows from a flag, from a group, or is
- * named in the row. */
-static const struct {
-    const char *name;
-    uint32_t flag;
-    const char *group;
-} categories[] = {
-    {"keyspace", 0, "generic"},
-    {"read", CMD_READ, NULL},
-    {"write", CMD_WRITE, NULL},
-    {"set", 0, "set"},
-    {"sortedset", 0, "sorted-set"},
-    {"list", 0, "list"},
-    {"hash", 0, "hash"},
-    {"string", 0, "string"},
-    {"bitmap", 0, "bitmap"},
-    {"hyperloglog", 0, "hyperloglog"},
-    {"geo", 0, "geo"},
-    {"stream", 0, "stream"},
-    {"pubsub", CMD_PUBSUB, NULL},
-    {"admin", CMD_ADMIN, NULL},
-    {"fast", CMD_FAST, NULL},
-    {"slow", 0, NULL},
-    {"blocking", CMD_BLOCKING, NULL},
-    {"dangerous", CMD_ADMIN | CMD_DANGEROUS, NULL},
-    {"connection", 0, "connection"},
-    {"transaction", 0, "transactions"},
-    {"scripting", 0, "scripting"},
-};
-#define NCATEGORIES (sizeof categories / sizeof categories[0])
-
-static bool named_in_row(const struct command *cmd, const char *name)
-{
-    size_t n = strlen(name);
-
-    for (const char *at = cmd->categories; at && (at = strchr(at, '@')); at++)
-        if (strncmp(at + 1, name, n) == 0 && (at[n + 1] == '\0' || at[n + 1] == ' '))
-            return true;
-    return false;
-}
-
-static bool in_category(const struct command *cmd, size_t i)
-{
-    if (strcmp(categories[i].name, "slow") == 0)
-        return !(cmd->flags & CMD_FAST);
-    if (cmd->flags & categories[i].flag)
-        return true;
-    if (categories[i].group && cmd->group && strcmp(cmd->group, categories[i].group) == 0)
-        return true;
-    return named_in_row(cmd, categories[i].name);
-}
 
 static bool has_keys(const struct command *cmd)
 {
@@ -104,12 +53,12 @@ static void put_categories(struct reply *r, const struct command *cmd)
     struct reply_hole h = reply_hole(r);
     size_t n = 0;
 
-    for (size_t i = 0; i < NCATEGORIES; i++) {
+    for (size_t i = 0; i < category_count(); i++) {
         char text[32] = "@";
 
-        if (!in_category(cmd, i))
+        if (!category_has(i, cmd))
             continue;
-        reply_simple(r, strcat(text, categories[i].name));
+        reply_simple(r, strcat(text, category_name(i)));
         n++;
     }
     reply_fill_set(r, h, n);
@@ -307,10 +256,9 @@ static bool by_pattern(const struct command *cmd, const char *name, struct slice
 static bool by_category(const struct command *cmd, const char *name, struct slice by)
 {
     (void)name;
-    for (size_t i = 0; i < NCATEGORIES; i++)
-        if (slice_is_nocase(by, categories[i].name))
-            return in_category(cmd, i);
-    return false;
+    size_t i;
+
+    return category_find(by, &i) && category_has(i, cmd);
 }
 
 static bool by_module(const struct command *cmd, const char *name, struct slice by)

@@ -50,6 +50,7 @@ void client_facts(const struct session *s, struct session_facts *f)
         return;
     f->db = c->db;
     f->multi = c->txn == TXN_NONE ? -1 : (int)c->queue.n;
+    f->in_exec = c->in_exec;
     f->multi_bytes = c->queue_bytes;
     f->redir = c->tracking ? (int64_t)c->track_redirect : -1;
     if (c->txn != TXN_NONE)

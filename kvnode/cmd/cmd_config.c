@@ -167,6 +167,9 @@ static void config_set(struct call *c)
             break;
     }
     if (done == n && server_apply_options(srv, &e) == 0) {
+        for (int i = 0; i < n; i++)
+            if (strcmp(s[i].o->name, "requirepass") == 0)      /* whatever ACL SETUSER has made of it since */
+                resp_server_set_password(&srv->resp, srv->opt.requirepass);
         reply_ok(c->reply);
     } else {
         set_failed(c, s[done < n ? done : 0].name, e.text);
@@ -178,6 +181,24 @@ static void config_set(struct call *c)
 }
 
 /* --- REWRITE, RESETSTAT --- */
+
+static void put_user(void *arg, const char *text)
+{
+    conf_lines_add(arg, "user", text);
+}
+
+/* With an ACL file users have no business here. What requirepass says needs no line, but has one if it had. */
+static void put_users(struct server *srv, struct conf_lines *lines)
+{
+    bool plain = session_users_are_plain(&srv->resp);
+
+    if (srv->opt.aclfile || (plain && srv->opt.requirepass))
+        conf_lines_forget(lines, "user");
+    else if (plain)
+        conf_lines_update(lines, "user", "user default on nopass ~* &* +@all");
+    else
+        session_users_lines(&srv->resp, put_user, lines);
+}
 
 int config_rewrite(struct server *srv, struct err *e)
 {
@@ -193,6 +214,7 @@ int config_rewrite(struct server *srv, struct err *e)
     lines = conf_lines_new();
     conf_lines_from_options(lines, &kv_option_table, &srv->opt);
     srv->opt.dir = dir;
+    put_users(srv, lines);
     if (!addr_is_set(&srv->opt.replicaof))
         conf_lines_forget(lines, "replicaof");
     rc = conf_file_rewrite(srv->boot.config_path, lines, NULL, e);

@@ -251,6 +251,6 @@ static const struct command debug_subs[] = {
 
 const struct command debug_commands[] = {
     {"debug", -2, CMD_CONTAINER | CMD_PROTECTED, NULL, 0, 0, 0, "server", "", "For tests and for looking inside.", "1.0.0",
-     debug_subs, sizeof debug_subs / sizeof debug_subs[0]},
+     debug_subs, sizeof debug_subs / sizeof debug_subs[0], .categories = "@admin @dangerous"},
 };
 ROWS(debug);

@@ -133,14 +133,14 @@ static void cmd_persist(struct call *c)
 #define R_FAST CMD_READ | CMD_FAST
 
 const struct command expire_commands[] = {
-    {"expire", -3, W_FAST, cmd_expire, 1, 1, 1, "generic", "key seconds [NX|XX|GT|LT]", "Drop a key after a number of seconds.", "1.0.0"},
-    {"pexpire", -3, W_FAST, cmd_pexpire, 1, 1, 1, "generic", "key milliseconds [NX|XX|GT|LT]", "Drop a key after a number of milliseconds.", "2.6.0"},
-    {"expireat", -3, W_FAST, cmd_expireat, 1, 1, 1, "generic", "key unix-time-seconds [NX|XX|GT|LT]", "Drop a key at an instant.", "1.2.0"},
-    {"pexpireat", -3, W_FAST, cmd_pexpireat, 1, 1, 1, "generic", "key unix-time-milliseconds [NX|XX|GT|LT]", "Drop a key at an instant.", "2.6.0"},
+    {"expire", -3, W_FAST, cmd_expire, 1, 1, 1, "generic", "key seconds [NX|XX|GT|LT]", "Drop a key after a number of seconds.", "1.0.0", .access = "W"},
+    {"pexpire", -3, W_FAST, cmd_pexpire, 1, 1, 1, "generic", "key milliseconds [NX|XX|GT|LT]", "Drop a key after a number of milliseconds.", "2.6.0", .access = "W"},
+    {"expireat", -3, W_FAST, cmd_expireat, 1, 1, 1, "generic", "key unix-time-seconds [NX|XX|GT|LT]", "Drop a key at an instant.", "1.2.0", .access = "W"},
+    {"pexpireat", -3, W_FAST, cmd_pexpireat, 1, 1, 1, "generic", "key unix-time-milliseconds [NX|XX|GT|LT]", "Drop a key at an instant.", "2.6.0", .access = "W"},
     {"ttl", 2, R_FAST, cmd_ttl, 1, 1, 1, "generic", "key", "Seconds until a key is dropped.", "1.0.0"},
     {"pttl", 2, R_FAST, cmd_pttl, 1, 1, 1, "generic", "key", "Milliseconds until a key is dropped.", "2.6.0"},
     {"expiretime", 2, R_FAST, cmd_expiretime, 1, 1, 1, "generic", "key", "When a key is dropped, in seconds since 1970.", "7.0.0"},
     {"pexpiretime", 2, R_FAST, cmd_pexpiretime, 1, 1, 1, "generic", "key", "When a key is dropped, in milliseconds since 1970.", "7.0.0"},
-    {"persist", 2, W_FAST, cmd_persist, 1, 1, 1, "generic", "key", "Do not drop a key any more.", "2.2.0"},
+    {"persist", 2, W_FAST, cmd_persist, 1, 1, 1, "generic", "key", "Do not drop a key any more.", "2.2.0", .access = "W"},
 };
 ROWS(expire);

@@ -381,15 +381,15 @@ static void cmd_hrandfield(struct call *c)
 #define W_OOM CMD_WRITE | CMD_DENYOOM | CMD_FAST
 
 const struct command hash_commands[] = {
-    {"hset", -4, W_OOM, cmd_hset, 1, 1, 1, "hash", "key field value [field value ...]", "Set fields of a hash.", "2.0.0"},
-    {"hmset", -4, W_OOM, cmd_hmset, 1, 1, 1, "hash", "key field value [field value ...]", "Set fields of a hash.", "2.0.0"},
-    {"hsetnx", 4, W_OOM, cmd_hsetnx, 1, 1, 1, "hash", "key field value", "Set a field if it is not there.", "2.0.0"},
+    {"hset", -4, W_OOM, cmd_hset, 1, 1, 1, "hash", "key field value [field value ...]", "Set fields of a hash.", "2.0.0", .access = "W"},
+    {"hmset", -4, W_OOM, cmd_hmset, 1, 1, 1, "hash", "key field value [field value ...]", "Set fields of a hash.", "2.0.0", .access = "W"},
+    {"hsetnx", 4, W_OOM, cmd_hsetnx, 1, 1, 1, "hash", "key field value", "Set a field if it is not there.", "2.0.0", .access = "W"},
     {"hget", 3, CMD_READ | CMD_FAST, cmd_hget, 1, 1, 1, "hash", "key field", "The value of a field.", "2.0.0"},
     {"hmget", -3, CMD_READ | CMD_FAST, cmd_hmget, 1, 1, 1, "hash", "key field [field ...]", "The values of several fields.", "2.0.0"},
-    {"hdel", -3, CMD_WRITE | CMD_FAST, cmd_hdel, 1, 1, 1, "hash", "key field [field ...]", "Delete fields.", "2.0.0"},
-    {"hlen", 2, CMD_READ | CMD_FAST, cmd_hlen, 1, 1, 1, "hash", "key", "How many fields there are.", "2.0.0"},
-    {"hstrlen", 3, CMD_READ | CMD_FAST, cmd_hstrlen, 1, 1, 1, "hash", "key field", "How long the value of a field is.", "3.2.0"},
-    {"hexists", 3, CMD_READ | CMD_FAST, cmd_hexists, 1, 1, 1, "hash", "key field", "Is this field there?", "2.0.0"},
+    {"hdel", -3, CMD_WRITE | CMD_FAST, cmd_hdel, 1, 1, 1, "hash", "key field [field ...]", "Delete fields.", "2.0.0", .access = "W"},
+    {"hlen", 2, CMD_READ | CMD_FAST, cmd_hlen, 1, 1, 1, "hash", "key", "How many fields there are.", "2.0.0", .access = "-"},
+    {"hstrlen", 3, CMD_READ | CMD_FAST, cmd_hstrlen, 1, 1, 1, "hash", "key field", "How long the value of a field is.", "3.2.0", .access = "-"},
+    {"hexists", 3, CMD_READ | CMD_FAST, cmd_hexists, 1, 1, 1, "hash", "key field", "Is this field there?", "2.0.0", .access = "-"},
     {"hgetall", 2, CMD_READ, cmd_hgetall, 1, 1, 1, "hash", "key", "All fields and values.", "2.0.0"},
     {"hkeys", 2, CMD_READ, cmd_hkeys, 1, 1, 1, "hash", "key", "All fields.", "2.0.0"},
     {"hvals", 2, CMD_READ, cmd_hvals, 1, 1, 1, "hash", "key", "All values.", "2.0.0"},

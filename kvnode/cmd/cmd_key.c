@@ -356,32 +356,32 @@ static void object_freq(struct call *c)
 static void object_help(struct call *c) { command_reply_help(c->reply, command_find_name(&call_server(c)->commands, slice_z("object"))); }
 
 static const struct command object_subs[] = {
-    {"encoding", 3, CMD_READ, object_encoding, 2, 2, 1, "generic", "key", "How the value of a key is kept.", "2.2.3"},
-    {"freq", 3, CMD_READ, object_freq, 2, 2, 1, "generic", "key", "How often a key is used (with an LFU policy).", "4.0.0"},
-    {"idletime", 3, CMD_READ, object_idletime, 2, 2, 1, "generic", "key", "Seconds since a key was last used.", "2.2.3"},
-    {"refcount", 3, CMD_READ, object_refcount, 2, 2, 1, "generic", "key", "How many own the value of a key: one.", "2.2.3"},
+    {"encoding", 3, CMD_READ, object_encoding, 2, 2, 1, "generic", "key", "How the value of a key is kept.", "2.2.3", .access = "-"},
+    {"freq", 3, CMD_READ, object_freq, 2, 2, 1, "generic", "key", "How often a key is used (with an LFU policy).", "4.0.0", .access = "-"},
+    {"idletime", 3, CMD_READ, object_idletime, 2, 2, 1, "generic", "key", "Seconds since a key was last used.", "2.2.3", .access = "-"},
+    {"refcount", 3, CMD_READ, object_refcount, 2, 2, 1, "generic", "key", "How many own the value of a key: one.", "2.2.3", .access = "-"},
     {"help", 2, CMD_LOADING | CMD_STALE, object_help, 0, 0, 0, "generic", "", "What there is.", "6.2.0"},
 };
 
 const struct command key_commands[] = {
-    {"del", -2, CMD_WRITE, cmd_del, 1, -1, 1, "generic", "key [key ...]", "Delete keys.", "1.0.0"},
-    {"unlink", -2, CMD_WRITE | CMD_FAST, cmd_del, 1, -1, 1, "generic", "key [key ...]", "Delete keys.", "4.0.0"},
-    {"exists", -2, CMD_READ | CMD_FAST, cmd_exists, 1, -1, 1, "generic", "key [key ...]", "How many of these keys are there.", "1.0.0"},
-    {"touch", -2, CMD_READ | CMD_FAST, cmd_touch, 1, -1, 1, "generic", "key [key ...]", "Count as use of these keys.", "3.2.1"},
-    {"type", 2, CMD_READ | CMD_FAST, cmd_type, 1, 1, 1, "generic", "key", "What type a key has.", "1.0.0"},
-    {"rename", 3, CMD_WRITE, cmd_rename, 1, 2, 1, "generic", "key newkey", "Give a key another name.", "1.0.0"},
-    {"renamenx", 3, CMD_WRITE | CMD_FAST, cmd_renamenx, 1, 2, 1, "generic", "key newkey", "Give a key another name if that is free.", "1.0.0"},
+    {"del", -2, CMD_WRITE, cmd_del, 1, -1, 1, "generic", "key [key ...]", "Delete keys.", "1.0.0", .access = "W"},
+    {"unlink", -2, CMD_WRITE | CMD_FAST, cmd_del, 1, -1, 1, "generic", "key [key ...]", "Delete keys.", "4.0.0", .access = "W"},
+    {"exists", -2, CMD_READ | CMD_FAST, cmd_exists, 1, -1, 1, "generic", "key [key ...]", "How many of these keys are there.", "1.0.0", .access = "-"},
+    {"touch", -2, CMD_READ | CMD_FAST, cmd_touch, 1, -1, 1, "generic", "key [key ...]", "Count as use of these keys.", "3.2.1", .access = "-"},
+    {"type", 2, CMD_READ | CMD_FAST, cmd_type, 1, 1, 1, "generic", "key", "What type a key has.", "1.0.0", .access = "-"},
+    {"rename", 3, CMD_WRITE, cmd_rename, 1, 2, 1, "generic", "key newkey", "Give a key another name.", "1.0.0", .access = "RW W"},
+    {"renamenx", 3, CMD_WRITE | CMD_FAST, cmd_renamenx, 1, 2, 1, "generic", "key newkey", "Give a key another name if that is free.", "1.0.0", .access = "RW W"},
     {"move", 3, CMD_WRITE | CMD_FAST, cmd_move, 1, 1, 1, "generic", "key db", "Move a key to another database.", "1.0.0"},
-    {"copy", -3, CMD_WRITE | CMD_DENYOOM, cmd_copy, 1, 2, 1, "generic", "source destination [DB destination-db] [REPLACE]", "Copy a key.", "6.2.0"},
+    {"copy", -3, CMD_WRITE | CMD_DENYOOM, cmd_copy, 1, 2, 1, "generic", "source destination [DB destination-db] [REPLACE]", "Copy a key.", "6.2.0", .access = "R W"},
     {"scan", -2, CMD_READ, cmd_scan, 0, 0, 0, "generic", "cursor [MATCH pattern] [COUNT count] [TYPE type]", "Some keys, and where to go on.", "2.8.0"},
     {"keys", 2, CMD_READ | CMD_DANGEROUS, cmd_keys, 0, 0, 0, "generic", "pattern", "All keys that match.", "1.0.0"},
     {"randomkey", 1, CMD_READ, cmd_randomkey, 0, 0, 0, "generic", "", "Any key.", "1.0.0"},
     {"object", -2, CMD_CONTAINER, NULL, 0, 0, 0, "generic", "", "Looks at how a key is kept.", "2.2.3",
      object_subs, sizeof object_subs / sizeof object_subs[0]},
-    {"dbsize", 1, CMD_READ | CMD_FAST, cmd_dbsize, 0, 0, 0, "server", "", "How many keys the database has.", "1.0.0"},
-    {"flushdb", -1, CMD_WRITE | CMD_DANGEROUS, cmd_flushdb, 0, 0, 0, "server", "[ASYNC|SYNC]", "Empty the database.", "1.0.0"},
-    {"flushall", -1, CMD_WRITE | CMD_DANGEROUS, cmd_flushall, 0, 0, 0, "server", "[ASYNC|SYNC]", "Empty all databases.", "1.0.0"},
-    {"swapdb", 3, CMD_WRITE | CMD_FAST | CMD_DANGEROUS, cmd_swapdb, 0, 0, 0, "server", "index1 index2", "Exchange two databases.", "4.0.0"},
+    {"dbsize", 1, CMD_READ | CMD_FAST, cmd_dbsize, 0, 0, 0, "server", "", "How many keys the database has.", "1.0.0", .categories = "@keyspace"},
+    {"flushdb", -1, CMD_WRITE | CMD_DANGEROUS, cmd_flushdb, 0, 0, 0, "server", "[ASYNC|SYNC]", "Empty the database.", "1.0.0", .categories = "@keyspace"},
+    {"flushall", -1, CMD_WRITE | CMD_DANGEROUS, cmd_flushall, 0, 0, 0, "server", "[ASYNC|SYNC]", "Empty all databases.", "1.0.0", .categories = "@keyspace"},
+    {"swapdb", 3, CMD_WRITE | CMD_FAST | CMD_DANGEROUS, cmd_swapdb, 0, 0, 0, "server", "index1 index2", "Exchange two databases.", "4.0.0", .categories = "@keyspace"},
     {"select", 2, CMD_LOADING | CMD_STALE | CMD_FAST, cmd_select, 0, 0, 0, "connection", "index", "Use another database.", "1.0.0"},
 };
 ROWS(key);

@@ -12,6 +12,6 @@ static void cmd_publish(struct call *c)
 
 const struct command kv_pubsub_commands[] = {
     {"publish", 3, CMD_PUBSUB | CMD_LOADING | CMD_STALE | CMD_FAST | CMD_MAY_REPLICATE, cmd_publish, 0, 0, 0, "pubsub",
-     "channel message", "Send a message to those who listen.", "2.0.0"},
+     "channel message", "Send a message to those who listen.", "2.0.0", .channels = CHANNELS_PUBLISH},
 };
 ROWS(kv_pubsub);

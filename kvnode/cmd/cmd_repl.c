@@ -59,7 +59,7 @@ const struct command repl_commands[] = {
     { "slaveof",   3,    ORDER,                run_replicaof, 0, 0, 0, "server",
       "host port | NO ONE", "The older name of REPLICAOF.", .since = "1.0.0" },
     { "role",      1,    CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST, report_role, 0, 0, 0, "server",
-      "", "Tell the role of this server, its offset and its replicas or its primary.", .since = "2.8.12" },
+      "", "Tell the role of this server, its offset and its replicas or its primary.", .since = "2.8.12", .categories = "@admin @dangerous" },
     { "psync",     -3,   SYNC,                 run_psync,     0, 0, 0, "server",
       "replicationid offset", "Ask to be fed from an offset on; replicas use it.", .since = "2.8.0" },
     { "sync",      1,    SYNC,                 run_sync,      0, 0, 0, "server",
@@ -67,6 +67,7 @@ const struct command repl_commands[] = {
     { "replconf",  -1,   CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_DANGEROUS, run_replconf, 0, 0, 0, "server",
       "option value [option value ...]", "What replicas say about themselves, and their acknowledgements.", .since = "3.0.0" },
     { "wait",      3,    CMD_NOSCRIPT,         wait_command,  0, 0, 0, "generic",
-      "numreplicas timeout", "Wait until so many replicas have this connection's last write.", .since = "3.0.0" },
+      "numreplicas timeout", "Wait until so many replicas have this connection's last write.", .since = "3.0.0",
+      .categories = "=@connection" },
 };
 ROWS(repl);

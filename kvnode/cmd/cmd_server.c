@@ -144,7 +144,7 @@ static void memory_usage(struct call *c)
 }
 
 static const struct command memory_subs[] = {
-    {"usage", -3, CMD_READ, memory_usage, 2, 2, 1, "server", "key [SAMPLES count]", "Bytes that a key and its value take.", "4.0.0"},
+    {"usage", -3, CMD_READ, memory_usage, 2, 2, 1, "server", "key [SAMPLES count]", "Bytes that a key and its value take.", "4.0.0", .access = "-"},
     {"help", 2, CMD_LOADING | CMD_STALE, help, 0, 0, 0, "server", "", "What there is.", "4.0.0"},
 };
 

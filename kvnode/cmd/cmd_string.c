@@ -516,30 +516,39 @@ static void cmd_incrbyfloat(struct call *c)
     call_replace(c, 4, (struct slice[]){{"SET", 3}, c->argv[1], {text, n}, {"KEEPTTL", 7}});
 }
 
+/* With GET the old value is read as well. */
+static const char *set_access(int argc, const struct slice *argv)
+{
+    for (int i = 3; i < argc; i++)
+        if (slice_is_nocase(argv[i], "get"))
+            return "RW";
+    return "W";
+}
+
 #define W_OOM CMD_WRITE | CMD_DENYOOM
 
 const struct command string_commands[] = {
     /* name      arity  flags                 run              keys     group */
     {"set", -3, W_OOM, cmd_set, 1, 1, 1, "string",
      "key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|KEEPTTL]",
-     "Give a key a value.", "1.0.0"},
-    {"setnx", 3, W_OOM | CMD_FAST, cmd_setnx, 1, 1, 1, "string", "key value", "Give a key a value if it has none.", "1.0.0"},
-    {"setex", 4, W_OOM, cmd_setex, 1, 1, 1, "string", "key seconds value", "Give a key a value and a time to live.", "2.0.0"},
-    {"psetex", 4, W_OOM, cmd_psetex, 1, 1, 1, "string", "key milliseconds value", "Give a key a value and a time to live.", "2.6.0"},
+     "Give a key a value.", "1.0.0", .access_of = set_access},
+    {"setnx", 3, W_OOM | CMD_FAST, cmd_setnx, 1, 1, 1, "string", "key value", "Give a key a value if it has none.", "1.0.0", .access = "W"},
+    {"setex", 4, W_OOM, cmd_setex, 1, 1, 1, "string", "key seconds value", "Give a key a value and a time to live.", "2.0.0", .access = "W"},
+    {"psetex", 4, W_OOM, cmd_psetex, 1, 1, 1, "string", "key milliseconds value", "Give a key a value and a time to live.", "2.6.0", .access = "W"},
     {"get", 2, CMD_READ | CMD_FAST, cmd_get, 1, 1, 1, "string", "key", "The value of a key.", "1.0.0"},
     {"getex", -2, CMD_WRITE | CMD_FAST, cmd_getex, 1, 1, 1, "string",
      "key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]",
      "The value of a key, changing its time to live.", "6.2.0"},
     {"getdel", 2, CMD_WRITE | CMD_FAST, cmd_getdel, 1, 1, 1, "string", "key", "The value of a key, which is deleted.", "6.2.0"},
     {"getset", 3, W_OOM | CMD_FAST, cmd_getset, 1, 1, 1, "string", "key value", "Set a key, answer its old value.", "1.0.0"},
-    {"setrange", 4, W_OOM, cmd_setrange, 1, 1, 1, "string", "key offset value", "Overwrite a part of a string.", "2.2.0"},
+    {"setrange", 4, W_OOM, cmd_setrange, 1, 1, 1, "string", "key offset value", "Overwrite a part of a string.", "2.2.0", .access = "W"},
     {"getrange", 4, CMD_READ, cmd_getrange, 1, 1, 1, "string", "key start end", "A part of a string.", "2.4.0"},
     {"substr", 4, CMD_READ, cmd_getrange, 1, 1, 1, "string", "key start end", "A part of a string.", "1.0.0"},
-    {"strlen", 2, CMD_READ | CMD_FAST, cmd_strlen, 1, 1, 1, "string", "key", "How long a string is.", "2.2.0"},
-    {"append", 3, W_OOM | CMD_FAST, cmd_append, 1, 1, 1, "string", "key value", "Add to the end of a string.", "2.0.0"},
+    {"strlen", 2, CMD_READ | CMD_FAST, cmd_strlen, 1, 1, 1, "string", "key", "How long a string is.", "2.2.0", .access = "-"},
+    {"append", 3, W_OOM | CMD_FAST, cmd_append, 1, 1, 1, "string", "key value", "Add to the end of a string.", "2.0.0", .access = "W"},
     {"mget", -2, CMD_READ | CMD_FAST, cmd_mget, 1, -1, 1, "string", "key [key ...]", "The values of several keys.", "1.0.0"},
-    {"mset", -3, W_OOM, cmd_mset, 1, -1, 2, "string", "key value [key value ...]", "Set several keys at once.", "1.0.1"},
-    {"msetnx", -3, W_OOM, cmd_msetnx, 1, -1, 2, "string", "key value [key value ...]", "Set several keys if none of them is there.", "1.0.1"},
+    {"mset", -3, W_OOM, cmd_mset, 1, -1, 2, "string", "key value [key value ...]", "Set several keys at once.", "1.0.1", .access = "W"},
+    {"msetnx", -3, W_OOM, cmd_msetnx, 1, -1, 2, "string", "key value [key value ...]", "Set several keys if none of them is there.", "1.0.1", .access = "W"},
     {"incr", 2, W_OOM | CMD_FAST, cmd_incr, 1, 1, 1, "string", "key", "Add one to a number.", "1.0.0"},
     {"decr", 2, W_OOM | CMD_FAST, cmd_decr, 1, 1, 1, "string", "key", "Take one from a number.", "1.0.0"},
     {"incrby", 3, W_OOM | CMD_FAST, cmd_incrby, 1, 1, 1, "string", "key increment", "Add to a number.", "1.0.0"},

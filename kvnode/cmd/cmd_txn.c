@@ -30,6 +30,19 @@ static void cmd_discard(struct call *c)
     reply_ok(c->reply);
 }
 
+/* Rules may have changed since it was queued. */
+static bool still_allowed(struct client *cl, const struct queued *q, struct reply *r)
+{
+    static const char *const why[] = {
+        [ACL_NO_COMMAND] = "no permission to run the command", [ACL_NO_KEY] = "no permission to touch its keys",
+        [ACL_NO_CHANNEL] = "no permission to use its channels"};
+    enum acl_verdict v = session_acl_check(cl->session, q->cmd, q->argc, q->argv);
+
+    if (v != ACL_OK)
+        reply_errorf(r, "NOPERM ACLs rules changed since this command was queued: %s", why[v]);
+    return v == ACL_OK;
+}
+
 static void run_queue(struct call *c)
 {
     struct client *cl = call_client(c);
@@ -41,6 +54,8 @@ static void run_queue(struct call *c)
     for (size_t i = 0; i < cl->queue.n; i++) {
         struct queued *q = &cl->queue.at[i];
 
+        if (cl->session && !still_allowed(cl, q, c->reply))
+            continue;
         call_execute(cl, q->cmd, q->argc, q->argv, c->reply);
     }
     cl->in_exec = false;
@@ -98,7 +113,7 @@ const struct command txn_commands[] = {
     {"exec", 1, CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_NO_MONITOR | CMD_NO_QUEUE, cmd_exec, 0, 0, 0, "transactions", "",
      "Run the queued commands, all at once.", "1.2.0"},
     {"discard", 1, TXN | CMD_NO_QUEUE, cmd_discard, 0, 0, 0, "transactions", "", "Forget the queued commands.", "2.0.0"},
-    {"watch", -2, TXN | CMD_NO_QUEUE, cmd_watch, 1, -1, 1, "transactions", "key [key ...]", "Let EXEC do nothing if one of these keys changes.", "2.2.0"},
+    {"watch", -2, TXN | CMD_NO_QUEUE, cmd_watch, 1, -1, 1, "transactions", "key [key ...]", "Let EXEC do nothing if one of these keys changes.", "2.2.0", .access = "-"},
     {"unwatch", 1, TXN, cmd_unwatch, 0, 0, 0, "transactions", "", "Forget the watched keys.", "2.2.0"},
 };
 ROWS(txn);

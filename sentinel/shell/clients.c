@@ -1,5 +1,6 @@
 #include "sentinel/shell/clients.h"
 
+#include "common/io/acl_log.h"
 #include "common/io/log.h"
 #include "sentinel/shell/commands.h"
 #include "sentinel/shell/shell.h"
@@ -30,7 +31,11 @@ void clients_init(struct shell *sh)
     sh->server.idle_timeout_ms = o->timeout_ms;
     sh->server.keepalive_s = (int)o->tcp_keepalive_s;
     sh->server.protected_mode = o->protected_mode;
-    sh->server.password = mem_strdup(o->password);
+    if (o->password)
+        resp_server_set_password(&sh->server, o->password);
+    sh->server.acl_file = o->aclfile;
+    acl_set_channels_default(sh->server.acl, o->acl_pubsub_default);
+    acl_log_set_max(sh->server.acl_log, o->acllog_max_len);
     sh->server.server_name = "redis";
     sh->server.mode = "sentinel";
     sh->server.query_max_bytes = 64u << 20;

@@ -38,9 +38,11 @@ static const struct command subs[] = {
 static const struct command rows[] = {
     {"sentinel", -2, ADMIN | CMD_CONTAINER, NULL, .group = "sentinel", .syntax = "", .summary = "Ask or tell a sentinel.", .since = "2.8.4",
      .subs = subs, .nsubs = sizeof subs / sizeof subs[0]},
-    {"role", 1, CMD_SENTINEL | CMD_FAST | CMD_DANGEROUS, cmd_role, .group = "server", .syntax = "", .summary = "That this is a sentinel, and its groups.", .since = "2.8.12"},
+    {"role", 1, CMD_SENTINEL | CMD_FAST | CMD_DANGEROUS, cmd_role, .group = "server", .syntax = "", .summary = "That this is a sentinel, and its groups.", .since = "2.8.12",
+     .categories = "@admin @dangerous"},
     {"info", -1, CMD_SENTINEL | CMD_DANGEROUS, cmd_info, .group = "server", .syntax = "[section ...]", .summary = "Figures about this sentinel.", .since = "1.0.0"},
-    {"publish", 3, CMD_PUBSUB | CMD_SENTINEL | CMD_FAST, cmd_publish, .group = "pubsub", .syntax = "channel message", .summary = "Hello messages of other sentinels.", .since = "2.0.0"},
+    {"publish", 3, CMD_PUBSUB | CMD_SENTINEL | CMD_FAST, cmd_publish, .group = "pubsub", .syntax = "channel message", .summary = "Hello messages of other sentinels.", .since = "2.0.0",
+     .channels = CHANNELS_PUBLISH},
     {"shutdown", -1, ADMIN, cmd_shutdown, .group = "server", .syntax = "[NOSAVE|SAVE] [NOW] [FORCE]", .summary = "Stop this sentinel.", .since = "1.0.0"},
 };
 
@@ -56,12 +58,6 @@ static const struct command client_lacks[] = {
     LACKS("trackinginfo", "Not on a sentinel: there is nothing to track."),
     LACKS("unblock", "Not on a sentinel: nothing blocks."),
 };
-static const struct command acl_lacks[] = {
-    LACKS("cat", "Not supported yet."), LACKS("deluser", "Not supported yet."), LACKS("dryrun", "Not supported yet."),
-    LACKS("genpass", "Not supported yet."), LACKS("getuser", "Not supported yet."), LACKS("load", "Not supported yet."),
-    LACKS("log", "Not supported yet."), LACKS("save", "Not supported yet."), LACKS("setuser", "Not supported yet."),
-};
-
 static bool is_in(const char *name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -99,7 +95,7 @@ static void widen(struct command_table *t, const char *name, struct command *row
 
 void sentinel_commands(struct command_table *t)
 {
-    static struct command hidden[sizeof not_listed / sizeof not_listed[0]], client, acl, client_subs[32], acl_subs[32];
+    static struct command hidden[sizeof not_listed / sizeof not_listed[0]], client, client_subs[32];
 
     command_table_add(t, session_commands, session_commands_n);
     command_table_add(t, pubsub_commands, pubsub_commands_n);
@@ -112,5 +108,4 @@ void sentinel_commands(struct command_table *t)
         command_table_add(t, &hidden[i], 1);
     }
     widen(t, "client", &client, client_subs, 32, client_lacks, sizeof client_lacks / sizeof client_lacks[0]);
-    widen(t, "acl", &acl, acl_subs, 32, acl_lacks, sizeof acl_lacks / sizeof acl_lacks[0]);
 }

@@ -5,6 +5,7 @@
 
 #include "common/io/log.h"
 #include "common/text/conf_lex.h"
+#include "sentinel/shell/commands.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -15,6 +16,8 @@ static const struct option_word loglevels[] = {
     {"debug", LOG_LEVEL_DEBUG}, {"verbose", LOG_LEVEL_VERBOSE}, {"notice", LOG_LEVEL_NOTICE},
     {"warning", LOG_LEVEL_WARNING}, {"nothing", LOG_LEVEL_ERROR}, {NULL, 0}};
 static const struct option_word guarded[] = {{"no", 0}, {"yes", 1}, {"local", 2}, {NULL, 0}};
+
+static const struct option_word acl_channels[] = {{"resetchannels", 0}, {"allchannels", 1}, {NULL, 0}};
 
 static int set_bind(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
 {
@@ -49,39 +52,13 @@ static int set_sentinel(void *base, int argc, const struct slice *argv, bool fre
     return sentinel_conf_line(&((struct sentinel_options *)base)->sentinel, argc, argv, e);
 }
 
-/* "user default on nopass ~* &* +@all" is what a rewrite by Redis leaves behind: the default
- * user with all rights. "#<sha256>" or ">password" make it the password; other users and
- * narrower rights would be promises that nobody keeps. */
 static int set_user(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
 {
-    static const char *const harmless[] = {"on", "nopass", "~*", "&*", "+@all", "allkeys", "allchannels", "allcommands",
-                                           "sanitize-payload", "resetchannels", NULL};
     struct sentinel_options *o = base;
 
-    (void)fresh;
-    if (argc < 1 || !slice_is(argv[0], "default"))
-        return err_set(e, ERR_REFUSED, "users other than 'default' are not supported yet; use requirepass");
-    for (int i = 1; i < argc; i++) {
-        bool known = false;
-
-        for (int k = 0; harmless[k]; k++)
-            known = known || slice_is_nocase(argv[i], harmless[k]);
-        if (known)
-            continue;
-        if (argv[i].len < 2 || argv[i].p[0] != '>')
-            return err_set(e, ERR_REFUSED, "rule '%.*s' is not supported yet: allowed are on nopass >password ~* &* +@all",
-                           (int)(argv[i].len < 64 ? argv[i].len : 64), argv[i].p);
-        mem_free(o->password);
-        o->password = mem_strndup(argv[i].p + 1, argv[i].len - 1);
-    }
-    o->user_line_seen = true;
-    return 0;
-}
-
-static void get_user(const void *base, struct str *out)
-{
-    if (((const struct sentinel_options *)base)->user_line_seen)
-        str_append_z(out, "default on nopass ~* &* +@all");
+    if (fresh)
+        acl_lines_clear(&o->users);
+    return acl_lines_add(&o->users, argc, argv, sentinel_commands, e);
 }
 
 static void get_nothing(const void *base, struct str *out)
@@ -125,14 +102,19 @@ static const struct option rows[] = {
      .summary = "Accepted for the sake of shared files."},
     {"sentinel", OPT_CUSTOM, 0, .flags = OPT_MULTI | OPT_NO_REWRITE, .set = set_sentinel, .get = get_nothing,
      .summary = "Groups and what is known about them: see the settings of a group."},
-    {"user", OPT_CUSTOM, 0, .flags = OPT_MULTI | OPT_NO_REWRITE, .set = set_user, .get = get_user,
-     .summary = "The default user, as a rewrite by redis-sentinel leaves it."},
-    NOT_YET("aclfile", "\"\""), NOT_YET("tls-port", "0"), NOT_YET("tls-replication", "no"), NOT_YET("tls-cluster", "no"),
+    {"user", OPT_CUSTOM, 0, .flags = OPT_MULTI | OPT_NO_REWRITE, .set = set_user, .get = get_nothing,
+     .summary = "A user and its rules, as ACL SETUSER takes them; instead of aclfile."},
+    {"aclfile", OPT_STR, AT(aclfile), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL,
+     .summary = "File with all users, read at start and by ACL LOAD, written by ACL SAVE."},
+    {"acl-pubsub-default", OPT_WORD, AT(acl_pubsub_default), .dflt = "resetchannels", .words = acl_channels, .flags = OPT_FIXED,
+     .summary = "What channels a fresh user may use."},
+    {"acllog-max-len", OPT_INT, AT(acllog_max_len), 0, 1000000, "128", OPT_FIXED, .summary = "How many refusals ACL LOG keeps."},
+    NOT_YET("tls-port", "0"), NOT_YET("tls-replication", "no"), NOT_YET("tls-cluster", "no"),
     NOT_YET("tls-cert-file", "\"\""), NOT_YET("tls-key-file", "\"\""), NOT_YET("tls-ca-cert-file", "\"\""),
     NOT_YET("tls-ca-cert-dir", "\"\""), NOT_YET("tls-auth-clients", "no"), NOT_YET("cluster-enabled", "no"),
     NOT_YET("loadmodule", NULL), NOT_YET("appendonly", "no"), NOT_YET("replicaof", NULL), NOT_YET("slaveof", NULL),
     NOT_YET("rename-command", NULL),
-    TUNES("acllog-max-len"), TUNES("acl-pubsub-default"), TUNES("activedefrag"), TUNES("activerehashing"),
+    TUNES("activedefrag"), TUNES("activerehashing"),
     TUNES("always-show-logo"), TUNES("appendfilename"), TUNES("appenddirname"), TUNES("appendfsync"), TUNES("bind-source-addr"),
     TUNES("busy-reply-threshold"), TUNES("client-output-buffer-limit"), TUNES("client-query-buffer-limit"),
     TUNES("crash-log-enabled"), TUNES("crash-memcheck-enabled"), TUNES("databases"), TUNES("dbfilename"), TUNES("disable-thp"),
@@ -168,6 +150,7 @@ void sentinel_options_fini(struct sentinel_options *o)
     for (size_t i = 0; i < o->bind.n; i++)
         mem_free(o->bind.at[i]);
     vec_fini(&o->bind);
+    acl_lines_clear(&o->users);
     sentinel_conf_fini(&o->sentinel);
     option_free(&sentinel_option_table, o);
 }

@@ -4,6 +4,7 @@
 #define KV_SENTINEL_OPTIONS_H
 
 #include "common/base/vec.h"
+#include "common/text/acl_lines.h"
 #include "common/text/option.h"
 #include "sentinel/shell/sentinel_conf.h"
 
@@ -16,6 +17,10 @@ struct sentinel_options {
     int unix_mode;
     bool protected_mode;
     char *password;                    /* requirepass */
+    struct acl_lines users;            /* the `user` lines */
+    char *aclfile;                     /* or NULL */
+    int acl_pubsub_default;            /* 1: fresh users may use all channels */
+    int64_t acllog_max_len;
     char *dir, *logfile, *pidfile, *syslog_ident;
     int loglevel;
     bool daemonize, syslog_enabled;
@@ -23,7 +28,6 @@ struct sentinel_options {
     int64_t http_port;
     char *http_bind;
     int enable_debug_command, enable_protected_configs;
-    bool user_line_seen;
     struct sentinel_conf sentinel;
 };
 

@@ -6,6 +6,7 @@
 #include "common/io/conf_file.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
+#include "common/io/session.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
 #include "sentinel/wire/state_text.h"
@@ -117,14 +118,27 @@ static int write_state(struct save *s, const struct saved *what, struct err *e)
     return rc;
 }
 
+static void put_user(void *arg, const char *text)
+{
+    conf_lines_add(arg, "user", text);
+}
+
+/* With an ACL file users have no business here. */
+static void put_users(const struct shell *sh, struct conf_lines *lines)
+{
+    if (sh->opt->aclfile || (sh->opt->password && session_users_are_plain(&sh->server)))
+        conf_lines_forget(lines, "user");
+    else
+        session_users_lines(&sh->server, put_user, lines);
+}
+
 static int rewrite_config(struct save *s, const struct saved *what, struct err *e)
 {
     struct conf_lines *lines = conf_lines_new();
     int rc;
 
     conf_lines_from_options(lines, &sentinel_option_table, s->sh->opt);
-    if (!s->sh->opt->user_line_seen)
-        conf_lines_add(lines, "user", "user default on nopass ~* &* +@all");
+    put_users(s->sh, lines);
     sentinel_conf_to_file(&s->sh->opt->sentinel, what, lines);
     rc = conf_file_rewrite(s->sh->config_path, lines, sentinel_conf_key, e);
     conf_lines_free(lines);

@@ -5,6 +5,7 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/notify.h"
+#include "common/io/session.h"
 #include "sentinel/core/names.h"
 #include "sentinel/shell/clients.h"
 #include "sentinel/shell/commands.h"
@@ -428,7 +429,10 @@ int shell_start(struct shell *sh, struct err *e)
     struct sentinel_conf *c = &sh->opt->sentinel;
     uint64_t seed;
     bool usable;
-    int rc = open_ports(sh, e);
+    int rc = session_load_users(&sh->server, &sh->opt->users, e);
+
+    if (rc == 0)
+        rc = open_ports(sh, e);
 
     if (rc == 0 && sh->opt->unix_path)
         rc = resp_server_listen_unix(&sh->server, sh->opt->unix_path, (unsigned)sh->opt->unix_mode, e);

@@ -74,7 +74,7 @@ START_TEST(test_wrong_values_change_nothing)
     static const char *const rows[][2] = {
         {"save", "900"}, {"save", "0 1"}, {"save", "a b"}, {"notify-keyspace-events", "Q"}, {"replicaof", "host"},
         {"replicaof", "host port"}, {"client-output-buffer-limit", "nobody 1 1 1"}, {"client-output-buffer-limit", "normal 1 1"},
-        {"appendonly", "yes"}, {"maxmemory-policy", "allkeys-lru"}, {"aclfile", "/etc/x"}, {"tls-port", "6380"},
+        {"appendonly", "yes"}, {"maxmemory-policy", "allkeys-lru"}, {"tls-port", "6380"},
         {"cluster-enabled", "yes"}, {"port", "65536"}, {"maxclients", "0"}};
     struct str before = {0}, after = {0};
 
