@@ -11,7 +11,7 @@
 #include "common/base/ha.h"
 
 #define COMMIT_CONFIGS_MAX 5           /* the record's own, and JOINTs not dropped */
-#define COMMIT_ACKS_MAX (2 * HA_MEMBERS_MAX)
+#define COMMIT_ACKS_MAX ((COMMIT_CONFIGS_MAX + 1) * HA_MEMBERS_MAX)   /* all that count, and some that may yet */
 
 struct commit_ack {
     char id[ID_MAX];
@@ -31,11 +31,14 @@ struct commit {
 };
 
 void commit_begin(struct commit *c, const char *self, uint64_t epoch, int64_t marker);    /* no acks, no configs */
-void commit_configs(struct commit *c, int n, const struct ha_record *const configs[]);
+/* The configurations in force, 1..COMMIT_CONFIGS_MAX, the record's own first. true = `confirmed` moved. */
+bool commit_configs(struct commit *c, int n, const struct ha_record *const configs[]);
 /* true = `confirmed` moved. An ack of another epoch is not one: the caller drops it. */
 bool commit_ack(struct commit *c, const char *id, uint64_t life, int64_t offset);
 bool commit_own(struct commit *c, int64_t end, int64_t durable);
 /* Is everything up to `offset` satisfied under this one configuration? (READY, R9) */
 bool commit_satisfied(const struct commit *c, const struct ha_record *config, int64_t offset);
+/* What this member of this life has acknowledged in this epoch; -1 = nothing. */
+int64_t commit_acked(const struct commit *c, const char *id, uint64_t life);
 
 #endif
