@@ -2,11 +2,13 @@
  *
  *     sim --seeds 2000              seeds 1..2000, and the ones that once failed before them
  *     sim --seed 17 --trace         one seed, told line by line on standard error
+ *     sim --formed --seeds 2000     the same for formed groups (ha_sim.h)
  *     sim --stories                 the hand-written stories; --story NAME prints one as it goes
  *
  * Ends with a summary of what happened; exit 1 when a rule was broken, naming the seed. */
 #include "common/base/num.h"
 #include "tests/sim/faults.h"
+#include "tests/sim/ha_main.h"
 #include "tests/sim/judge.h"
 #include "tests/sim/run.h"
 #include "tests/sim/stories.h"
@@ -39,7 +41,8 @@ static int usage(void)
           "  --list            names of the stories\n"
           "  --verbose         one line per seed\n"
           "  --trace           everything that happens, on standard error\n"
-          "  --by-consequence  judge only what sentinels say and do, not what is on their disks\n", stderr);
+          "  --by-consequence  judge only what sentinels say and do, not what is on their disks\n"
+          "  --formed ...      formed groups; see sim --formed\n", stderr);
     return 2;
 }
 
@@ -179,6 +182,8 @@ int main(int argc, char **argv)
     int bad = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc > 1 && strcmp(argv[1], "--formed") == 0)
+        return ha_main(argc, argv);
     if (argc < 2 || !parse(argc, argv, &o))
         return usage();
     if (o.list || o.story || o.stories)

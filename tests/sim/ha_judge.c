@@ -1,0 +1,212 @@
+/* What must never be: a confirmed entry that is missing or that two logs disagree on, a
+ * vote given twice, an epoch of two processes, two leases at one true moment. And what
+ * must come after healing: one open primary that confirms, everybody following.
+ *
+ * All that was ever confirmed stands in one sequence, `sure`; whatever is confirmed
+ * later must continue it, and whatever opens a later epoch must contain it. */
+#include "tests/sim/ha_sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct hs_proc *hs_primary(struct hs_world *w)
+{
+    struct hs_proc *best = NULL;
+
+    for (int i = 0; i < w->n_procs; i++) {
+        struct hs_proc *p = &w->proc[i];
+        if (p->node && p->alive && p->n.m.state == HA_PRIMARY && (!best || p->n.m.epoch > best->n.m.epoch))
+            best = p;
+    }
+    return best;
+}
+
+static void owns(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
+{
+    for (size_t i = 0; i < w->owners.n; i++)
+        if (w->owners.at[i].epoch == epoch) {
+            if (w->owners.at[i].incarnation != p->n.m.incarnation)
+                hs_violation(w, "epoch %llu belongs to %s and to another process of %s", (unsigned long long)epoch,
+                             p->name, w->proc[w->owners.at[i].node].name);
+            return;
+        }
+    vec_add(&w->owners);
+    vec_last(&w->owners).epoch = epoch;
+    vec_last(&w->owners).incarnation = p->n.m.incarnation;
+    vec_last(&w->owners).node = p->id;
+}
+
+void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
+{
+    owns(w, p, epoch);
+    if (w->sc.mode == HA_ASYNC)
+        return;
+    for (size_t i = 0; i < w->sure.n; i++) {
+        struct hs_entry s = w->sure.at[i];
+        if (s.epoch >= epoch)
+            break;
+        if (i >= p->n.log.n || p->n.log.at[i].epoch != s.epoch || p->n.log.at[i].value != s.value) {
+            hs_violation(w, "%s opens epoch %llu without the confirmed entry %llu:%zu (value %llu)", p->name,
+                         (unsigned long long)epoch, (unsigned long long)s.epoch, i, (unsigned long long)s.value);
+            return;
+        }
+    }
+}
+
+void hs_judge_confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset)
+{
+    if (w->sc.mode == HA_ASYNC)
+        return;
+    for (int64_t i = 0; i < offset; i++) {
+        struct hs_entry e = p->n.log.at[i];
+        if (i >= (int64_t)w->sure.n) {
+            vec_push(&w->sure, e);
+        } else if (w->sure.at[i].epoch != e.epoch || w->sure.at[i].value != e.value) {
+            hs_violation(w, "%s confirms %llu:%lld, but %llu:%lld was confirmed before at this place", p->name,
+                         (unsigned long long)e.epoch, (long long)i, (unsigned long long)w->sure.at[i].epoch, (long long)i);
+            return;
+        }
+    }
+}
+
+void hs_judge_voted(struct hs_world *w, uint64_t life, uint64_t ballot, const char *who)
+{
+    for (size_t i = w->votes.n; i-- > 0;)
+        if (w->votes.at[i].life == life && w->votes.at[i].ballot == ballot) {
+            if (strcmp(w->votes.at[i].who, who) != 0)
+                hs_violation(w, "a voter's life voted for %s and for %s in ballot %llu", w->votes.at[i].who, who, (unsigned long long)ballot);
+            return;
+        }
+    vec_add(&w->votes);
+    vec_last(&w->votes).life = life;
+    vec_last(&w->votes).ballot = ballot;
+    snprintf(vec_last(&w->votes).who, ID_MAX, "%s", who);
+}
+
+void hs_judge_step(struct hs_world *w, struct hs_proc *only)
+{
+    struct hs_proc *leased = NULL;
+
+    (void)only;
+    for (int i = 0; i < w->n_procs; i++) {
+        struct hs_proc *p = &w->proc[i];
+        if (!p->node || !p->alive || p->n.m.state != HA_PRIMARY || p->n.m.epoch == 0)
+            continue;
+        if (w->sc.bad_clocks || !member_lease_valid(&p->n.m, hs_now(w, p)))
+            continue;
+        if (leased) {
+            hs_violation(w, "%s (epoch %llu) and %s (epoch %llu) hold a lease at one moment", leased->name,
+                         (unsigned long long)leased->n.m.epoch, p->name, (unsigned long long)p->n.m.epoch);
+            return;
+        }
+        leased = p;
+    }
+}
+
+/* --- after healing ------------------------------------------------------------------------------ */
+
+static const struct ha_record *newest(struct hs_world *w)
+{
+    const struct ha_record *r = NULL;
+
+    for (int i = 0; i < w->n_procs; i++)
+        if (!w->proc[i].node && w->proc[i].alive) {
+            const struct ha_record *own = &formed_voter(w->proc[i].v.f)->f.rec;
+            if (own->gid != 0 && (!r || ha_record_cmp(own, r) > 0))
+                r = own;
+        }
+    return r;
+}
+
+bool hs_judge_calm(struct hs_world *w, const char **lacks)
+{
+    static char text[200];
+    const struct ha_record *r = newest(w);
+    struct hs_proc *p = hs_primary(w);
+    int id;
+
+    *lacks = text;
+    text[0] = 0;
+    if (!r || !p) {
+        snprintf(text, sizeof text, "%s", r ? "nobody is primary" : "there is no record");
+        return false;
+    }
+    if (strcmp(p->name, r->primary) != 0 || p->n.m.epoch != r->epoch || p->n.m.incarnation != r->incarnation) {
+        snprintf(text, sizeof text, "the newest record %llu.%u names %s in epoch %llu, primary is %s in %llu", (unsigned long long)r->ballot, r->change,
+                 r->primary, (unsigned long long)r->epoch, p->name, (unsigned long long)p->n.m.epoch);
+        return false;
+    }
+    if (!member_may_write(&p->n.m, hs_now(w, p)) || p->n.m.n_joints > 0) {
+        snprintf(text, sizeof text, "%s %s", p->name, p->n.m.n_joints ? "is in a JOINT" : "may not write");
+        return false;
+    }
+    for (int i = 0; i < r->n_members; i++) {
+        struct hs_proc *q = (id = hs_by_name(w, r->member[i].id)) >= 0 ? &w->proc[id] : NULL;
+        if (!q || q == p)
+            continue;
+        if (!q->alive || q->n.m.state != HA_FOLLOWER || q->n.follows != p->id || !q->n.streaming || q->n.m.f.life != r->member[i].life) {
+            snprintf(text, sizeof text, "%s does not follow %s%s", q->name, p->name, q->n.m.f.life != r->member[i].life ? ": its life is another" : "");
+            return false;
+        }
+    }
+    for (int i = 0; i < w->n_procs; i++) {
+        struct hs_proc *v = &w->proc[i];
+        if (v->node)
+            continue;
+        if (v->alive && formed_lead(v->v.f)->state != LD_IDLE) {
+            snprintf(text, sizeof text, "%s is busy with %s", v->name, lead_state_name(formed_lead(v->v.f)->state));
+            return false;
+        }
+        if (ha_voter(r, v->name) && ha_voter(r, v->name)->life == v->v.life &&
+            !ha_record_same_place(&formed_voter(v->v.f)->f.rec, r)) {
+            snprintf(text, sizeof text, "%s holds the record %llu.%u, not %llu.%u", v->name, (unsigned long long)formed_voter(v->v.f)->f.rec.ballot,
+                     formed_voter(v->v.f)->f.rec.change, (unsigned long long)r->ballot, r->change);
+            return false;
+        }
+    }
+    if (w->t.acked < w->acked_at_heal + 3 && w->sc.mode != HA_ASYNC) {
+        snprintf(text, sizeof text, "no write is acknowledged");
+        return false;
+    }
+    if (w->sc.mode != HA_ASYNC)
+        for (size_t i = 0; i < w->sure.n; i++)
+            if (i >= p->n.log.n || p->n.log.at[i].epoch != w->sure.at[i].epoch || p->n.log.at[i].value != w->sure.at[i].value) {
+                hs_violation(w, "at the end %s lacks the confirmed entry %llu:%zu", p->name, (unsigned long long)w->sure.at[i].epoch, i);
+                return false;
+            }
+    return true;
+}
+
+const char *hs_judge_excuse(struct hs_world *w)
+{
+    const struct ha_record *r = newest(w);
+    bool marker = false;
+
+    if (!r)
+        return NULL;
+    for (int i = 0; i < w->n_procs; i++) {
+        const struct ha_record *own = w->proc[i].node ? NULL : &formed_voter(w->proc[i].v.f)->f.rec;
+        int voters = 0, members = 0;
+        if (!own || own->gid == 0)
+            continue;
+        for (int j = 0; j < w->n_procs; j++) {
+            struct hs_proc *p = &w->proc[j];
+            if (p->node && ha_member(own, p->name))
+                members += ha_member(own, p->name)->life == p->n.m.f.life;
+            if (!p->node && ha_voter(own, p->name))
+                voters += ha_voter(own, p->name)->life == p->v.life;
+        }
+        if (voters < ha_majority(own->n_voters))
+            return "too many voters lost their memory";
+        if (members < ha_seals_needed(own) || members < own->k + 1)
+            return "too many members lost their memory";
+    }
+    for (int i = 0; i < w->n_procs; i++)
+        for (size_t j = 0; w->proc[i].node && j < w->proc[i].n.log.n; j++)
+            marker |= w->proc[i].n.log.at[j].epoch >= r->epoch;
+    if (ha_record_is_formation(r) && !marker)
+        for (int i = 0; i < w->n_procs; i++)
+            if (strcmp(w->proc[i].name, r->primary) == 0 && w->proc[i].n.m.incarnation != r->incarnation)
+                return "the attempt at forming waits for its dead primary";
+    return NULL;
+}

@@ -1,0 +1,371 @@
+/* A data node of a formed group: the real member, its orders carried out one by one, its
+ * small disk (facts), clients' commands and the replies that wait. */
+#include "tests/sim/ha_sim.h"
+
+#include "common/base/mem.h"
+
+#include <string.h>
+
+void hs_node_start(struct hs_world *w, struct hs_proc *p)
+{
+    struct hs_node *n = &p->n;
+
+    if (p->disk_lost || (n->memory_only && p->gen > 1)) {
+        struct member_facts fresh;
+        memset(&fresh, 0, sizeof fresh);
+        memcpy(fresh.id, p->name, ID_MAX);
+        fresh.life = hs_id(w);
+        if (!p->disk_lost) {       /* the data is gone, the node's own state is not */
+            fresh = n->kept;
+            fresh.life = hs_id(w);
+        }
+        n->kept = fresh;
+        vec_clear(&n->log);
+        n->synced = 0;
+        w->t.amnesias++;
+    }
+    memset(&n->out, 0, sizeof n->out);
+    n->next = 0;
+    n->syncing = -1;
+    n->confirmed = -1;
+    n->told = -1;
+    n->up = 0;
+    n->streaming = n->fetching = false;
+    n->take_link = 0;
+    hs_packet_free(n->full);
+    n->full = NULL;
+    if (n->kept.gid != 0)
+        n->follows = -1;
+    vec_clear(&n->waits);
+    memset(n->voter_link, 0, sizeof n->voter_link);
+    n->plain_order = n->kept.gid == 0 && n->follows >= 0;
+    n->kept.waits_for_group = w->sc.cold;
+    member_init(&n->m, &n->kept, hs_id(w), hs_now(w, p));
+    hs_give(w, p, (struct hs_item){.kind = IN_ROLE});
+    hs_give(w, p, (struct hs_item){.kind = IN_LOG});
+}
+
+void hs_node_role(struct hs_world *w, struct hs_proc *p, int follows)
+{
+    hs_trace(w, "%s obeys a plain order: follow %s", p->name, follows >= 0 ? w->proc[follows].name : "nobody");
+    hs_log_leave(w, p, false);
+    p->n.follows = follows;
+    p->n.plain_order = true;
+    hs_give(w, p, (struct hs_item){.kind = IN_ROLE});
+}
+
+void hs_node_stop(struct hs_world *w, struct hs_proc *p, bool power)
+{
+    struct hs_node *n = &p->n;
+
+    if (p->saving && rng_chance(&w->rng, 500))
+        n->kept = n->coming;
+    w->t.unconfirmed += n->waits.n;
+    vec_clear(&n->waits);
+    n->out.n = n->next = 0;
+    if (power && !n->memory_only && n->synced < (int64_t)n->log.n) {
+        n->log.n = (size_t)n->synced;
+        if (!w->sc.fsync)
+            p->disk_lost = true;       /* it cannot prove that it has everything it ever acknowledged */
+    }
+}
+
+void hs_node_saved(struct hs_world *w, struct hs_proc *p)
+{
+    p->saving = false;
+    w->t.saves++;
+    if (p->save_fails) {
+        p->save_fails = false;
+        w->t.save_fails++;
+        hs_trace(w, "%s save failed", p->name);
+        p->n.out.n = p->n.next = 0;
+        p->n.take_link = 0;
+        hs_packet_free(p->n.full);
+        p->n.full = NULL;
+        hs_node_step(w, p, &(struct member_event){.kind = ME_SAVE_FAILED});
+        return;
+    }
+    p->n.kept = p->n.coming;
+}
+
+void hs_node_step(struct hs_world *w, struct hs_proc *p, struct member_event *ev)
+{
+    enum ha_node_state was = p->n.m.state;
+    uint64_t sealed = p->n.m.f.sealed;
+
+    CHECK(p->n.next >= p->n.out.n);
+    p->n.next = 0;
+    member_step(&p->n.m, ev, hs_now(w, p), &p->n.out);
+    if (was != p->n.m.state || sealed != p->n.m.f.sealed)
+        hs_trace(w, "%s is %s, sealed %llu, epoch %llu, log %llu:%lld%s%s", p->name, ha_node_state_name(p->n.m.state),
+                 (unsigned long long)p->n.m.f.sealed, (unsigned long long)p->n.m.epoch,
+                 (unsigned long long)hs_end_of(&p->n.log).epoch, (long long)p->n.log.n, p->n.out.because ? " - " : "",
+                 p->n.out.because ? p->n.out.because : "");
+}
+
+static void reply(struct hs_world *w, struct hs_proc *p, const struct hs_wait *r)
+{
+    if (!r->read) {
+        w->t.acked++;
+        if (r->offset > w->sure_writes)
+            w->sure_writes = r->offset;
+        return;
+    }
+    if (!member_lease_valid(&p->n.m, hs_now(w, p))) {
+        w->t.unconfirmed++;
+        return;
+    }
+    w->t.reads++;
+    if (r->offset < r->need && !w->sc.bad_clocks)
+        hs_violation(w, "%s answered a read with %lld entries; %lld were told to clients before it was asked", p->name,
+                     (long long)r->offset, (long long)r->need);
+    int64_t last = r->offset;      /* what it saw is told, markers are not */
+    while (last > 0 && p->n.log.at[last - 1].value == 0)
+        last--;
+    if (last > w->sure_writes)
+        w->sure_writes = last;
+}
+
+static void confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset)
+{
+    struct hs_node *n = &p->n;
+    size_t keep = 0;
+
+    if (offset > (int64_t)n->log.n) {
+        hs_violation(w, "%s confirms %lld, its log ends at %lld", p->name, (long long)offset, (long long)n->log.n);
+        return;
+    }
+    if (offset > n->confirmed)
+        n->confirmed = offset;
+    hs_judge_confirmed(w, p, offset);
+    for (size_t i = 0; i < n->waits.n; i++) {
+        if (n->waits.at[i].offset <= offset)
+            reply(w, p, &n->waits.at[i]);
+        else
+            n->waits.at[keep++] = n->waits.at[i];
+    }
+    n->waits.n = keep;
+}
+
+bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
+{
+    struct hs_node *n = &p->n;
+    struct member_order *o;
+    struct hs_link *l;
+    struct hs_packet *full;
+
+    if (n->next >= n->out.n) {
+        if (n->take_link != 0) {
+            if ((l = hs_link(w, n->take_link)))
+                l->taking = true;
+            n->take_link = 0;
+        }
+        if (n->full) {
+            full = n->full;
+            n->full = NULL;
+            hs_log_replace(w, p, full);
+            hs_packet_free(full);
+            return true;
+        }
+        return false;
+    }
+    o = &n->out.at[n->next++];
+    switch (o->kind) {
+    case MO_SAVE:
+        n->coming = n->m.f;
+        p->saving = true;
+        hs_due(w, rng_between(&w->rng, 100, w->chaos && rng_chance(&w->rng, 50) ? 80000 : 2000),
+               (struct hs_item){.kind = HD_SAVED, .proc = p->id, .gen = p->gen});
+        break;
+    case MO_SEND:
+        for (int v = 0; v < w->n_procs; v++)
+            if (!w->proc[v].node && n->voter_link[v] == o->link && o->link != 0) {
+                hs_datagram(w, p->id, v, &o->msg);
+                hs_chaos_sent(w, p, &o->msg);
+                return true;
+            }
+        if ((l = hs_link(w, o->link))) {
+            if (o->msg.kind == HA_STREAM && l->src == p->id)
+                l->may_stream = true;
+            hs_repl(w, l, l->src == p->id ? 0 : 1, hs_packet(PK_MSG, p->id, l->src == p->id ? l->dst : l->src, &o->msg));
+        }
+        break;
+    case MO_FENCE:
+        n->plain_order = false;
+        hs_log_leave(w, p, true);
+        n->follows = -1;
+        n->fetching = false;
+        n->synced = (int64_t)n->log.n;
+        hs_give(w, p, (struct hs_item){.kind = IN_LOG});
+        break;
+    case MO_FOLLOW:
+        n->plain_order = n->fetching = false;
+        hs_log_leave(w, p, true);
+        n->follows = hs_by_addr(w, &o->addr);
+        hs_trace(w, "%s follows %s, epoch %llu", p->name, n->follows >= 0 ? w->proc[n->follows].name : "?", (unsigned long long)o->epoch);
+        break;
+    case MO_LEAD:
+        n->fetching = false;
+        hs_log_leave(w, p, false);
+        n->follows = -1;
+        n->confirmed = -1;
+        n->opened_any = true;
+        hs_judge_opens(w, p, o->epoch);
+        w->t.opened++;
+        vec_push(&n->log, ((struct hs_entry){o->epoch, 0}));
+        hs_trace(w, "%s opens epoch %llu at %lld", p->name, (unsigned long long)o->epoch, (long long)n->log.n);
+        for (size_t i = 0; i < w->links.n; i++)
+            if (w->links.at[i]->src == p->id && !w->links.at[i]->fetch)
+                w->links.at[i]->may_stream = false;    /* until the member says HA_STREAM on it */
+        hs_give(w, p, (struct hs_item){.kind = IN_LOG});
+        break;
+    case MO_FETCH:
+        n->fetching = true;
+        n->fetch_from = hs_by_addr(w, &o->addr);
+        n->fetch_pos = o->pos;
+        n->fetch_ballot = o->epoch;
+        n->fetch_until_us = w->now_us + 1000 * HS_MS;
+        w->t.fetches++;
+        break;
+    case MO_CONFIRMED:
+        confirmed(w, p, o->pos.offset);
+        break;
+    case MO_GIVE_UP_WAITERS:
+        w->t.unconfirmed += n->waits.n;
+        vec_clear(&n->waits);
+        break;
+    case MO_SAVE_TAIL:
+    case MO_RELEASED:
+    case MO_KINDS:
+        break;
+    }
+    return true;
+}
+
+static void client(struct hs_world *w, struct hs_proc *p, const struct hs_item *it)
+{
+    struct hs_node *n = &p->n;
+    struct hs_wait wait = {.read = it->kind == IN_READ, .value = it->x, .need = it->z};
+    int64_t now = hs_now(w, p);
+
+    if (!n->opened_any && n->m.state != HA_PRIMARY) {      /* a plain primary takes writes, unheld */
+        if (n->follows < 0 && n->m.state == HA_PLAIN && !wait.read && rng_chance(&w->rng, 100))
+            vec_push(&n->log, ((struct hs_entry){0, wait.value}));
+        return;
+    }
+    if (n->m.state != HA_PRIMARY || !(wait.read ? member_lease_valid(&n->m, now) : member_may_write(&n->m, now))) {
+        w->t.refused++;
+        return;
+    }
+    if (!wait.read) {
+        vec_push(&n->log, ((struct hs_entry){n->m.epoch, wait.value}));
+        w->t.writes++;
+    }
+    wait.offset = (int64_t)n->log.n;
+    if (!member_holds_replies(&n->m))
+        return;
+    if (wait.read && n->confirmed >= wait.offset)
+        reply(w, p, &wait);
+    else
+        vec_push(&n->waits, wait);
+}
+
+void hs_node_take(struct hs_world *w, struct hs_proc *p, const struct hs_item *it)
+{
+    struct hs_node *n = &p->n;
+    struct member_event ev = {.kind = ME_TICK, .fresh_life = hs_id(w)};
+    struct hs_link *l;
+
+    switch (it->kind) {
+    case IN_MSG:
+        ev.kind = ME_MSG;
+        ev.msg = &it->pkt->msg;
+        ev.link = n->voter_link[it->pkt->from];
+        ev.id = it->pkt->msg.from;
+        ev.life = it->pkt->msg.life;
+        if (ev.link == 0)
+            return;
+        break;
+    case IN_REPL:
+        l = hs_link(w, it->x);
+        if (!l)
+            return;
+        if (it->pkt->what != PK_MSG) {
+            hs_log_take(w, p, l, it->pkt);
+            return;
+        }
+        ev.msg = &it->pkt->msg;
+        ev.link = l->id;
+        ev.id = it->pkt->msg.from;
+        ev.life = it->pkt->msg.life;
+        if (ev.msg->kind == HA_STREAM && l->dst == p->id) {
+            if (n->up != l->id)
+                return;
+            ev.kind = ME_STREAM;
+            hs_node_step(w, p, &ev);
+            if (n->out.refused)
+                hs_close(w, l);
+            else
+                n->take_link = l->id;
+            return;
+        }
+        ev.kind = ME_MSG;
+        break;
+    case IN_VOTER_UP:
+        if (n->voter_link[it->proc] != it->x)
+            return;
+        ev.kind = ME_VOTER_UP;
+        ev.link = it->x;
+        ev.id = w->proc[it->proc].name;
+        ev.life = w->proc[it->proc].v.life;
+        break;
+    case IN_LINK_GONE:
+        ev.kind = ME_LINK_GONE;
+        ev.link = it->x;
+        break;
+    case IN_REPLICA_UP:
+        ev.kind = ME_REPLICA_UP;
+        ev.link = it->x;
+        ev.id = w->proc[it->proc].name;
+        ev.life = w->proc[it->proc].n.kept.life;
+        break;
+    case IN_ROLE:
+        ev.kind = ME_ROLE;
+        ev.id = n->follows >= 0 ? w->proc[n->follows].name : "";
+        if (n->follows >= 0)
+            ev.addr = w->proc[n->follows].addr;
+        break;
+    case IN_LOG:
+        ev.kind = ME_LOG;
+        ev.pos = hs_end_of(&n->log);
+        ev.durable = w->sc.fsync ? n->synced : (int64_t)n->log.n;
+        n->told = (int64_t)n->log.n;
+        break;
+    case IN_FOLLOWS:
+        ev.kind = ME_FOLLOWS;
+        ev.yes = it->yes;
+        ev.link = it->x;
+        ev.id = w->proc[it->proc].name;
+        ev.life = w->proc[it->proc].n.kept.life;
+        break;
+    case IN_FETCHED:
+        ev.kind = ME_FETCHED;
+        ev.yes = it->yes;
+        ev.pos = hs_end_of(&n->log);
+        break;
+    case IN_HEALTH:
+        ev.kind = ME_HEALTH;
+        ev.yes = it->yes;
+        break;
+    case IN_LEAVE:
+        ev.kind = ME_LEAVE;
+        break;
+    case IN_WRITE:
+    case IN_READ:
+        client(w, p, it);
+        return;
+    default:
+        break;
+    }
+    hs_node_step(w, p, &ev);
+}
