@@ -1,10 +1,6 @@
 /* The leader's table: complete, and walked from end to end by messages as voters and members
  * send them. */
-#include "sentinel/core/formed_inside.h"
-#include "tests/support/suite.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "tests/unit/core/play.h"
 
 /* --- the table ------------------------------------------------------------------------------------ */
 
@@ -95,135 +91,13 @@ START_TEST(test_rows_and_events_have_names)
 }
 END_TEST
 
-/* --- one sentinel of three, three members ----------------------------------------------------------- */
-
-static const char *id(int n)
-{
-    static char text[8][ID_MAX];
-
-    snprintf(text[n], sizeof text[n], "%040d", n);
-    return text[n];
-}
-enum { S1 = 1, S2, S3, N1, N2, N3 };
-
-struct scene {
-    struct formed *f;
-    struct formed_out out;
-    int64_t now_ms;
-};
-
-static struct ha_record record(void)
-{
-    struct ha_record r = {.gid = 7, .ballot = 4, .born = 1, .epoch = 4, .incarnation = 41, .mode = HA_STRICT, .k = 1,
-                          .n_members = 3, .n_voters = 3};
-
-    for (int i = 0; i < 3; i++) {
-        memcpy(r.member[i].id, id(N1 + i), ID_MAX);
-        r.member[i].life = (uint64_t)(100 + i);
-        r.member[i].priority = 100;
-        addr_set(&r.member[i].addr, "10.0.0.1", 8, 6379 + i);
-        memcpy(r.voter[i].id, id(S1 + i), ID_MAX);
-        r.voter[i].life = (uint64_t)(200 + i);
-    }
-    memcpy(r.primary, id(N1), ID_MAX);
-    ck_assert(ha_timing_profile("lan", &r.timing));
-    return r;
-}
-
-static void step(struct scene *s, const struct formed_event *ev)
-{
-    formed_out_clear(&s->out);
-    formed_step(s->f, ev, s->now_ms, &s->out);
-}
-
-/* The primary lives: nothing is to be done by itself. */
-static void renew(struct scene *s)
-{
-    struct ha_msg m = {.kind = HA_RENEW, .life = 100, .gid = 7, .epoch = 4, .incarnation = 41, .nonce = 1};
-
-    memcpy(m.from, id(N1), ID_MAX);
-    step(s, &(struct formed_event){.kind = FV_MSG, .msg = &m});
-}
-
-static void setup_scene(struct scene *s)
-{
-    struct formed_self self = {0};
-    struct voter_facts facts = {.life = 200, .promised = 4, .promise_max_ms = 800, .rec = record()};
-
-    memset(s, 0, sizeof *s);
-    s->now_ms = 100000;
-    memcpy(self.id, id(S1), ID_MAX);
-    formed_out_init(&s->out);
-    s->f = formed_new(&self, &facts, 0, 1, s->now_ms);
-    s->now_ms += 900;                  /* the silence after the start is over */
-    for (int i = S2; i <= S3; i++)
-        step(s, &(struct formed_event){.kind = FV_PEER, .id = id(i), .yes = true});
-    for (int i = N1; i <= N3; i++)
-        step(s, &(struct formed_event){.kind = FV_NODE, .id = id(i), .yes = true});
-    renew(s);
-}
-
-static void fini_scene(struct scene *s)
-{
-    formed_free(s->f);
-    formed_out_fini(&s->out);
-}
-
-static const struct ha_msg *said(const struct scene *s, const char *to, enum ha_kind kind)
-{
-    for (size_t i = s->out.list.n; i-- > 0;) {
-        const struct formed_action *a = &s->out.list.at[i];
-        if ((a->kind == FA_TO_PEER || a->kind == FA_TO_NODE) && strcmp(a->id, to) == 0 && a->msg->kind == kind)
-            return a->msg;
-    }
-    return NULL;
-}
-
-static void hear(struct scene *s, int from, uint64_t life, struct ha_msg m)
-{
-    memcpy(m.from, id(from), ID_MAX);
-    m.life = life;
-    m.gid = 7;
-    m.ballot = m.ballot ? m.ballot : formed_lead(s->f)->ballot;
-    step(s, &(struct formed_event){.kind = FV_MSG, .msg = &m});
-}
-
-static void later(struct scene *s, int64_t ms)
-{
-    s->now_ms += ms;
-    step(s, &(struct formed_event){.kind = FV_TICK});
-}
-
-/* The reason is given, and our turn comes. */
-static void begin(struct scene *s, enum lead_purpose p)
-{
-    if (p == LEAD_HAND_OVER)
-        step(s, &(struct formed_event){.kind = FV_HAND_OVER, .id = "", .ticket = 1});
-    else
-        step(s, &(struct formed_event){.kind = FV_ODOWN, .yes = true});
-    for (int i = 0; i < 200 && formed_lead(s->f)->state == LD_IDLE; i++)
-        later(s, 5);
-    ck_assert_str_eq(lead_purpose_name(formed_lead(s->f)->want.purpose), lead_purpose_name(p));
-}
-
-static void vote(struct scene *s, int from, const struct ha_record *rec)
-{
-    hear(s, from, (uint64_t)(200 + from - S1), (struct ha_msg){.kind = HA_VOTED, .ok = true, .rec = rec});
-}
-
-static void seal(struct scene *s, int from, uint64_t life, uint64_t epoch, int64_t offset)
-{
-    hear(s, from, life, (struct ha_msg){.kind = HA_SEALED, .ok = true, .incarnation = (uint64_t)(40 + from),
-                                        .pos = {epoch, offset}, .sealed = formed_lead(s->f)->ballot});
-}
-
 START_TEST(test_promotion_takes_the_longest_of_q_seals)
 {
-    struct scene s;
+    struct play s;
     struct ha_record base = record();
     const struct ha_msg *m;
 
-    setup_scene(&s);
+    play_setup(&s);
     begin(&s, LEAD_PROMOTE);
     ck_assert_int_eq(formed_lead(s.f)->state, LD_VOTING);
     vote(&s, S2, &base);
@@ -245,32 +119,32 @@ START_TEST(test_promotion_takes_the_longest_of_q_seals)
     ck_assert_int_eq(formed_lead(s.f)->state, LD_OPENING); /* ours and this one: a majority */
     hear(&s, N3, 102, (struct ha_msg){.kind = HA_OPENED, .ok = true, .epoch = formed_lead(s.f)->ballot});
     ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
-    fini_scene(&s);
+    play_fini(&s);
 }
 END_TEST
 
 START_TEST(test_epoch_comes_before_offset)
 {
-    struct scene s;
+    struct play s;
     struct ha_record base = record();
 
-    setup_scene(&s);
+    play_setup(&s);
     begin(&s, LEAD_PROMOTE);
     vote(&s, S3, &base);
     seal(&s, N1, 100, 3, 9000);                            /* longer, and of an older epoch: a dead branch */
     seal(&s, N2, 101, 4, 10);
     later(&s, 60);
     ck_assert_str_eq(formed_lead(s.f)->chosen, id(N2));
-    fini_scene(&s);
+    play_fini(&s);
 }
 END_TEST
 
 START_TEST(test_another_life_does_not_count)
 {
-    struct scene s;
+    struct play s;
     struct ha_record base = record();
 
-    setup_scene(&s);
+    play_setup(&s);
     begin(&s, LEAD_PROMOTE);
     vote(&s, S2, &base);
     seal(&s, N2, 999, 4, 500);
@@ -280,48 +154,48 @@ START_TEST(test_another_life_does_not_count)
     seal(&s, N1, 100, 4, 400);
     later(&s, 60);
     ck_assert_int_eq(formed_lead(s.f)->state, LD_STORING);
-    fini_scene(&s);
+    play_fini(&s);
 }
 END_TEST
 
 START_TEST(test_base_is_the_highest_of_the_majority_and_stays)
 {
-    struct scene s;
+    struct play s;
     struct ha_record mine = record(), newer = record(), newest = record();
 
     newer.change = 1;
     newest.change = 2;
-    setup_scene(&s);
+    play_setup(&s);
     begin(&s, LEAD_PROMOTE);
     vote(&s, S2, &newer);
     ck_assert_int_eq(ha_record_cmp(&formed_lead(s.f)->base, &newer), 0);
     vote(&s, S3, &newest);                                 /* too late */
     ck_assert_int_eq(ha_record_cmp(&formed_lead(s.f)->base, &newer), 0);
     ck_assert_int_gt(ha_record_cmp(&newer, &mine), 0);
-    fini_scene(&s);
+    play_fini(&s);
 }
 END_TEST
 
 START_TEST(test_a_higher_ballot_ends_the_try)
 {
-    struct scene s;
+    struct play s;
     struct ha_record base = record();
 
-    setup_scene(&s);
+    play_setup(&s);
     begin(&s, LEAD_PROMOTE);
     vote(&s, S2, &base);
     hear(&s, N2, 101, (struct ha_msg){.kind = HA_SEALED, .ok = false, .why = HA_WHY_PROMISED, .sealed = 99});
     ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
-    fini_scene(&s);
+    play_fini(&s);
 }
 END_TEST
 
 START_TEST(test_hand_over_is_called_off_before_finish)
 {
-    struct scene s;
+    struct play s;
     struct ha_record base = record();
 
-    setup_scene(&s);
+    play_setup(&s);
     for (int i = N2; i <= N3; i++)
         hear(&s, i, (uint64_t)(100 + i - N1), (struct ha_msg){.kind = HA_STATUS, .state = HA_FOLLOWER, .flags = HA_F_LINK_UP,
                                                               .ballot = 1, .pos = {4, i == N3 ? 9 : 5}});
@@ -333,7 +207,7 @@ START_TEST(test_hand_over_is_called_off_before_finish)
     later(&s, 500);                                        /* 2E is over: the target did not catch up */
     ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
     ck_assert_ptr_nonnull(said(&s, id(N1), HA_RESUME));
-    fini_scene(&s);
+    play_fini(&s);
 }
 END_TEST
 
