@@ -337,15 +337,15 @@ static unsigned troubles(const struct member *m, int64_t now_ms, struct ha_msg *
 {
     unsigned flags = 0;
 
-    for (int i = 0; i < m->commit.n_acks; i++) {
-        const struct commit_ack *a = &m->commit.ack[i];
-        const struct ha_member *who = ha_member(&m->rec, a->id);
-        if (!who || who->life == a->life || a->offset < m->commit.confirmed || a->offset < m->commit.marker ||
-            commit_acked(&m->commit, who->id, who->life) >= a->offset)
+    for (int i = 0; i < m->n_links; i++) {
+        const struct member_link *l = &m->link[i];
+        const struct ha_member *who = ha_member(&m->rec, l->id);
+        if (l->voter || !who || l->life == 0 || l->life == who->life || !m->marker_in ||
+            commit_acked(&m->commit, l->id, l->life) < ms_max(m->commit.confirmed, m->commit.marker))
             continue;
         flags |= HA_F_NEW_LIFE;
-        memcpy(out->node, a->id, ID_MAX);
-        out->node_life = a->life;
+        memcpy(out->node, l->id, ID_MAX);
+        out->node_life = l->life;
     }
     for (int i = 0; i < m->rec.n_members; i++) {
         int64_t since_ms = m->absent_since_ms[i];

@@ -208,6 +208,9 @@ void member_on_ack(struct member_turn *t)
 
     if (!member_is_open(m) || t->msg->gid != m->f.gid || t->msg->epoch != m->epoch || m->commit.epoch != m->epoch)
         return;
+    for (int i = 0; i < m->n_links; i++)
+        if (m->link[i].link == t->ev->link)
+            m->link[i].life = t->msg->life;                /* who it is now: a new life of a member is reported */
     member_heard(t, "acknowledged");
     member_progress(t, commit_ack(&m->commit, t->msg->from, t->msg->life, t->msg->pos.offset));
 }
