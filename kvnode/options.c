@@ -431,8 +431,8 @@ static const struct option rows[] = {
     TUNES("aof-disable-auto-gc", "no"),
     /* replication */
     CUSTOM("replicaof", set_replicaof, get_replicaof, NULL, "Copy everything from this host and port.", .flags = OPT_FIXED, .alias = "slaveof"),
-    STR("masterauth", masterauth, "", "Password for the primary.", .flags = OPT_SECRET | OPT_EMPTY_IS_NULL),
-    STR("masteruser", masteruser, "", "User name for the primary.", NULLS),
+    STR("masterauth", masterauth, "", "Password for the primary.", .flags = OPT_SECRET | OPT_EMPTY_IS_NULL, .alias = "primaryauth"),
+    STR("masteruser", masteruser, "", "User name for the primary.", NULLS, .alias = "primaryuser"),
     BOOL("replica-serve-stale-data", replica_serve_stale_data, "yes", "Answer reads while the primary is away.", .alias = "slave-serve-stale-data"),
     BOOL("replica-read-only", replica_read_only, "yes", "Refuse writes on a replica.", .alias = "slave-read-only"),
     BOOL("repl-diskless-sync", repl_diskless_sync, "yes", "Accepted; a full copy for a replica goes through a file."),

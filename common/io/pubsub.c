@@ -96,6 +96,11 @@ void pubsub_send(struct session *s, struct slice channel, struct slice message)
     put_message(session_reply(s), NULL, channel, message);
 }
 
+void pubsub_send_as(struct session *s, const struct slice *pattern, struct slice channel, struct slice message)
+{
+    put_message(session_reply(s), pattern, channel, message);
+}
+
 static size_t tell_topic(const struct topic *t, struct slice channel, struct slice message)
 {
     struct buf bytes[2] = {{0}, {0}};    /* RESP2, RESP3 */

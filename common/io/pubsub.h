@@ -22,6 +22,8 @@ void pubsub_unsubscribe(struct pubsub *p, struct session *s, struct slice channe
 void pubsub_unsubscribe_all(struct pubsub *p, struct session *s, bool tell);
 /* To one session, as if on this channel (RESP3 push, RESP2 message); it need not be subscribed. */
 void pubsub_send(struct session *s, struct slice channel, struct slice message);
+/* The same for one that listens by a pattern (NULL: by the channel's name). */
+void pubsub_send_as(struct session *s, const struct slice *pattern, struct slice channel, struct slice message);
 size_t pubsub_pattern_count(const struct pubsub *p);
 
 /* SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE PUBLISH PUBSUB; PUBLISH is meant to be replaced

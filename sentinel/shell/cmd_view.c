@@ -5,6 +5,7 @@
 #include "common/io/session.h"
 #include "sentinel/core/names.h"
 #include "sentinel/shell/commands.h"
+#include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/shell.h"
 #include "sentinel/wire/vote.h"
@@ -276,6 +277,46 @@ void cmd_ckquorum(struct call *c)
 void cmd_myid(struct call *c)
 {
     reply_bulk_z(c->reply, core_my_id(shell_of(c)->core));
+}
+
+static void put_cached(struct call *c, const struct node *n)
+{
+    int64_t at_ms = 0;
+    struct slice text = links_info_text(shell_of(c)->links, n->id, &at_ms);
+
+    reply_array(c->reply, 2);
+    reply_int(c->reply, at_ms ? clock_mono_ms() - at_ms : 0);
+    if (at_ms)
+        reply_bulk_slice(c->reply, text);
+    else
+        reply_null(c->reply);
+}
+
+/* name, [[age, INFO] of the primary and each replica], name, ...; names that nobody knows are left out. */
+void cmd_info_cache(struct call *c)
+{
+    struct reply_hole h = reply_hole(c->reply);
+    size_t pairs = 0;
+
+    for (int i = 2; i < c->argc; i++) {
+        const struct group *g = named(c, i);
+
+        if (!g)
+            continue;
+        pairs++;
+        reply_bulk_z(c->reply, g->name);
+        reply_array(c->reply, g->nodes.n);
+        put_cached(c, core_primary(shell_of(c)->core, g));
+        for (size_t k = 0; k < g->nodes.n; k++)
+            if (g->nodes.at[k]->id != g->primary)
+                put_cached(c, g->nodes.at[k]);
+    }
+    reply_fill_map(c->reply, h, pairs);
+}
+
+void cmd_pending_scripts(struct call *c)
+{
+    hooks_reply(shell_of(c)->hooks, c->reply);
 }
 
 void cmd_role(struct call *c)

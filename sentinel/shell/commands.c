@@ -2,6 +2,7 @@
 
 #include "common/io/pubsub.h"
 #include "common/io/session.h"
+#include "sentinel/shell/crash.h"
 
 #include <string.h>
 
@@ -29,9 +30,9 @@ static const struct command subs[] = {
     {"config", -3, ADMIN, cmd_config, .group = "sentinel", .syntax = "GET pattern | SET name value [name value ...]", .summary = "Settings of the sentinel itself.", .since = "6.2.0"},
     {"myid", 2, ADMIN, cmd_myid, .group = "sentinel", .syntax = "", .summary = "The id of this sentinel.", .since = "6.2.0"},
     {"debug", -2, ADMIN, cmd_debug, .group = "sentinel", .syntax = "[name milliseconds ...]", .summary = "Show or change periods and limits.", .since = "7.0.0"},
-    {"info-cache", -3, ADMIN, cmd_not_there, .group = "sentinel", .syntax = "group [group ...]", .summary = "Not supported yet.", .since = "3.2.0"},
-    {"pending-scripts", 2, ADMIN, cmd_not_there, .group = "sentinel", .syntax = "", .summary = "Not supported yet.", .since = "2.8.4"},
-    {"simulate-failure", -3, ADMIN, cmd_not_there, .group = "sentinel", .syntax = "mode [mode ...]", .summary = "Not supported yet.", .since = "3.2.0"},
+    {"info-cache", -3, ADMIN, cmd_info_cache, .group = "sentinel", .syntax = "group [group ...]", .summary = "The last INFO of each node of these groups, and its age in milliseconds.", .since = "3.2.0"},
+    {"pending-scripts", 2, ADMIN, cmd_pending_scripts, .group = "sentinel", .syntax = "", .summary = "Scripts that run or wait.", .since = "2.8.4"},
+    {"simulate-failure", -3, ADMIN, cmd_simulate_failure, .group = "sentinel", .syntax = "crash-after-election|crash-after-promotion|HELP ...", .summary = "For tests: let this sentinel end at a point of a failover.", .since = "3.2.0"},
     {"help", 2, CMD_SENTINEL, cmd_sentinel_help, .group = "sentinel", .syntax = "", .summary = "This list.", .since = "6.2.0"},
 };
 

@@ -17,6 +17,8 @@ void cmd_is_down(struct call *c);
 void cmd_ckquorum(struct call *c);
 void cmd_myid(struct call *c);
 void cmd_role(struct call *c);
+void cmd_info_cache(struct call *c);
+void cmd_pending_scripts(struct call *c);
 /* cmd_change.c: changing */
 void cmd_monitor(struct call *c);
 void cmd_remove(struct call *c);

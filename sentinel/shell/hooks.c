@@ -2,10 +2,12 @@
 
 #include "common/base/list.h"
 #include "common/io/child.h"
+#include "common/io/clock.h"
 #include "common/io/log.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 #define QUEUE_MAX 256
@@ -22,6 +24,7 @@ struct job {
     int tries;
     struct child *child;         /* NULL: waiting */
     struct timer again;          /* set: not before */
+    int64_t since_ms;            /* running or, with a time set, waiting since; or due at */
 };
 
 struct hooks {
@@ -57,8 +60,10 @@ void hooks_free(struct hooks *h)
     if (!h)
         return;
     list_each_safe(struct job, j, &h->jobs, link) {
-        if (j->child)
+        if (j->child) {
+            kill(-child_pid(j->child), SIGKILL);       /* its process group: nobody waits for it any more */
             child_forget(j->child);
+        }
         job_free(j);
     }
     mem_free(h);
@@ -98,6 +103,7 @@ static void retry_or_give_up(struct job *j, int exit_code, int signum)
     for (int i = 1; i < j->tries && delay_ms < 3600000; i++)
         delay_ms *= 2;
     timer_set(&j->again, delay_ms);
+    j->since_ms = clock_mono_ms() + delay_ms;
 }
 
 static void ended(void *arg, const struct child_end *end)
@@ -133,6 +139,7 @@ static void start(struct job *j)
         return;
     }
     j->h->nrunning++;
+    j->since_ms = clock_mono_ms();
     tell(j->h, "+script-child", "%ld", (long)child_pid(j->child));
 }
 
@@ -186,6 +193,34 @@ void hooks_reconfig(struct hooks *h, const char *path, const char *group, bool l
     snprintf(to_port, sizeof to_port, "%u", to->port);
     queue(h, (const char *const[]){path, group, leader ? "leader" : "observer", "start", from->host, from_port, to->host,
                                    to_port, NULL});
+}
+
+static void put_job(const struct job *j, struct reply *r)
+{
+    int64_t now = clock_mono_ms();
+    size_t n = 0;
+
+    while (j->argv[n])
+        n++;
+    reply_map(r, 5);
+    reply_bulk_z(r, "argv");
+    reply_array(r, n);
+    for (size_t i = 0; i < n; i++)
+        reply_bulk_z(r, j->argv[i]);
+    reply_bulk_z(r, "flags");
+    reply_bulk_z(r, j->child ? "running" : "scheduled");
+    reply_bulk_z(r, "pid");
+    reply_bulk_i64(r, j->child ? child_pid(j->child) : 0);
+    reply_bulk_z(r, j->child ? "run-time" : "run-delay");
+    reply_bulk_i64(r, ms_max(0, j->child ? now - j->since_ms : j->since_ms - now));
+    reply_bulk_z(r, "retry-num");
+    reply_bulk_i64(r, j->tries);
+}
+
+void hooks_reply(const struct hooks *h, struct reply *r)
+{
+    reply_array(r, h->njobs);
+    list_each(struct job, j, &h->jobs, link) put_job(j, r);
 }
 
 size_t hooks_running(const struct hooks *h) { return h->nrunning; }

@@ -2,6 +2,7 @@
 #include "common/base/words.h"
 #include "common/io/clock.h"
 #include "sentinel/shell/clients.h"
+#include "sentinel/shell/crash.h"
 #include "sentinel/shell/directory.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
@@ -63,10 +64,10 @@ static void sentinel(struct shell *sh, struct str *out)
     const char *trouble = save_trouble(sh->save);
 
     str_printf(out, "sentinel_masters:%zu\r\nsentinel_tilt:%d\r\nsentinel_tilt_since_seconds:%lld\r\n"
-               "sentinel_running_scripts:%zu\r\nsentinel_scripts_queue_length:%zu\r\nsentinel_simulate_failure_flags:0\r\n",
+               "sentinel_running_scripts:%zu\r\nsentinel_scripts_queue_length:%zu\r\nsentinel_simulate_failure_flags:%u\r\n",
                core_group_count(sh->core), core_in_tilt(sh->core),
                core_in_tilt(sh->core) && tilt_ms ? (long long)((clock_mono_ms() - tilt_ms) / 1000) : -1LL, hooks_running(sh->hooks),
-               hooks_queued(sh->hooks));
+               hooks_queued(sh->hooks), crash_flags());
     for (size_t i = 0; i < core_group_count(sh->core); i++) {
         const struct group *g = core_group_at(sh->core, i);
         const struct node *p = core_primary(sh->core, g);

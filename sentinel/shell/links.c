@@ -3,6 +3,7 @@
  * not a reason to close the link. */
 #include "sentinel/shell/links.h"
 
+#include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/resp_link.h"
 #include "common/text/reply_walk.h"
@@ -25,6 +26,8 @@ struct slink {
     struct resp_link *k;
     bool up;
     struct list_link waiting;    /* struct wait: what is told when an answer comes */
+    struct str info;             /* the last INFO text */
+    int64_t info_at_ms;
 };
 
 /* A question whose answer needs more than the link to be understood. */
@@ -79,6 +82,7 @@ static void slink_free(struct slink *l)
     dict_del(&l->all->by_ref, &k, sizeof k, NULL);
     resp_link_free(l->k);
     list_each_safe(struct wait, w, &l->waiting, link) wait_end(w);
+    str_fini(&l->info);
     loop_park(l->all->sh->loop, l, mem_free);
 }
 
@@ -264,6 +268,8 @@ static void on_info(void *arg, const struct redisReply *r)
     if (!r)
         return;
     if (!reply_is_error(r) && reply_text(r).len > 0) {     /* else: answered, but with nothing */
+        str_set(&l->info, reply_text(r).p, reply_text(r).len);
+        l->info_at_ms = clock_mono_ms();
         node_info_read(reply_text(r), t);
         same_addrs(l->all->sh, t);
         ev.u.info = &t->info;
@@ -463,6 +469,14 @@ size_t links_pending(const struct links *all, struct link_ref ref)
     const struct slink *l = find(all, ref);
 
     return l ? resp_link_pending(l->k) : 0;
+}
+
+struct slice links_info_text(const struct links *all, core_id node, int64_t *at_ms)
+{
+    const struct slink *l = find(all, (struct link_ref){LINK_NODE_CMD, node});
+
+    *at_ms = l ? l->info_at_ms : 0;
+    return l ? (struct slice){str_c(&l->info), l->info.len} : (struct slice){"", 0};
 }
 
 size_t links_count(const struct links *all)

@@ -3,6 +3,7 @@
 #ifndef KV_SENTINEL_LINKS_H
 #define KV_SENTINEL_LINKS_H
 
+#include "common/base/str.h"
 #include "sentinel/core/action.h"
 
 #include <stdbool.h>
@@ -23,5 +24,8 @@ void links_new_auth(struct links *all, core_id group);
 size_t links_pending(const struct links *all, struct link_ref ref);
 size_t links_up(const struct links *all);
 size_t links_count(const struct links *all);
+
+/* The last INFO text of a node and when it came; *at_ms is 0 if there is none. Good until the next turn. */
+struct slice links_info_text(const struct links *all, core_id node, int64_t *at_ms);
 
 #endif

@@ -109,6 +109,8 @@ static const struct option rows[] = {
     {"acl-pubsub-default", OPT_WORD, AT(acl_pubsub_default), .dflt = "resetchannels", .words = acl_channels, .flags = OPT_FIXED,
      .summary = "What channels a fresh user may use."},
     {"acllog-max-len", OPT_INT, AT(acllog_max_len), 0, 1000000, "128", OPT_FIXED, .summary = "How many refusals ACL LOG keeps."},
+    {"replay-switch-master", OPT_BOOL, AT(replay_switch_master), .dflt = "yes",
+     .summary = "Who begins to listen to +switch-master is told the last one of each group."},
     NOT_YET("tls-port", "0"), NOT_YET("tls-replication", "no"), NOT_YET("tls-cluster", "no"),
     NOT_YET("tls-cert-file", "\"\""), NOT_YET("tls-key-file", "\"\""), NOT_YET("tls-ca-cert-file", "\"\""),
     NOT_YET("tls-ca-cert-dir", "\"\""), NOT_YET("tls-auth-clients", "no"), NOT_YET("cluster-enabled", "no"),

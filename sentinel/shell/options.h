@@ -21,6 +21,7 @@ struct sentinel_options {
     char *aclfile;                     /* or NULL */
     int acl_pubsub_default;            /* 1: fresh users may use all channels */
     int64_t acllog_max_len;
+    bool replay_switch_master;
     char *dir, *logfile, *pidfile, *syslog_ident;
     int loglevel;
     bool daemonize, syslog_enabled;

@@ -1,8 +1,10 @@
 #include "sentinel/shell/publish.h"
 
 #include "common/io/log.h"
+#include "sentinel/shell/crash.h"
 #include "sentinel/shell/events.h"
 #include "sentinel/shell/hooks.h"
+#include "sentinel/shell/replay.h"
 #include "sentinel/shell/shell.h"
 
 void publish_event(struct shell *sh, const char *name, const char *payload, const char *group)
@@ -16,8 +18,10 @@ void publish_event(struct shell *sh, const char *name, const char *payload, cons
         sh->event_counts[row - sentinel_events]++;
     if (level == LOG_LEVEL_DEBUG)
         return;
+    replay_note(sh, name, payload, group);
     pubsub_publish(&sh->pubsub, slice_z(name), slice_z(payload));
     g = group && level >= LOG_LEVEL_WARNING ? sentinel_conf_find(&sh->opt->sentinel, group) : NULL;
     if (g && g->opt.notification_script)
         hooks_notify(sh->hooks, g->opt.notification_script, name, payload);
+    crash_note(name);
 }

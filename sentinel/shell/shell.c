@@ -14,6 +14,7 @@
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/publish.h"
+#include "sentinel/shell/replay.h"
 #include "sentinel/shell/save.h"
 #include "sentinel/shell/status.h"
 #include "sentinel/wire/state_text.h"
@@ -328,6 +329,7 @@ struct shell *shell_new(struct loop *l, struct sentinel_options *o, const char *
     timer_init(&sh->deadline, l, deadline, sh);
     sh->resolver = resolver_new(l);
     pubsub_init(&sh->pubsub);
+    replay_init(sh);
     sh->links = links_new(sh);
     sh->hooks = hooks_new(sh);
     sh->directory = directory_new(sh);
@@ -348,6 +350,7 @@ void shell_free(struct shell *sh)
     links_free(sh->links);
     save_free(sh->save);
     pubsub_fini(&sh->pubsub);
+    replay_fini(sh);
     core_free(sh->core);
     actions_fini(&sh->actions);
     vec_fini(&sh->later);

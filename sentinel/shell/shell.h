@@ -48,6 +48,7 @@ struct shell {
     struct resp_server server;
     struct command_table commands;
     struct pubsub pubsub;
+    struct dict switched;        /* replay.c: group -> payload of its last +switch-master */
     uint64_t *event_counts;      /* one per row of sentinel_events */
     int64_t started_at_ms, started_wall_ms;
     char run_id[ID_MAX];         /* of this process; my id as a sentinel is core_my_id */
