@@ -88,7 +88,8 @@ enum member_order_kind {
     MO_FENCE,              /* stop: no writes, no stream, drop the link to the primary, give up a fetch; the log is frozen
                               and made durable (if it cannot be: as a failed MO_SAVE) */
     MO_FOLLOW,             /* addr, epoch: replicate from there */
-    MO_LEAD,               /* epoch: be primary: append the marker of `epoch` (then ME_LOG); writes wait for the lease */
+    MO_LEAD,               /* epoch: be primary: append the marker of `epoch` (then ME_LOG); writes wait for the lease. On a
+                              replica's link the marker and what follows leave behind the HA_STREAM that is sent there */
     MO_FETCH,              /* addr, pos: roll back to the common point, copy up to pos, never a full copy; then ME_FETCHED */
     MO_SAVE_TAIL,          /* what the next roll-back drops goes to a file first; pos = our end */
     MO_CONFIRMED,          /* pos.offset: replies up to here may leave */

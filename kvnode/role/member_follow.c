@@ -63,7 +63,7 @@ void member_on_follow(struct member_turn *t)
     }
     if (is_old(m, r))
         return;
-    if (m->phase == MP_FOLLOWER && m->link_up && m->follow_epoch == r->epoch &&
+    if (m->phase == MP_FOLLOWER && (m->link_up || m->up_link != 0) && m->follow_epoch == r->epoch &&
         addr_equal(&m->follows_addr, primary_addr(r))) {
         m->rec = *r;
         member_heard(t, "follows it already");

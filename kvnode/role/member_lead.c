@@ -99,10 +99,10 @@ void member_act_lead(struct member_turn *t)
         commit_begin(&m->commit, m->f.id, m->epoch, 0);
         m->marker_in = true;
     }
+    member_order(t, MO_LEAD)->epoch = m->epoch;
     for (int i = 0; i < m->n_links; i++)
         if (!m->link[i].voter)
             member_say(t, m->link[i].link, HA_STREAM)->epoch = m->epoch;
-    member_order(t, MO_LEAD)->epoch = m->epoch;
 }
 
 void member_act_stand_down(struct member_turn *t)

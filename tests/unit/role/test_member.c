@@ -138,7 +138,7 @@ static void opened(int members, int k)
     start("n0", 10, true, 5);
     LOG(4, 100);
     links_up();
-    ck_assert_str_eq(HEAR(.kind = HA_OPEN, .rec = &r), "stream stream lead opened renew renew renew renew renew");
+    ck_assert_str_eq(HEAR(.kind = HA_OPEN, .rec = &r), "lead stream stream opened renew renew renew renew renew");
     ck_assert(said(HA_OPENED)->ok);
     LOG(5, 101);
 }
@@ -406,7 +406,7 @@ START_TEST(test_open_unproved)
     ck_assert_str_eq(grant(0, m.nonce, 5, 0), "");
     ck_assert_str_eq(grant(1, m.nonce, 6, 1), "");          /* the same epoch, another record: proves nothing */
     ck_assert(!member_marker_out(&m));
-    ck_assert_str_eq(grant(2, m.nonce, 5, 0), "stream stream lead");
+    ck_assert_str_eq(grant(2, m.nonce, 5, 0), "lead stream stream");
     ck_assert(member_may_write(&m, now));
     ck_assert_str_eq(HEAR(.kind = HA_OPEN, .rec = &r), "opened");  /* said again */
     ck_assert(said(HA_OPENED)->ok);
