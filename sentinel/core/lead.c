@@ -440,7 +440,6 @@ void lead_start(struct formed *f, const struct lead_want *want)
         if (want->purpose == LEAD_RELEASE)
             l->base = *own;
     }
-    l->ended = own && f->voter.ended_epoch >= own->epoch && own->epoch != 0;
     move(f, LE_START);
     settle(f);
 }

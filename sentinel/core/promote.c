@@ -118,7 +118,7 @@ void promote_seal(struct formed *f)
                        (unsigned long long)f->lead.base.ballot, f->lead.base.change, f->lead.base.n_members,
                        ha_seals_needed(&f->lead.base));
     }
-    f->lead.ended = f->lead.ended || f->voter.ended_epoch >= f->lead.base.epoch;
+    f->lead.ended = f->lead.ended || (f->lead.base.epoch != 0 && f->voter.ended_epoch == f->lead.base.epoch);
     if (f->lead.ended)
         tell_end(f);
     ask_seals(f);
