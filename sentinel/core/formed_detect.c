@@ -117,7 +117,14 @@ static bool left_in_joint(struct formed *f, const struct ha_record *own, struct 
 static bool attempt_stands_still(struct formed *f, const struct ha_record *own, struct lead_want *want)
 {
     (void)want;
-    return own != NULL && ha_record_is_formation(own) && f->renewed_epoch != own->epoch && !form_may_seal(f, own);
+    if (own == NULL || !ha_record_is_formation(own) || f->renewed_epoch == own->epoch || form_may_seal(f, own))
+        return false;
+    for (size_t i = 0; i < f->peers.n; i++) {
+        const struct ha_msg *a = &f->peers.at[i].alive;
+        if (a->kind == HA_ALIVE && a->gid == own->gid && (a->ok || a->ballot > own->ballot))
+            return false;              /* it was opened: we are the ones who cannot see it */
+    }
+    return true;
 }
 
 static bool may_form(struct formed *f, const struct ha_record *own, struct lead_want *want)

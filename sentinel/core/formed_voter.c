@@ -72,6 +72,17 @@ static void hear_vote(struct formed *f, const struct ha_msg *m)
 
 /* --- records ------------------------------------------------------------------------------------ */
 
+/* The new one votes with the life it has now, and the old one does not; they may be one sentinel in two lives. */
+static bool replaced(struct formed *f, const struct ha_record *own)
+{
+    const struct ha_voter *in = f->voter_in[0] != '\0' ? ha_voter(own, f->voter_in) : NULL;
+    const struct formed_peer *p = formed_peer(f, f->voter_in);
+
+    if (in == NULL || (strcmp(f->voter_in, f->voter_out) != 0 && ha_voter(own, f->voter_out) != NULL))
+        return false;
+    return in->life == (strcmp(f->voter_in, f->self.id) == 0 ? f->voter.f.life : p != NULL ? p->alive.life : 0);
+}
+
 /* The record says what the group is. A wish that it fulfils is none any more. */
 static void settle_wishes(struct formed *f, const struct ha_record *own)
 {
@@ -80,7 +91,7 @@ static void settle_wishes(struct formed *f, const struct ha_record *own)
 
     if (w->mode == own->mode && w->fsync == own->fsync && (w->k == 0 || w->k == own->k) && same_timing)
         f->want_set = false;
-    if (f->voter_in[0] != '\0' && ha_voter(own, f->voter_in) != NULL && ha_voter(own, f->voter_out) == NULL)
+    if (replaced(f, own))
         f->voter_in[0] = f->voter_out[0] = '\0';
     if (f->want_set)
         return;
