@@ -123,7 +123,7 @@ bool hs_judge_calm(struct hs_world *w, const char **lacks)
     static char text[200];
     const struct ha_record *r = newest(w);
     struct hs_proc *p = hs_primary(w);
-    int id;
+    int id, hold = 0;
 
     *lacks = text;
     text[0] = 0;
@@ -157,12 +157,11 @@ bool hs_judge_calm(struct hs_world *w, const char **lacks)
             snprintf(text, sizeof text, "%s is busy with %s", v->name, lead_state_name(formed_lead(v->v.f)->state));
             return false;
         }
-        if (ha_voter(r, v->name) && ha_voter(r, v->name)->life == v->v.life &&
-            !ha_record_same_place(&formed_voter(v->v.f)->f.rec, r)) {
-            snprintf(text, sizeof text, "%s holds the record %llu.%u, not %llu.%u", v->name, (unsigned long long)formed_voter(v->v.f)->f.rec.ballot,
-                     formed_voter(v->v.f)->f.rec.change, (unsigned long long)r->ballot, r->change);
-            return false;
-        }
+        hold += ha_voter(r, v->name) && ha_voter(r, v->name)->life == v->v.life && ha_record_same_place(&formed_voter(v->v.f)->f.rec, r);
+    }
+    if (hold < ha_majority(r->n_voters)) {     /* one that promised a ballot which nobody leads now may stay behind */
+        snprintf(text, sizeof text, "%d voters of %d hold the record %llu.%u", hold, r->n_voters, (unsigned long long)r->ballot, r->change);
+        return false;
     }
     if (w->t.acked < w->acked_at_heal + 3 && w->sc.mode != HA_ASYNC) {
         snprintf(text, sizeof text, "no write is acknowledged");

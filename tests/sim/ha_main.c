@@ -19,15 +19,17 @@ enum plant kv_plant = PLANT_NONE;
 
 struct options {
     int64_t seeds, from, seed, bound;
-    bool trace, plants, verbose;
+    bool trace, plants, verbose, keep_on;
     const char *plant;
 };
 
 static int usage(void)
 {
-    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--plant NAME] [--plants] [--bound N]\n"
+    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--keep-on] [--cold] [--plant NAME] [--plants] [--bound N]\n"
           "  --seeds N     play N runs of a formed group, each from its seed; --from S: the first of them (1)\n"
           "  --seed S      play only this one; --trace tells it on standard error\n"
+          "  --keep-on     do not stop after ten failures\n"
+          "  --cold        some groups are formed from nodes that were born fenced\n"
           "  --plant NAME  with this bug in it\n"
           "  --plants      for each bug (or only --plant NAME): how many seeds until it is caught, at most --bound (2000)\n", stderr);
     return 2;
@@ -56,7 +58,7 @@ static bool play(uint64_t seed, bool trace, struct hs_tally *sum)
     hs_begin(w, seed, &sc);
     w->trace = trace;
     hs_trace(w, "%d voters, %d spare, %d nodes, %d members, %s%s, k %d, %s, %s%s%s%s%s", sc.voters, sc.spares, sc.nodes, sc.members,
-             ha_mode_name(sc.mode), sc.fsync ? "+fsync" : "", sc.k, sc.formed ? "formed" : "to be formed", sc.memory_only ? "memory only, " : "",
+             ha_mode_name(sc.mode), sc.fsync ? "+fsync" : "", sc.k, sc.formed ? "formed" : sc.cold ? "to be formed from fenced nodes" : "to be formed", sc.memory_only ? "memory only, " : "",
              sc.bad_clocks ? "bad clocks, " : "", sc.amnesia ? "amnesia, " : "", sc.changes ? "changes, " : "", sc.handovers ? "hand-overs" : "");
     begin_us = rng_between(&w->rng, 200, 2500) * HS_MS;
     while (w->now_us < begin_us && hs_next(w))
@@ -77,6 +79,7 @@ static bool play(uint64_t seed, bool trace, struct hs_tally *sum)
         }
         if (w->now_us - w->healed_us > CALM_WITHIN_US) {
             excuse = hs_judge_excuse(w);
+            w->stuck = !excuse;
             if (!excuse)
                 hs_violation(w, "no calm %lld ms after healing: %s", (long long)CALM_WITHIN_US / HS_MS, lacks);
             else
@@ -138,11 +141,11 @@ static void play_plant(const struct options *o, int64_t bound, struct shared *sh
             _exit(2);
         for (sh->seed = o->from; sh->seed < o->from + bound && !sh->caught; sh->seed++) {
             kv_plant = planted;
-            if (play((uint64_t)sh->seed, false, NULL))
+            if (play((uint64_t)sh->seed, false, NULL) || world.stuck)      /* standing still is not what these bugs are about */
                 continue;
             memcpy(sh->violation, world.violation, sizeof sh->violation);
             kv_plant = PLANT_NONE;     /* a seed that fails without the bug says nothing about it */
-            sh->caught = play((uint64_t)sh->seed, false, NULL);
+            sh->caught = play((uint64_t)sh->seed, false, NULL) || world.stuck;
         }
         sh->seed -= sh->caught;
         _exit(0);
@@ -223,6 +226,10 @@ static bool parse(int argc, char **argv, struct options *o)
             o->trace = true;
         } else if (strcmp(a, "--verbose") == 0) {
             o->verbose = true;
+        } else if (strcmp(a, "--cold") == 0) {
+            hs_cold = true;
+        } else if (strcmp(a, "--keep-on") == 0) {
+            o->keep_on = true;
         } else if (strcmp(a, "--plants") == 0) {
             o->plants = true;
         } else if (strcmp(a, "--formed") != 0) {
@@ -237,6 +244,7 @@ int ha_main(int argc, char **argv)
     struct options o = {.from = 1, .seed = -1};
     struct hs_tally sum = {0};
     double start = seconds();
+    int64_t n = 0;
     int bad = 0;
 
     if (!parse(argc, argv, &o) || (o.seeds == 0 && o.seed < 0 && !o.plants))
@@ -256,12 +264,12 @@ int ha_main(int argc, char **argv)
         o.from = o.seed;
         o.seeds = 1;
     }
-    for (int64_t s = o.from; s < o.from + o.seeds && bad < 10; s++) {
+    for (int64_t s = o.from; s < o.from + o.seeds && (bad < 10 || o.keep_on); s++, n++) {
         bool ok = play((uint64_t)s, o.trace, &sum);
         if (o.verbose || !ok)
             printf("%s seed %lld%s%s\n", ok ? "passed" : "VIOLATION", (long long)s, ok ? "" : ": ", world.violation);
         bad += !ok;
     }
-    summary(&sum, o.seeds, bad, seconds() - start);
+    summary(&sum, n, bad, seconds() - start);
     return bad ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -178,6 +178,7 @@ struct hs_world {
     int64_t next_form_us;
     bool trace;
     char violation[400];
+    bool stuck;                        /* ... and it is only that calm did not come */
     struct hs_tally t;
     /* judge */
     hs_log sure;                       /* what is confirmed, in one order */
@@ -250,6 +251,7 @@ const char *hs_judge_excuse(struct hs_world *w);           /* why calm cannot be
 struct hs_proc *hs_primary(struct hs_world *w);            /* of the highest epoch, NULL */
 
 /* --- ha_chaos.c --- */
+extern bool hs_cold;                                       /* seeds that form a group from nodes born fenced, too */
 void hs_scene(uint64_t seed, struct hs_scene *out);
 void hs_chaos_begin(struct hs_world *w);
 void hs_chaos_fault(struct hs_world *w);

@@ -535,7 +535,8 @@ static void turn(struct hs_world *w)
         if (!p->alive)
             continue;
         if (p->node) {
-            if (p->n.plain_order && p->n.m.state == HA_PLAIN && hs_primary(w) && hs_primary(w)->id != p->n.follows && hs_primary(w) != p)
+            if (member_takes_plain_orders(&p->n.m) && p->n.m.f.gid == 0 && hs_primary(w) && hs_primary(w)->n.opened_any &&
+                hs_primary(w)->id != p->n.follows && hs_primary(w) != p && !p->paused && !p->saving && p->n.next >= p->n.out.n)
                 hs_node_role(w, p, hs_primary(w)->id);     /* a plain node beside the group: somebody points it there */
             hs_log_turn(w, p);
         } else {
