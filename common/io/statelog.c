@@ -254,9 +254,21 @@ bool statelog_changed_since_read(struct statelog *l)
     return inode != l->read_inode || bytes != l->read_bytes;
 }
 
+/* The folder that we hold the lock of is the one at that path. */
+static int still_there(struct statelog *l, struct err *e)
+{
+    struct stat ours, there;
+    char path[PATH_MAX];
+
+    statelog_path(l, "lock", path);
+    if (fstat(l->lock_fd, &ours) != 0 || stat(path, &there) != 0 || ours.st_ino != there.st_ino)
+        return err_set(e, ERR_MISSING, "%s was moved away or replaced", l->dir);
+    return 0;
+}
+
 int statelog_become_writer(struct statelog *l, struct err *e)
 {
-    int rc = file_make_dirs(l->dir, 0750, e);
+    int rc = l->lock_fd < 0 ? file_make_dirs(l->dir, 0750, e) : still_there(l, e);
 
     if (rc == 0 && l->lock_fd < 0) {
         rc = statelog_lock(l, e);
@@ -358,10 +370,10 @@ int statelog_append(struct statelog *l, uint8_t type, struct slice bytes, struct
     return 0;
 }
 
-int statelog_write_batch(int fd, const struct log_header *h, uint64_t seq, struct slice body, size_t *bytes, struct err *e)
+int statelog_write_batch(int fd, const char *path, const struct log_header *h, uint64_t seq, struct slice body, size_t *bytes, struct err *e)
 {
     struct str batch = {0};
-    struct stat st;
+    struct stat st, at_path;
     const char *at;
     size_t left;
     int rc = 0;
@@ -383,8 +395,9 @@ int statelog_write_batch(int fd, const struct log_header *h, uint64_t seq, struc
     }
     if (rc == 0 && fault_fdatasync(fd) != 0)
         rc = err_sys(e, "sync the state");
-    if (rc == 0 && fstat(fd, &st) == 0 && st.st_nlink == 0)
-        rc = err_set(e, ERR_MISSING, "the state's log was removed");
+    /* A folder that was moved away is not where the next process looks. */
+    if (rc == 0 && (fstat(fd, &st) != 0 || stat(path, &at_path) != 0 || st.st_ino != at_path.st_ino))
+        rc = err_set(e, ERR_MISSING, "%s is not there any more", path);
     *bytes = batch.len;
     str_fini(&batch);
     return rc;
@@ -394,10 +407,12 @@ int statelog_commit(struct statelog *l, struct err *e)
 {
     struct err why = {0};
     int64_t began_us = clock_mono_us();
+    char path[PATH_MAX];
     size_t bytes = 0;
     int rc;
 
     statelog_later_wait(l);
+    statelog_log_path(l, l->generation, path);
     if (l->trouble) {
         str_clear(&l->pending);
         l->next_seq = l->durable_seq;
@@ -408,7 +423,7 @@ int statelog_commit(struct statelog *l, struct err *e)
     if (l->log_bytes > STATELOG_LOG_MAX)
         rc = err_set(&why, ERR_LIMIT, "the log has %zu bytes and no snapshot was made", l->log_bytes);
     else
-        rc = statelog_write_batch(l->fd, &l->header, l->durable_seq, (struct slice){l->pending.p, l->pending.len}, &bytes, &why);
+        rc = statelog_write_batch(l->fd, path, &l->header, l->durable_seq, (struct slice){l->pending.p, l->pending.len}, &bytes, &why);
     if (rc != 0) {
         err_wrap(&why, "%s", l->dir);
         statelog_break(l, rc, &why);

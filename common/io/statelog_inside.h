@@ -42,7 +42,7 @@ bool statelog_changed_since_read(struct statelog *l);
 /* The folder is there, locked, and not a copy. */
 int  statelog_become_writer(struct statelog *l, struct err *e);
 void statelog_sweep(struct statelog *l);
-int  statelog_write_batch(int fd, const struct log_header *h, uint64_t seq, struct slice body, size_t *bytes, struct err *e);
+int  statelog_write_batch(int fd, const char *path, const struct log_header *h, uint64_t seq, struct slice body, size_t *bytes, struct err *e);
 
 void statelog_later_wait(struct statelog *l);          /* until no write is under way; takes its result in */
 void statelog_later_settle(struct statelog *l, int rc, const struct err *e);   /* those who wait for what is pending */

@@ -189,6 +189,12 @@ static void on_save_failed(struct core *c, const struct event *ev)
     election_save_failed(c);
 }
 
+static void on_saved(struct core *c, const struct event *ev)
+{
+    (void)ev;
+    c->save_broken = false;
+}
+
 static void on_failover(struct core *c, const struct event *ev)
 {
     struct group *g = model_group(c, ev->group);
@@ -216,6 +222,7 @@ static void (*const handlers[EV_KINDS])(struct core *c, const struct event *ev) 
     [EV_HELLO] = on_hello,
     [EV_ASKED] = on_asked,
     [EV_SAVE_FAILED] = on_save_failed,
+    [EV_SAVED] = on_saved,
     [EV_FAILOVER] = on_failover,
     [EV_GROUP_RESET] = on_group_reset,
 };

@@ -70,6 +70,8 @@ enum event_kind {
      * `must`, the shell has dropped the rest of that step's list; the core now answers
      * those who waited, without the vote. */
     EV_SAVE_FAILED,
+    /* A save that was tried again by the shell worked: all that core_saved() says is on disk. */
+    EV_SAVED,
 
     /* --- the operator --------------------------------------------------------- */
     /* SENTINEL FAILOVER: `group`, `ticket`. Answered at once: OK, INPROG, NOGOODSLAVE. */

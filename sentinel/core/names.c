@@ -21,6 +21,7 @@ static const char *const event_kinds[EV_KINDS] = {
     [EV_HELLO] = "hello",
     [EV_ASKED] = "asked",
     [EV_SAVE_FAILED] = "save-failed",
+    [EV_SAVED] = "saved",
     [EV_FAILOVER] = "failover",
     [EV_GROUP_RESET] = "group-reset",
 };

@@ -7,6 +7,7 @@
 #include "sentinel/shell/commands.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
+#include "sentinel/shell/save.h"
 #include "sentinel/shell/shell.h"
 #include "sentinel/wire/vote.h"
 
@@ -106,6 +107,8 @@ static void master_fields(struct call *c, const struct group *g)
     text(&f, "crash-evidence", g->opt[GOPT_CRASH_EVIDENCE] ? "yes" : "no");
     if (conf && conf->opt.directory)
         text(&f, "directory", conf->opt.directory);
+    if (save_trouble(f.sh->save))
+        text(&f, "observer", save_trouble(f.sh->save));
     end(&f);
 }
 
@@ -263,7 +266,8 @@ void cmd_ckquorum(struct call *c)
     q = core_quorum(shell_of(c)->core, g);
     if (q.quorum_ok && q.majority_ok) {
         struct str ok = {0};
-        str_printf(&ok, "OK %d usable Sentinels. Quorum and failover authorization can be reached", q.usable);
+        str_printf(&ok, "OK %d usable Sentinels. Quorum and failover authorization can be reached%s", q.usable,
+                   save_trouble(shell_of(c)->save) ? " (but this one does not vote now: its state cannot be saved)" : "");
         reply_simple(c->reply, str_c(&ok));
         str_fini(&ok);
         return;

@@ -2,12 +2,14 @@
  * (a table here), settings of a group (group_options.c), state (wire/state_text). */
 #include "sentinel/shell/sentinel_conf.h"
 
+#include "common/base/hash.h"
 #include "common/base/num.h"
 #include "common/text/conf_lex.h"
 #include "sentinel/wire/state_text.h"
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,6 +35,8 @@ static void make_ready(struct sentinel_conf *c)
         return;
     c->ready = true;
     dict_init(&c->by_name);
+    dict_init(&c->formed);
+    dict_init(&c->file_was);
     saved_init(&c->saved);
     CHECK(option_defaults(&sentinel_global_table, c, &e) == 0);
 }
@@ -68,6 +72,28 @@ static void group_free(struct conf_group *g)
     mem_free(g);
 }
 
+static void drop_formed(struct sentinel_conf *c, const char *name)
+{
+    char *had = dict_get(&c->formed, name, strlen(name));
+
+    if (had)
+        dict_del(&c->formed, name, strlen(name), NULL);
+    mem_free(had);
+}
+
+const char *sentinel_conf_formed(struct sentinel_conf *c, const char *group)
+{
+    make_ready(c);
+    return dict_get(&c->formed, group, strlen(group));
+}
+
+void sentinel_conf_set_formed(struct sentinel_conf *c, const char *group, struct slice lines)
+{
+    make_ready(c);
+    drop_formed(c, group);
+    dict_put(&c->formed, group, strlen(group), NULL)->v.p = mem_strndup(lines.p, lines.len);
+}
+
 void sentinel_conf_remove(struct sentinel_conf *c, const char *name)
 {
     for (size_t i = 0; i < c->groups.n; i++) {
@@ -80,10 +106,13 @@ void sentinel_conf_remove(struct sentinel_conf *c, const char *name)
         dict_del(&c->by_name, name, strlen(name), NULL);
         vec_remove(&c->groups, i);
         saved_drop(&c->saved, name);
+        drop_formed(c, name);
         group_free(g);
         return;
     }
 }
+
+static void free_text(void *text) { mem_free(text); }
 
 void sentinel_conf_fini(struct sentinel_conf *c)
 {
@@ -95,7 +124,13 @@ void sentinel_conf_fini(struct sentinel_conf *c)
         mem_free(c->removed.at[i]);
     vec_fini(&c->groups);
     vec_fini(&c->removed);
+    for (size_t i = 0; c->in_file_text && i < sentinel_global_table.n; i++)
+        mem_free(c->in_file_text[i]);
+    mem_free(c->in_file_text);
+    c->in_file_text = NULL;
     dict_fini(&c->by_name, NULL);
+    dict_fini(&c->formed, free_text);
+    dict_fini(&c->file_was, NULL);
     saved_fini(&c->saved);
     option_free(&sentinel_global_table, c);
     c->ready = false;
@@ -148,6 +183,10 @@ int sentinel_conf_line(struct sentinel_conf *c, int argc, const struct slice *ar
         return global_line(c, o, argc, argv, e);
     if ((o = option_find(&group_option_table, argv[0])) != NULL)
         return group_line(c, o, argc, argv, e);
+    if (argc == 3 && slice_is_nocase(argv[0], "formed") && slice_copy_z(argv[1], name, sizeof name)) {
+        sentinel_conf_set_formed(c, name, argv[2]);
+        return 0;
+    }
     if (monitor && slice_copy_z(argv[1], name, sizeof name) && (g = sentinel_conf_find(c, name)) && g->monitored)
         return err_set(e, ERR_BUSY, "Duplicate master name.");
     rc = state_line_read(&c->saved, argc, argv, &mine, &quorum, e);
@@ -169,7 +208,7 @@ int sentinel_conf_line(struct sentinel_conf *c, int argc, const struct slice *ar
     return 0;
 }
 
-static char *row_text(const struct option *o, const struct group_options *opt)
+static char *row_text(const struct option *o, const void *opt)
 {
     struct str text = {0};
 
@@ -180,6 +219,9 @@ static char *row_text(const struct option *o, const struct group_options *opt)
 int sentinel_conf_check(struct sentinel_conf *c, struct err *e)
 {
     make_ready(c);
+    c->in_file_text = mem_zalloc(sentinel_global_table.n * sizeof *c->in_file_text);
+    for (size_t k = 0; k < sentinel_global_table.n; k++)
+        c->in_file_text[k] = row_text(&sentinel_global_table.rows[k], c);
     for (size_t i = 0; i < c->groups.n; i++) {
         struct conf_group *g = c->groups.at[i];
 
@@ -213,16 +255,68 @@ static void configured_then(struct sentinel_conf *c, struct conf_group *g, const
         s->primary = g->configured;
 }
 
-/* In the state file "removed <name>" takes a group of the file away, "monitor" only brings the
+/* A setting that was changed here: what the file said then is told by a check of its text, since it may be a secret. */
+static uint64_t text_check(const char *text)
+{
+    static const uint8_t key[16] = "kvorum-file-was";
+
+    return hash_with(key, text, strlen(text));
+}
+
+static void file_was_key(struct str *out, struct slice group, const char *setting)
+{
+    str_clear(out);
+    str_printf(out, "%.*s %s", (int)group.len, group.p, setting);
+}
+
+static int file_was_line(struct sentinel_conf *c, const struct slice *argv, struct err *e)
+{
+    char text[17], *end;
+    struct str key = {0};
+    uint64_t check;
+
+    if (argv[2].len != 16 || !slice_copy_z(argv[2], text, sizeof text))
+        return err_set(e, ERR_FORMAT, "'file-was' takes a check of 16 digits");
+    check = strtoull(text, &end, 16);
+    if (*end)
+        return err_set(e, ERR_FORMAT, "'file-was' takes a check of 16 digits");
+    str_append(&key, argv[0].p, argv[0].len);
+    str_append_c(&key, ' ');
+    str_append(&key, argv[1].p, argv[1].len);
+    dict_put(&c->file_was, key.p, key.len, NULL)->v.u = check;
+    str_fini(&key);
+    return 0;
+}
+
+/* The file says another thing than when this setting was changed at run time. */
+static bool file_changed(struct sentinel_conf *c, struct slice group, const char *setting, const char *text_now)
+{
+    struct str key = {0};
+    struct dict_entry *was;
+
+    file_was_key(&key, group, setting);
+    was = dict_find(&c->file_was, key.p, key.len);
+    str_fini(&key);
+    return was && was->v.u != text_check(text_now);
+}
+
+/* In the state "removed <name>" takes a group of the file away, "monitor" only brings the
  * address of one that the file has, and everything else is as in the file. */
 static int state_line(struct sentinel_conf *c, int argc, const struct slice *argv, struct err *e)
 {
+    static const struct slice itself = {"-", 1};
     char name[GROUP_NAME_MAX] = "";
+    const struct option *o;
     struct conf_group *g;
 
     if (argc < 3 || !slice_is(argv[0], "sentinel"))
-        return err_set(e, ERR_FORMAT, "a line that does not belong into a state file");
-    if (slice_is(argv[1], "myid") || slice_is(argv[1], "current-epoch") || option_find(&sentinel_global_table, argv[1]))
+        return err_set(e, ERR_FORMAT, "a line that does not belong into the state");
+    if (argc == 5 && slice_is(argv[1], "file-was"))
+        return file_was_line(c, argv + 2, e);
+    if ((o = option_find(&sentinel_global_table, argv[1])) != NULL && c->in_file_text &&
+        file_changed(c, itself, o->name, c->in_file_text[o - sentinel_global_table.rows]))
+        return 0;
+    if (slice_is(argv[1], "myid") || slice_is(argv[1], "current-epoch") || o)
         return sentinel_conf_line(c, argc - 1, argv + 1, e);
     (void)slice_copy_z(argv[2], name, sizeof name);
     g = sentinel_conf_find(c, name);
@@ -243,6 +337,9 @@ static int state_line(struct sentinel_conf *c, int argc, const struct slice *arg
     }
     /* a group that only the state knew settings of, and that left the file: its lines are dropped */
     if (!g && !slice_is(argv[1], "monitor"))
+        return 0;
+    if (g && g->in_file_text && (o = option_find(&group_option_table, argv[1])) != NULL &&
+        file_changed(c, argv[2], o->name, g->in_file_text[o - group_option_table.rows]))
         return 0;
     return sentinel_conf_line(c, argc - 1, argv + 1, e);
 }
@@ -297,7 +394,7 @@ static void one_line(void *arg, const char *key, const char *text)
         str_printf(o->body, "%s\n", text);
 }
 
-static void global_lines(struct sentinel_conf *c, struct conf_lines *lines, struct str *body)
+static void global_lines(struct sentinel_conf *c, struct conf_lines *lines)
 {
     for (size_t i = 0; i < sentinel_global_table.n; i++) {
         const struct option *o = &sentinel_global_table.rows[i];
@@ -308,19 +405,40 @@ static void global_lines(struct sentinel_conf *c, struct conf_lines *lines, stru
         option_get(o, c, &value);
         str_printf(&text, "%s ", key);
         conf_put_word(&text, (struct slice){str_c(&value), value.len});
-        if (lines && option_is_default(o, c))
+        if (option_is_default(o, c))
             conf_lines_forget(lines, key);
-        else if (lines)
+        else
             conf_lines_add(lines, key, str_c(&text));
-        else if (!(o->flags & OPT_FIXED))
-            str_printf(body, "%s\n", str_c(&text));
         str_fini(&value);
         str_fini(&text);
     }
 }
 
+static void put_file_was(struct str *body, const char *group, const char *setting, const char *text)
+{
+    str_append_z(body, "sentinel file-was ");
+    conf_put_word(body, slice_z(group));
+    str_printf(body, " %s %016llx\n", setting, (unsigned long long)text_check(text));
+}
+
+static void changed_globals(struct sentinel_conf *c, struct str *body)
+{
+    for (size_t k = 0; c->in_file_text && k < sentinel_global_table.n; k++) {
+        const struct option *o = &sentinel_global_table.rows[k];
+        char *now = row_text(o, c);
+
+        if (!(o->flags & OPT_FIXED) && strcmp(now, c->in_file_text[k]) != 0) {
+            put_file_was(body, "-", o->name, c->in_file_text[k]);
+            str_printf(body, "sentinel %s ", o->name);
+            conf_put_word(body, slice_z(now));
+            str_append_c(body, '\n');
+        }
+        mem_free(now);
+    }
+}
+
 static const char *const state_keys[] = {"monitor", "config-epoch", "leader-epoch", "known-replica", "known-sentinel",
-                                         "voted-leader"};
+                                         "voted-leader", "formed"};
 
 static void forget_group(struct conf_lines *out, const char *name)
 {
@@ -335,12 +453,29 @@ static void forget_group(struct conf_lines *out, const char *name)
     str_fini(&key);
 }
 
+static void formed_line(struct sentinel_conf *c, const char *name, struct conf_lines *out)
+{
+    const char *formed = sentinel_conf_formed(c, name);
+    struct str key = {0}, text = {0};
+
+    if (!formed)
+        return;
+    str_printf(&key, "sentinel formed %s", name);
+    str_append_z(&text, "sentinel formed ");
+    conf_put_word(&text, slice_z(name));
+    str_append_c(&text, ' ');
+    str_append_quoted(&text, formed, strlen(formed));
+    conf_lines_add(out, str_c(&key), str_c(&text));
+    str_fini(&key);
+    str_fini(&text);
+}
+
 void sentinel_conf_to_file(struct sentinel_conf *c, const struct saved *s, struct conf_lines *out)
 {
     struct out_to o = {c, out, NULL};
     struct state_writer w = {quorum_of, one_line, &o, false};
 
-    global_lines(c, out, NULL);
+    global_lines(c, out);
     for (size_t i = 0; i < c->removed.n; i++)
         if (!sentinel_conf_find(c, c->removed.at[i]))
             forget_group(out, c->removed.at[i]);
@@ -348,6 +483,7 @@ void sentinel_conf_to_file(struct sentinel_conf *c, const struct saved *s, struc
         forget_group(out, c->groups.at[i]->name);
         c->groups.at[i]->in_file = true;
         group_options_lines(&c->groups.at[i]->opt, c->groups.at[i]->name, one_line, &o);
+        formed_line(c, c->groups.at[i]->name, out);
     }
     state_lines(s, &w);
 }
@@ -359,6 +495,7 @@ static void changed_settings(struct conf_group *g, struct str *body)
         char *now = row_text(o, &g->opt);
 
         if (strcmp(now, g->in_file_text[k]) != 0) {
+            put_file_was(body, g->name, o->name, g->in_file_text[k]);
             str_printf(body, "sentinel %s ", o->name);
             conf_put_word(body, slice_z(g->name));
             str_append_c(body, ' ');
@@ -372,30 +509,35 @@ static void changed_settings(struct conf_group *g, struct str *body)
     }
 }
 
-void sentinel_conf_to_state(struct sentinel_conf *c, const struct saved *s, struct str *body)
+void sentinel_conf_self_state(struct sentinel_conf *c, const struct saved *s, struct str *body)
 {
     struct out_to o = {c, NULL, body};
     struct state_writer w = {quorum_of, one_line, &o, true};
 
-    global_lines(c, NULL, body);
+    changed_globals(c, body);
     for (size_t i = 0; i < c->removed.n; i++)
         if (!sentinel_conf_find(c, c->removed.at[i])) {
             str_append_z(body, "sentinel removed ");
             conf_put_word(body, slice_z(c->removed.at[i]));
             str_append_c(body, '\n');
         }
-    state_lines(s, &w);
-    for (size_t i = 0; i < c->groups.n; i++)
-        if (c->groups.at[i]->in_file) {
-            const struct conf_group *g = c->groups.at[i];
+    state_self_lines(s, &w);
+}
 
-            str_append_z(body, "sentinel configured ");
-            conf_put_word(body, slice_z(g->name));
-            str_printf(body, " %s %u\n", g->configured.host, g->configured.port);
-            changed_settings(c->groups.at[i], body);
-        }
-        else
-            group_options_lines(&c->groups.at[i]->opt, c->groups.at[i]->name, one_line, &o);
+void sentinel_conf_group_state(struct sentinel_conf *c, const struct saved_group *sg, struct str *body)
+{
+    struct out_to o = {c, NULL, body};
+    struct state_writer w = {quorum_of, one_line, &o, true};
+    struct conf_group *g = sentinel_conf_find(c, sg->name);
+
+    state_group_lines(sg, &w);
+    if (g && g->in_file) {
+        str_append_z(body, "sentinel configured ");
+        conf_put_word(body, slice_z(g->name));
+        str_printf(body, " %s %u\n", g->configured.host, g->configured.port);
+        changed_settings(g, body);
+    } else if (g)
+        group_options_lines(&g->opt, g->name, one_line, &o);
 }
 
 const char *sentinel_conf_key(int argc, const struct slice *argv, char out[512])

@@ -30,6 +30,9 @@ struct sentinel_conf {
     VEC(struct conf_group *) groups;
     struct dict by_name;
     VEC(char *) removed;             /* groups of the file that SENTINEL REMOVE took off */
+    struct dict formed;              /* group -> text (char *): what a formed group promised, opaque here */
+    char **in_file_text;             /* of the global rows, as the file has them */
+    struct dict file_was;            /* "<group> <setting>" -> check of what the file said when it was changed here */
     bool ready;                      /* defaults are set */
 };
 
@@ -37,7 +40,12 @@ struct sentinel_conf {
 int  sentinel_conf_line(struct sentinel_conf *c, int argc, const struct slice *argv, struct err *e);
 /* After the whole configuration: every group has its `monitor` line. Remembers what stood in the file. */
 int  sentinel_conf_check(struct sentinel_conf *c, struct err *e);
-/* The lines of the state file, after that. */
+/* The lines of the state folder, after that.
+ *
+ * Who wins: the configuration file, where its own words changed since the state was written (somebody
+ * edited it); else what was changed at run time, or learned. That holds for each setting of a group, for each
+ * setting of the sentinel, and for the address in a `monitor` line. A group removed at run time stays away as long as
+ * the file names it; one added at run time is kept in the state. */
 int  sentinel_conf_state(struct sentinel_conf *c, struct slice body, struct err *e);
 void sentinel_conf_fini(struct sentinel_conf *c);
 
@@ -48,9 +56,14 @@ void sentinel_conf_remove(struct sentinel_conf *c, const char *name);
 /* resolve-hostnames, announce-ip, ...: CONFIG GET, CONFIG SET and the lines share a table. */
 extern const struct option_table sentinel_global_table;
 
-/* Everything as lines: for sentinel.conf (with the keys that are to go), or the body of the state file. */
+/* NULL: this group was never formed here. */
+const char *sentinel_conf_formed(struct sentinel_conf *c, const char *group);
+void sentinel_conf_set_formed(struct sentinel_conf *c, const char *group, struct slice lines);
+
+/* Everything as lines: for sentinel.conf (with the keys that are to go), or the blocks of the state folder. */
 void sentinel_conf_to_file(struct sentinel_conf *c, const struct saved *s, struct conf_lines *out);
-void sentinel_conf_to_state(struct sentinel_conf *c, const struct saved *s, struct str *body);
+void sentinel_conf_self_state(struct sentinel_conf *c, const struct saved *s, struct str *body);
+void sentinel_conf_group_state(struct sentinel_conf *c, const struct saved_group *g, struct str *body);
 /* key_of for conf_rewrite. */
 const char *sentinel_conf_key(int argc, const struct slice *argv, char out[512]);
 

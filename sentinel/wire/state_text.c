@@ -1,18 +1,10 @@
 /* A table of the lines that are state. */
 #include "sentinel/wire/state_text.h"
 
-#include "common/base/hash.h"
 #include "common/base/num.h"
 #include "common/text/conf_lex.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#define HEADER "kvorum-sentinel-state 1\n"
-#define FOOTER "checksum "
-#define FOOTER_BYTES (sizeof FOOTER - 1 + 16 + 1)
-
-static const uint8_t seal_key[16] = "kvorum-state-1\0\0";
 
 struct saved_group *saved_find(struct saved *s, const char *name)
 {
@@ -198,7 +190,7 @@ static void put(const struct state_writer *w, const char *key, const char *group
     str_fini(&text);
 }
 
-static void group_lines(const struct saved_group *g, const struct state_writer *w)
+void state_group_lines(const struct saved_group *g, const struct state_writer *w)
 {
     put(w, "monitor", g->name, "%s %u %lld", g->primary.host, g->primary.port, (long long)w->quorum(w->arg, g->name));
     put(w, "config-epoch", g->name, "%llu", (unsigned long long)g->config_epoch);
@@ -212,37 +204,16 @@ static void group_lines(const struct saved_group *g, const struct state_writer *
             g->peers.at[i].run_id);
 }
 
+void state_self_lines(const struct saved *s, const struct state_writer *w)
+{
+    put(w, "myid", NULL, "%s", s->id);
+    put(w, "current-epoch", NULL, "%llu", (unsigned long long)s->current_epoch);
+}
+
 void state_lines(const struct saved *s, const struct state_writer *w)
 {
     put(w, "myid", NULL, "%s", s->id);
     for (size_t i = 0; i < s->groups.n; i++)
-        group_lines(&s->groups.at[i], w);
+        state_group_lines(&s->groups.at[i], w);
     put(w, "current-epoch", NULL, "%llu", (unsigned long long)s->current_epoch);
-}
-
-void state_seal(struct slice body, struct str *out)
-{
-    size_t from = out->len;
-
-    str_append_z(out, HEADER);
-    str_append(out, body.p, body.len);
-    str_printf(out, FOOTER "%016llx\n", (unsigned long long)hash_with(seal_key, out->p + from, out->len - from));
-}
-
-int state_unseal(struct slice file, struct slice *body, struct err *e)
-{
-    char want[FOOTER_BYTES + 1];
-    size_t n;
-
-    if (file.len < sizeof HEADER - 1 || memcmp(file.p, HEADER, sizeof HEADER - 1) != 0)
-        return err_set(e, ERR_FORMAT, "this is no state file of a sentinel (its first line is not '" "%.*s')",
-                       (int)sizeof HEADER - 2, HEADER);
-    if (file.len < sizeof HEADER - 1 + FOOTER_BYTES)
-        return err_set(e, ERR_VERIFY, "the end of the state file is missing");
-    n = file.len - FOOTER_BYTES;
-    snprintf(want, sizeof want, FOOTER "%016llx\n", (unsigned long long)hash_with(seal_key, file.p, n));
-    if (memcmp(file.p + n, want, FOOTER_BYTES) != 0)
-        return err_set(e, ERR_VERIFY, "the checksum does not match: the state file is truncated or was changed");
-    *body = (struct slice){file.p + sizeof HEADER - 1, n - (sizeof HEADER - 1)};
-    return 0;
 }

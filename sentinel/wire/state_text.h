@@ -1,6 +1,6 @@
 /* What a sentinel must not forget <-> lines of text, in the words of sentinel.conf. Used
- * for both homes of the state: lines among others in sentinel.conf, and a file of its own
- * that is sealed by a header and a checksum, so that half of one is told from a whole. */
+ * for both homes of the state: lines among others in sentinel.conf, and the blocks of the
+ * state folder (which checks its bytes itself). */
 #ifndef KV_SENTINEL_STATE_TEXT_H
 #define KV_SENTINEL_STATE_TEXT_H
 
@@ -24,9 +24,8 @@ struct state_writer {
     bool own_file;
 };
 void state_lines(const struct saved *s, const struct state_writer *w);
-
-/* body is lines, each ended by '\n'. */
-void state_seal(struct slice body, struct str *out);
-int  state_unseal(struct slice file, struct slice *body, struct err *e);     /* ERR_FORMAT, ERR_VERIFY */
+/* The same in parts: what is not of a group, and what is of one. */
+void state_self_lines(const struct saved *s, const struct state_writer *w);
+void state_group_lines(const struct saved_group *g, const struct state_writer *w);
 
 #endif

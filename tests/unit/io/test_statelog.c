@@ -267,6 +267,13 @@ START_TEST(a_removed_log_is_noticed)
     ck_assert_int_eq(begin_anew("again"), 0);
     reopen();
     ck_assert_str_eq(str_c(&told), "Sagain ");
+    snprintf(path, sizeof path, "%s-away", dir);         /* and so is a folder that is not where it was */
+    ck_assert_int_eq(rename(dir, path), 0);
+    ck_assert_int_ne(put("4", NULL), 0);
+    ck_assert_int_ne(begin_anew("more"), 0);
+    ck_assert(!file_exists(dir));
+    ck_assert_int_eq(rename(path, dir), 0);
+    ck_assert_int_eq(begin_anew("more"), 0);
     leave();
 }
 END_TEST

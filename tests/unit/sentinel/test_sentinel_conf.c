@@ -130,6 +130,13 @@ START_TEST(test_rewrite_keeps_places)
 END_TEST
 
 /* The state beside a read-only file: runtime changes and removals come back, the file's own values rule otherwise. */
+static void to_state(struct str *body)
+{
+    sentinel_conf_self_state(&o.sentinel, &o.sentinel.saved, body);
+    for (size_t k = 0; k < o.sentinel.saved.groups.n; k++)
+        sentinel_conf_group_state(&o.sentinel, &o.sentinel.saved.groups.at[k], body);
+}
+
 START_TEST(test_state_over_file)
 {
     static const char file[] = "sentinel monitor m 10.0.0.1 6379 2\nsentinel parallel-syncs m 5\nsentinel monitor gone 10.0.0.2 6379 1\n";
@@ -150,7 +157,8 @@ START_TEST(test_state_over_file)
     g->opt.quorum = 3;
     g->opt.parallel_syncs = 7;
     ck_assert(addr_set(&saved_find_or_add(&o.sentinel.saved, "new")->primary, "10.0.0.6", 8, 6379));
-    sentinel_conf_to_state(&o.sentinel, &o.sentinel.saved, &body);
+    o.sentinel.announce_port = 7000;
+    to_state(&body);
     sentinel_options_fini(&o);
 
     ck_assert_int_eq(load(file), 0);
@@ -179,4 +187,67 @@ START_TEST(test_state_over_file)
 }
 END_TEST
 
-SUITE(sentinel_conf, test_options_before_monitor, test_refused, test_accepted, test_rewrite_keeps_places, test_state_over_file)
+/* A setting changed at run time counts, until somebody edits that very line of the file. */
+START_TEST(test_an_edited_file_wins_line_by_line)
+{
+    static const char was[] = "sentinel monitor m 10.0.0.1 6379 2\nsentinel down-after-milliseconds m 3000\nsentinel auth-pass m first\n"
+                              "sentinel announce-port 7000\n";
+    static const char edited[] = "sentinel monitor m 10.0.0.1 6379 2\nsentinel down-after-milliseconds m 9000\nsentinel auth-pass m first\n"
+                                 "sentinel failover-timeout m 4000\nsentinel announce-port 7001\n";
+    struct str body = {0};
+    struct conf_group *g;
+
+    ck_assert_int_eq(load(was), 0);
+    g = sentinel_conf_find(&o.sentinel, "m");
+    g->opt.down_after_ms = 777;
+    mem_free(g->opt.auth_pass);
+    g->opt.auth_pass = mem_strdup("second");
+    g->opt.parallel_syncs = 5;
+    o.sentinel.announce_port = 7777;
+    strcpy(o.sentinel.saved.id, ID);
+    to_state(&body);
+    ck_assert_ptr_null(strstr(str_c(&body), "first"));       /* no old secrets in there */
+    sentinel_options_fini(&o);
+
+    ck_assert_int_eq(load(was), 0);
+    ck_assert_msg(sentinel_conf_state(&o.sentinel, (struct slice){body.p, body.len}, &err) == 0, "%s", err.text);
+    g = sentinel_conf_find(&o.sentinel, "m");
+    ck_assert_int_eq(g->opt.down_after_ms, 777);
+    ck_assert_str_eq(g->opt.auth_pass, "second");
+    ck_assert_int_eq(g->opt.parallel_syncs, 5);
+    ck_assert_int_eq(o.sentinel.announce_port, 7777);
+    sentinel_options_fini(&o);
+
+    ck_assert_int_eq(load(edited), 0);
+    ck_assert_msg(sentinel_conf_state(&o.sentinel, (struct slice){body.p, body.len}, &err) == 0, "%s", err.text);
+    g = sentinel_conf_find(&o.sentinel, "m");
+    ck_assert_int_eq(g->opt.down_after_ms, 9000);
+    ck_assert_str_eq(g->opt.auth_pass, "second");
+    ck_assert_int_eq(g->opt.failover_timeout_ms, 4000);
+    ck_assert_int_eq(g->opt.parallel_syncs, 5);
+    ck_assert_int_eq(o.sentinel.announce_port, 7001);
+    sentinel_options_fini(&o);
+    str_fini(&body);
+}
+END_TEST
+
+START_TEST(test_what_was_promised_is_a_line_of_the_file)
+{
+    struct str text = {0};
+
+    ck_assert_int_eq(load("sentinel monitor m 10.0.0.1 6379 2\n"), 0);
+    strcpy(o.sentinel.saved.id, ID);
+    sentinel_conf_set_formed(&o.sentinel, "m", slice_z("promised 5\nrecord \"x\"\n"));
+    rewritten("sentinel monitor m 10.0.0.1 6379 2\n", &text);
+    ck_assert_ptr_nonnull(strstr(str_c(&text), "sentinel formed m \"promised 5\\nrecord \\\"x\\\"\\n\"\n"));
+    sentinel_options_fini(&o);
+    ck_assert_int_eq(load(str_c(&text)), 0);
+    ck_assert_str_eq(sentinel_conf_formed(&o.sentinel, "m"), "promised 5\nrecord \"x\"\n");
+    sentinel_conf_remove(&o.sentinel, "m");
+    ck_assert_ptr_null(sentinel_conf_formed(&o.sentinel, "m"));
+    sentinel_options_fini(&o);
+    str_fini(&text);
+}
+END_TEST
+
+SUITE(sentinel_conf, test_an_edited_file_wins_line_by_line, test_what_was_promised_is_a_line_of_the_file, test_options_before_monitor, test_refused, test_accepted, test_rewrite_keeps_places, test_state_over_file)

@@ -1,6 +1,7 @@
 /* The shell with a real loop and a real folder: state on disk, a vote only when it can be
  * saved, scripts with their retries. No network: it listens on a unix socket, its group's
  * address is one where nobody is. */
+#include "common/io/fault.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "common/text/conf_edit.h"
@@ -66,20 +67,25 @@ static void stop(void)
     sentinel_options_fini(&o);
 }
 
-static const char *state_path(void)
+static const char *in_state(const char *name)
 {
-    static char path[128];
+    static char path[192];
 
-    snprintf(path, sizeof path, "%s/state/sentinel.state", dir);
+    snprintf(path, sizeof path, "%s/state/%s", dir, name);
     return path;
 }
 
-static void read_state(struct str *out)
+static void read_file(const char *name, struct str *out)
 {
     struct err err;
 
     str_clear(out);
-    ck_assert_msg(file_slurp(state_path(), 0, out, &err) == 0, "%s", err.text);
+    ck_assert_msg(file_slurp(in_state(name), 0, out, &err) == 0, "%s", err.text);
+}
+
+static bool holds(const struct str *file, const char *what)
+{
+    return memmem(file->p, file->len, what, strlen(what)) != NULL;
 }
 
 /* Somebody asks for our vote in this epoch. */
@@ -108,10 +114,10 @@ START_TEST(test_vote_is_on_disk)
     a = ask_vote(5);
     ck_assert_str_eq(a.leader, CANDIDATE);
     ck_assert_uint_eq(a.leader_epoch, 5);
-    read_state(&text);                   /* no turn of the loop in between */
-    ck_assert_ptr_nonnull(strstr(str_c(&text), "sentinel leader-epoch m 5\n"));
-    ck_assert_ptr_nonnull(strstr(str_c(&text), "sentinel voted-leader m " CANDIDATE "\n"));
-    ck_assert_ptr_nonnull(strstr(str_c(&text), "sentinel current-epoch 5\n"));
+    read_file("log.1", &text);           /* no turn of the loop in between */
+    ck_assert(holds(&text, "sentinel leader-epoch m 5\n"));
+    ck_assert(holds(&text, "sentinel voted-leader m " CANDIDATE "\n"));
+    ck_assert(holds(&text, "sentinel current-epoch 5\n"));
     stop();
     start("");                           /* a restart forgets none of it */
     ck_assert_str_eq(core_my_id(sh->core), id);
@@ -156,18 +162,20 @@ START_TEST(test_broken_state_stays)
 
     make_dir();
     start("");
+    a = ask_vote(5);
     stop();
-    read_state(&text);
-    text.p[text.len / 2] ^= 1;
-    ck_assert_int_eq(file_replace(state_path(), text.p, text.len, 0600, &err), 0);
+    read_file("log.1", &text);
+    text.p[100] ^= 1;
+    ck_assert_int_eq(file_replace(in_state("log.1"), text.p, text.len, 0600, &err), 0);
     start("");
     ck_assert(core_save_broken(sh->core));
-    ck_assert_ptr_nonnull(strstr(save_trouble(sh->save), "left in place"));
-    a = ask_vote(5);
+    ck_assert_ptr_nonnull(strstr(save_trouble(sh->save), "left as it is"));
+    ck_assert_ptr_nonnull(strstr(save_trouble(sh->save), "/state/log.1: it is damaged at byte 64"));
+    a = ask_vote(6);
     ck_assert_str_eq(a.leader, "");
     ck_assert_int_ne(save_now(sh->save), 0);
     stop();
-    read_state(&after);
+    read_file("log.1", &after);
     ck_assert_uint_eq(after.len, text.len);
     ck_assert_int_eq(memcmp(after.p, text.p, text.len), 0);
     str_fini(&text);
@@ -175,6 +183,100 @@ START_TEST(test_broken_state_stays)
     remove_dir();
 }
 END_TEST
+
+/* Two sentinels with one identity could vote twice in one epoch. */
+START_TEST(test_a_copied_folder_observes)
+{
+    struct shell_answer a;
+    char cmd[512], id[ID_MAX], copy_id[ID_MAX];
+
+    make_dir();
+    start("");
+    strcpy(id, core_my_id(sh->core));
+    (void)ask_vote(5);
+    stop();
+    snprintf(cmd, sizeof cmd, "cp -a %s/state %s/copy && rm -r %s/state && mv %s/copy %s/state", dir, dir, dir, dir, dir);
+    ck_assert_int_eq(system(cmd), 0);
+    start("");
+    ck_assert_ptr_nonnull(strstr(save_trouble(sh->save), "is a copy"));
+    strcpy(copy_id, core_my_id(sh->core));
+    ck_assert_str_ne(copy_id, id);
+    a = ask_vote(6);
+    ck_assert_str_eq(a.leader, "");
+    stop();
+    start("");                           /* the same stranger each time */
+    ck_assert_str_eq(core_my_id(sh->core), copy_id);
+    stop();
+    ck_assert_int_eq(unlink(in_state("born")), 0);       /* accepted */
+    start("");
+    ck_assert_str_eq(core_my_id(sh->core), id);
+    a = ask_vote(5);
+    ck_assert_uint_eq(a.leader_epoch, 5);
+    a = ask_vote(6);
+    ck_assert_uint_eq(a.leader_epoch, 6);
+    stop();
+    remove_dir();
+}
+END_TEST
+
+/* One vote is one small append; the whole is written when the log has grown. */
+START_TEST(test_votes_are_small)
+{
+    struct str text = {0};
+    struct shell_answer a;
+    size_t before;
+    int64_t epoch = 5;
+
+    make_dir();
+    start("");
+    (void)ask_vote(4);
+    read_file("log.1", &text);
+    before = text.len;
+    (void)ask_vote(5);
+    read_file("log.1", &text);
+    ck_assert_uint_lt(text.len - before, 700);
+    ck_assert_int_eq(save_formed(sh->save, "m", slice_z("promised 9\n")), 0);
+    while (file_exists(in_state("log.1"))) {
+        (void)ask_vote((uint64_t)++epoch);
+        loop_run_once(loop, false);
+        ck_assert_int_lt(epoch, 10000);
+    }
+    ck_assert(file_exists(in_state("log.2")));
+    stop();
+    start("");
+    ck_assert_str_eq(save_formed_text(sh->save, "m"), "promised 9\n");
+    a = ask_vote((uint64_t)epoch - 1);
+    ck_assert_uint_eq(a.leader_epoch, (uint64_t)epoch);
+    stop();
+    str_fini(&text);
+    remove_dir();
+}
+END_TEST
+
+#ifdef KV_FAULTS
+/* A disk that says no for a while: an observer meanwhile, and by itself a voter again. */
+START_TEST(test_recovers_by_itself)
+{
+    struct shell_answer a;
+
+    make_dir();
+    start("");
+    fault_plan("1+:ENOSPC");
+    a = ask_vote(5);
+    ck_assert_str_eq(a.leader, "");
+    ck_assert_ptr_nonnull(strstr(save_trouble(sh->save), "No space left"));
+    fault_plan(NULL);
+    while (core_save_broken(sh->core))   /* nobody asks: the timer does */
+        loop_run_once(loop, true);
+    ck_assert_ptr_null(save_trouble(sh->save));
+    stop();
+    start("");
+    ck_assert_uint_eq(core_current_epoch(sh->core), 5);
+    stop();
+    remove_dir();
+}
+END_TEST
+#endif
 
 /* Two processes on one folder would be two sentinels that overwrite each other's votes. */
 START_TEST(test_one_at_a_time)
@@ -282,5 +384,10 @@ START_TEST(test_script_queue_is_bounded)
 }
 END_TEST
 
-SUITE(shell, test_vote_is_on_disk, test_no_vote_without_disk, test_broken_state_stays, test_one_at_a_time, test_scripts,
+#ifdef KV_FAULTS
+#define WITH_FAULTS test_recovers_by_itself,
+#else
+#define WITH_FAULTS
+#endif
+SUITE(shell, WITH_FAULTS test_a_copied_folder_observes, test_votes_are_small, test_vote_is_on_disk, test_no_vote_without_disk, test_broken_state_stays, test_one_at_a_time, test_scripts,
       test_script_queue_is_bounded)
