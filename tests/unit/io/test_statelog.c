@@ -304,6 +304,7 @@ START_TEST(limits_are_kept)
 }
 END_TEST
 
+#ifdef KV_FAULTS
 /* ---- commits that nobody waits for -------------------------------------------------------- */
 
 static int done_n, done_rc;
@@ -351,7 +352,6 @@ START_TEST(later_means_off_the_loop)
 }
 END_TEST
 
-#ifdef KV_FAULTS
 /* ---- every call fails, or is the last ------------------------------------------------------- */
 
 /* The state is a number that only grows. The caller hears through `sure` what was answered. */
