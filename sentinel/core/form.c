@@ -11,21 +11,29 @@
 
 static bool follows_nobody(const struct formed_node *n) { return !addr_is_set(&n->status.addr); }
 
+/* Of those that follow nobody: the only one that has data; if none has any, the first by id. Two that have data are an
+ * operator's choice. */
 static const struct formed_node *the_primary(const struct formed *f, const char **lacks)
 {
-    const struct formed_node *found = NULL;
+    const struct formed_node *full = NULL, *empty = NULL;
 
-    for (size_t i = 0; i < f->nodes.n; i++)
-        if (follows_nobody(&f->nodes.at[i])) {
-            if (found) {
-                *lacks = "two nodes follow nobody: which is the primary?";
-                return NULL;
-            }
-            found = &f->nodes.at[i];
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        const struct formed_node *n = &f->nodes.at[i];
+        if (!follows_nobody(n))
+            continue;
+        if (!(n->status.flags & HA_F_HAS_DATA)) {
+            if (!empty || strcmp(n->id, empty->id) < 0)
+                empty = n;
+        } else if (full) {
+            *lacks = "two nodes that have data follow nobody: which is the primary?";
+            return NULL;
+        } else {
+            full = n;
         }
-    if (!found)
+    }
+    if (!full && !empty)
         *lacks = "no node is primary";
-    return found;
+    return full ? full : empty;
 }
 
 /* The first `want.voters` of the sentinels by id: every sentinel picks the same. */

@@ -9,7 +9,7 @@ static void alive(struct play *s, int from)
 
 static struct ha_msg status_of(int node, bool follows)
 {
-    struct ha_msg m = {.kind = HA_STATUS, .state = HA_PLAIN, .incarnation = (uint64_t)(40 + node), .ballot = 1, .pos = {0, 50}};
+    struct ha_msg m = {.kind = HA_STATUS, .state = HA_PLAIN, .incarnation = (uint64_t)(40 + node), .ballot = 1, .pos = {0, 50}, .flags = HA_F_HAS_DATA};
 
     if (follows) {
         addr_set(&m.addr, "10.0.0.1", 8, 6379);
