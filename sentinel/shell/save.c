@@ -48,6 +48,9 @@ void save_free(struct save *s)
     if (!s)
         return;
     timer_clear(&s->soon);
+    /* A snapshot has no end that could be torn: after a clean stop every changed byte is found. */
+    if (s->state && !s->corrupt && !s->trouble)
+        (void)state_snapshot(s->state, NULL);
     state_close(s->state);
     mem_free(s->dir);
     mem_free(s->corrupt);

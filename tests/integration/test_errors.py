@@ -4,7 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import Process, find, free_port, wait_until
+from harness import Process, find, free_port, monitor_lines, wait_until
 
 PROGRAMS = ["kvnode", "kvorum-sentinel", "kvorum-agent"]
 
@@ -78,11 +78,18 @@ def test_port_in_use(program, tmp_path):
     assert "Failed listening on port %d" % port in r.stdout + r.stderr
 
 
-def test_unwritable_state_folder_says_what_to_do(tmp_path):
-    f = tmp_path / "s.conf"
-    f.write_text("port %d\nstate-dir /proc/nowhere\n" % free_port())
-    r = run("kvorum-sentinel", str(f))
-    assert r.returncode == 1 and "/proc/nowhere" in r.stderr + r.stdout
+def test_unwritable_state_folder_makes_an_observer(yard):
+    s = yard.sentinel("sentinel", lines=monitor_lines("m", free_port(), quorum=1) + ["state-dir /proc/nowhere"])
+    with s.connect() as c:
+        info = c.info("sentinel")
+        assert info["kvorum_votes"] == "no" and "/proc/nowhere" in str(info["kvorum_save_trouble"]), info
+        assert "/proc/nowhere" in c.sentinel_master("m")["observer"]
+        assert c.execute_command("SENTINEL", "IS-MASTER-DOWN-BY-ADDR", "127.0.0.1", s_port(c), 9, "a" * 40)[1] != "a" * 40
+    assert s.log_text().count("/proc/nowhere") <= 3, s.log_text()
+
+
+def s_port(c):
+    return int(c.sentinel_master("m")["port"])
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
