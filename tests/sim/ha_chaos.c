@@ -40,13 +40,13 @@ void hs_scene(uint64_t seed, struct hs_scene *s)
     ha_timing_profile("lan", &s->timing);
     s->timing.heartbeat_ms = 150;
     s->chaos_us = rng_between(&r, 3, 12) * 1000 * HS_MS;
-    s->fault_every_us = rng_between(&r, 60, 500) * HS_MS;
+    s->fault_every_us = (rng_chance(&r, 500) ? rng_between(&r, 30, 120) : rng_between(&r, 60, 500)) * HS_MS;
     s->loss_pm = rng_chance(&r, 500) ? 0 : (unsigned)rng_between(&r, 5, 150);
     s->dup_pm = (unsigned)rng_between(&r, 0, 150);
-    s->late_pm = (unsigned)rng_between(&r, 0, 200);
+    s->late_pm = (unsigned)rng_between(&r, 0, rng_chance(&r, 500) ? 600 : 150);
     s->stop_leader_pm = rng_chance(&r, 600) ? (unsigned)rng_between(&r, 50, 400) : 0;
-    s->strand_pm = rng_chance(&r, 500) ? (unsigned)rng_between(&r, 50, 500) : 0;
-    s->bounce_pm = rng_chance(&r, 400) ? (unsigned)rng_between(&r, 5, 100) : 0;
+    s->strand_pm = rng_chance(&r, 700) ? (unsigned)rng_between(&r, 50, 500) : 0;
+    s->bounce_pm = rng_chance(&r, 600) ? (unsigned)rng_between(&r, 5, 250) : 0;
     s->focus = (unsigned)rng_below(&r, 6);
 }
 
