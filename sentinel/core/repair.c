@@ -28,19 +28,25 @@ static int64_t seen_since(const struct node *n)
     return ms_max(n->said_role_at_ms, n->up_again_at_ms);
 }
 
-/* A link that merely stands may be cut off: it must have carried an answer meanwhile. */
-static bool majority_stood_by(struct core *c, const struct group *g, const struct node *stray)
+/* A link that merely stands may be cut off: it must have carried an answer meanwhile. In the
+ * millisecond in which the stray was seen nobody can tell which came first: so we ask, and
+ * count, in a later one. */
+static bool majority_stood_by(struct core *c, struct group *g, const struct node *stray)
 {
+    int64_t seen = seen_since(stray);
     int n = 1;
+
+    if (c->now_ms <= seen)
+        wake(g, seen + 1);
 
     for (size_t i = 0; i < g->seats.n; i++) {
         struct peer *p = model_peer(c, g->seats.at[i].peer);
 
         if (g->seats.at[i].sdown || p->w.up_since_ms > g->fo.started_at_ms)
             continue;
-        if (p->w.good_at_ms > seen_since(stray))
+        if (p->w.good_at_ms > seen)
             n++;
-        else if (p->w.ping_sent_at_ms < seen_since(stray))
+        else if (p->w.ping_sent_at_ms <= seen && c->now_ms > seen)
             health_ping_peer(c, p);        /* its answer lets us look again */
     }
     return n > ((int)g->seats.n + 1) / 2;
@@ -53,7 +59,7 @@ static bool leader_at_hand(const struct core *c, const struct group *g)
     return g->leader_epoch == g->config_epoch && p != NULL && p->w.up;
 }
 
-static int64_t stray_grace(struct core *c, const struct group *g, const struct node *n)
+static int64_t stray_grace(struct core *c, struct group *g, const struct node *n)
 {
     if (!we_led(g))
         return STRAY_GRACES * c->timing.repair_grace_ms;
