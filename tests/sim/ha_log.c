@@ -86,7 +86,7 @@ void hs_log_turn(struct hs_world *w, struct hs_proc *p)
         n->streaming = false;
         hs_give(w, &w->proc[n->follows], (struct hs_item){.kind = IN_REPLICA_UP, .proc = p->id, .x = l->id});
         l->may_stream = !w->proc[n->follows].n.m.f.used;       /* plain nodes need no leave */
-        l->taking = n->plain_order;
+        l->taking = n->plain_order && !n->m.f.used;
         ask(w, p, l, -1);
     }
 }
