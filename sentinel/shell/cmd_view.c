@@ -104,6 +104,8 @@ static void master_fields(struct call *c, const struct group *g)
     if (conf && conf->opt.client_reconfig_script)
         text(&f, "client-reconfig-script", conf->opt.client_reconfig_script);
     number(&f, "repl-offset", p->offset);
+    if (links_denied(f.sh->links, p->id))
+        text(&f, "misconfigured", links_denied(f.sh->links, p->id));
     text(&f, "crash-evidence", g->opt[GOPT_CRASH_EVIDENCE] ? "yes" : "no");
     if (conf && conf->opt.directory)
         text(&f, "directory", conf->opt.directory);
@@ -125,6 +127,8 @@ static void replica_fields(struct call *c, const struct group *g, const struct n
     number(&f, "slave-priority", n->priority);
     number(&f, "slave-repl-offset", n->offset);
     number(&f, "replica-announced", n->announced);
+    if (links_denied(f.sh->links, n->id))
+        text(&f, "misconfigured", links_denied(f.sh->links, n->id));
     if (g->fo.state != FO_IDLE || n->refused > REFUSED_NOT_ASKED)
         text(&f, "refused", refusal_name(n->refused));
     end(&f);

@@ -60,6 +60,8 @@ const struct op_event sentinel_events[] = {
     {"+convert-to-slave", N, "<instance>", "It said primary and was told to follow."},
     {"+fix-slave-config", N, "<instance>", "It followed the wrong node and was told the right one."},
     /* links, scripts, files */
+    {"+misconfigured", W, "<instance> #<error>", "It lives, and refuses this sentinel: a wrong password or a missing right. No reason for a failover."},
+    {"-misconfigured", W, "<instance>", "It lets this sentinel in again."},
     {"-cmd-link-reconnection", N, "<instance> #<reason>", "The command link failed to come up."},
     {"-pubsub-link-reconnection", N, "<instance> #<reason>", "The pub/sub link failed to come up."},
     {"+script-child", D, "<pid>", "A script was started."},

@@ -7,6 +7,7 @@
 #include "common/io/log.h"
 #include "common/io/resp_link.h"
 #include "common/text/reply_walk.h"
+#include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
 #include "sentinel/wire/hello.h"
 #include "sentinel/wire/node_info.h"
@@ -28,6 +29,7 @@ struct slink {
     struct list_link waiting;    /* struct wait: what is told when an answer comes */
     struct str info;             /* the last INFO text */
     int64_t info_at_ms;
+    struct str denied;           /* of a node: the error that says it lives and does not let us in; empty: it does */
 };
 
 /* A question whose answer needs more than the link to be understood. */
@@ -83,6 +85,7 @@ static void slink_free(struct slink *l)
     resp_link_free(l->k);
     list_each_safe(struct wait, w, &l->waiting, link) wait_end(w);
     str_fini(&l->info);
+    str_fini(&l->denied);
     loop_park(l->all->sh->loop, l, mem_free);
 }
 
@@ -229,6 +232,31 @@ static void on_push(void *owner, const struct redisReply *r)
     shell_step(l->all->sh, &ev);
 }
 
+static bool is_denial(const struct redisReply *r)
+{
+    return reply_error_is(r, "NOAUTH") || reply_error_is(r, "WRONGPASS") || reply_error_is(r, "NOPERM");
+}
+
+/* Said once when it begins and once when it is over. */
+static void note_denial(struct slink *l, const struct redisReply *r)
+{
+    struct shell *sh = l->all->sh;
+    const struct group *g = core_group(sh->core, l->group);
+    bool denied = is_denial(r);
+    struct str text = {0};
+
+    if (!g || l->ref.kind == LINK_PEER || denied == (l->denied.len > 0))
+        return;
+    str_clear(&l->denied);
+    if (denied)
+        str_append(&l->denied, reply_text(r).p, reply_text(r).len < 200 ? reply_text(r).len : 200);
+    shell_describe(sh, g, core_node(sh->core, l->ref.id), &text);
+    if (denied)
+        str_printf(&text, " #%s (sentinel auth-user, auth-pass of this group)", str_c(&l->denied));
+    publish_event(sh, denied ? "+misconfigured" : "-misconfigured", str_c(&text), g->name);
+    str_fini(&text);
+}
+
 static void on_pong(void *arg, const struct redisReply *r)
 {
     struct slink *l = arg;
@@ -236,7 +264,10 @@ static void on_pong(void *arg, const struct redisReply *r)
 
     if (!r)
         return;
-    ev.u.pong = reply_is_status(r, "PONG")            ? PONG_OK
+    note_denial(l, r);
+    /* who refuses us for a wrong password or a missing right lives: that is for the operator, not for a failover */
+    ev.u.pong = l->denied.len > 0               ? PONG_MASTERDOWN
+              : reply_is_status(r, "PONG")            ? PONG_OK
               : reply_error_is(r, "LOADING")    ? PONG_LOADING
               : reply_error_is(r, "MASTERDOWN") ? PONG_MASTERDOWN
               : reply_error_is(r, "BUSY")       ? PONG_BUSY
@@ -477,6 +508,13 @@ struct slice links_info_text(const struct links *all, core_id node, int64_t *at_
 
     *at_ms = l ? l->info_at_ms : 0;
     return l ? (struct slice){str_c(&l->info), l->info.len} : (struct slice){"", 0};
+}
+
+const char *links_denied(const struct links *all, core_id node)
+{
+    const struct slink *l = find(all, (struct link_ref){LINK_NODE_CMD, node});
+
+    return l && l->denied.len > 0 ? str_c(&l->denied) : NULL;
 }
 
 size_t links_count(const struct links *all)

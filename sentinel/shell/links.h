@@ -25,6 +25,8 @@ size_t links_pending(const struct links *all, struct link_ref ref);
 size_t links_up(const struct links *all);
 size_t links_count(const struct links *all);
 
+/* The error with which a node that lives refuses us (NOAUTH, WRONGPASS, NOPERM), NULL: it does not. */
+const char *links_denied(const struct links *all, core_id node);
 /* The last INFO text of a node and when it came; *at_ms is 0 if there is none. Good until the next turn. */
 struct slice links_info_text(const struct links *all, core_id node, int64_t *at_ms);
 

@@ -147,3 +147,29 @@ def test_scripts_are_listed_and_end_with_the_sentinel(yard, tmp_path):
         except OSError:
             return True
     wait_until(gone)
+
+
+def test_a_wrong_password_is_misconfigured_and_no_reason_for_a_failover(cluster_of_kvnodes):
+    c = cluster_of_kvnodes
+    for s in c.sentinels:
+        with s.connect() as k:
+            k.execute_command("SENTINEL SET demo down-after-milliseconds 500")
+    primary = c.primary()
+    with primary.connect() as p:
+        p.config_set("requirepass", "secret")
+        p.execute_command("AUTH secret")
+        p.execute_command("CLIENT KILL TYPE normal SKIPME yes")
+        p.execute_command("CLIENT KILL TYPE pubsub SKIPME yes")
+    for s in c.sentinels:
+        with s.connect() as k:
+            wait_until(lambda: "misconfigured" in k.sentinel_master("demo"))
+            since = k.sentinel_master("demo")
+            # well beyond down-after it is neither down nor replaced
+            wait_until(lambda: int(k.sentinel_master("demo")["role-reported-time"]) > int(since["role-reported-time"]) + 1500)
+            now = k.sentinel_master("demo")
+            assert "s_down" not in now["flags"] and "o_down" not in now["flags"] and int(now["port"]) == primary.port
+    for s in c.sentinels:
+        assert s.log_text().count("+misconfigured master demo") == 1
+        with s.connect() as k:
+            k.execute_command("SENTINEL SET demo auth-pass secret")
+            wait_until(lambda: "misconfigured" not in k.sentinel_master("demo"))
