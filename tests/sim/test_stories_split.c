@@ -58,10 +58,10 @@ STORY(isolated_primary_is_replaced, 3, 3)
     story_wait(w, 9000);
     story_expect(w,
         "[  9000] --  the network is whole again\n"
-        "[  9406] s1  orders n1 to follow n3\n"
-        "[  9406] s1  +convert-to-slave slave n1 n1 @ orders n3\n"
-        "[  9406] n1  primary -> connecting n3: told to follow another node\n"
-        "[  9458] n1  syncing -> following n3: the copy is in place\n");
+        "[  9256] s1  orders n1 to follow n3\n"
+        "[  9256] s1  +convert-to-slave slave n1 n1 @ orders n3\n"
+        "[  9256] n1  primary -> connecting n3: told to follow another node\n"
+        "[  9308] n1  syncing -> following n3: the copy is in place\n");
     story_check(w, !story_is_primary(w, "n1"), "n1 is no primary any more");
 }
 

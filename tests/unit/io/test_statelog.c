@@ -407,54 +407,59 @@ START_TEST(no_error_loses_what_was_answered)
 }
 END_TEST
 
-START_TEST(no_death_loses_what_was_answered)
+static void die_at_every_call(const char *kind)
 {
-    static const char *const kinds[] = {"kill", "short", "lose"};
+    for (int at = 1;; at++) {
+        int pipes[2], status;
+        long seen = 0, sure = 0;
+        pid_t pid;
 
-    for (size_t k = 0; k < 3; k++)
-        for (int at = 1;; at++) {
-            int pipes[2], status;
-            long seen = 0, sure = 0;
-            pid_t pid;
+        strcpy(dir, "/tmp/kvlogXXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(dir));
+        ck_assert_int_eq(pipe(pipes), 0);
+        pid = fork();
+        if (pid == 0) {
+            volatile long state = 0, said = 0, before = 0;
+            char plan[32];
 
-            strcpy(dir, "/tmp/kvlogXXXXXX");
-            ck_assert_ptr_nonnull(mkdtemp(dir));
-            ck_assert_int_eq(pipe(pipes), 0);
-            pid = fork();
-            if (pid == 0) {
-                volatile long state = 0, said = 0, before = 0;
-                char plan[32];
-
-                snprintf(plan, sizeof plan, "%d:%s", at, kinds[k]);
-                fault_plan(plan);
-                reopen();
-                for (int i = 0; i < 4; i++) {
-                    play(&state, &said);
-                    if (said != before && write(pipes[1], &(long){before = said}, sizeof(long)) < 0)
-                        _exit(3);
-                }
-                _exit(0);
+            snprintf(plan, sizeof plan, "%d:%s", at, kind);
+            fault_plan(plan);
+            reopen();
+            for (int i = 0; i < 4; i++) {
+                play(&state, &said);
+                if (said != before && write(pipes[1], &(long){before = said}, sizeof(long)) < 0)
+                    _exit(3);
             }
-            close(pipes[1]);
-            while (read(pipes[0], &seen, sizeof seen) == (ssize_t)sizeof seen)
-                sure = seen;
-            close(pipes[0]);
-            ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-            reopen();
-            ck_assert_msg(last_told() >= sure, "%d:%s: %ld of %ld in '%s'", at, kinds[k], last_told(), sure, str_c(&told));
-            ck_assert_int_eq(put("77", NULL), 0);
-            reopen();
-            ck_assert_int_eq((int)last_told(), 77);
-            leave();
-            if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                break;
-            ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+            _exit(0);
         }
+        close(pipes[1]);
+        while (read(pipes[0], &seen, sizeof seen) == (ssize_t)sizeof seen)
+            sure = seen;
+        close(pipes[0]);
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        reopen();
+        ck_assert_msg(last_told() >= sure, "%d:%s: %ld of %ld in '%s'", at, kind, last_told(), sure, str_c(&told));
+        ck_assert_int_eq(put("77", NULL), 0);
+        reopen();
+        ck_assert_int_eq((int)last_told(), 77);
+        leave();
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            break;
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    }
 }
+
+START_TEST(no_kill_loses_what_was_answered) { die_at_every_call("kill"); }
 END_TEST
+START_TEST(no_torn_write_loses_what_was_answered) { die_at_every_call("short"); }
+END_TEST
+START_TEST(no_power_cut_loses_what_was_answered) { die_at_every_call("lose"); }
+END_TEST
+
 SUITE(statelog, remembers, a_torn_end_is_cut_off, damage_is_an_error_that_says_where, the_second_is_told_who_was_first,
       another_owner_is_refused, a_copy_is_told_from_the_folder_itself, a_removed_log_is_noticed, limits_are_kept,
-      later_means_off_the_loop, no_error_loses_what_was_answered, no_death_loses_what_was_answered)
+      later_means_off_the_loop, no_error_loses_what_was_answered, no_kill_loses_what_was_answered,
+      no_torn_write_loses_what_was_answered, no_power_cut_loses_what_was_answered)
 #else
 SUITE(statelog, remembers, a_torn_end_is_cut_off, damage_is_an_error_that_says_where, the_second_is_told_who_was_first,
       another_owner_is_refused, a_copy_is_told_from_the_folder_itself, a_removed_log_is_noticed, limits_are_kept)
