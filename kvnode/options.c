@@ -387,6 +387,8 @@ static const struct option rows[] = {
     TUNES("shutdown-on-sigint", "default"),
     TUNES("shutdown-on-sigterm", "default"),
     STR("dir", dir, "./", "Folder of the data; entered at start.", .flags = OPT_PROTECTED),
+    STR("state-dir", state_dir, "", "Folder for what the node must not forget about itself; CONFIG REWRITE then writes there, and the configuration file is never written.",
+        .flags = OPT_FIXED | OPT_EMPTY_IS_NULL),
     /* security */
     STR("requirepass", requirepass, "", "Password that clients must give.", .flags = OPT_SECRET | OPT_EMPTY_IS_NULL),
     WORD("enable-debug-command", enable_debug_command, switch3_words, "no", "Who may use DEBUG.", .flags = OPT_FIXED),

@@ -26,6 +26,7 @@ struct kv_options {
     /* process */
     bool daemonize, syslog_enabled, always_show_logo, crash_log_enabled;
     char *pidfile, *logfile, *syslog_ident, *dir;
+    char *state_dir;                     /* NULL: CONFIG REWRITE writes the configuration file */
     int  loglevel;
     int64_t databases, hz;
     int64_t shutdown_timeout_s;

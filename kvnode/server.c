@@ -12,8 +12,10 @@
 #include "kvnode/client/txn.h"
 #include "kvnode/commands.h"
 #include "kvnode/disk/dataset.h"
+#include "kvnode/disk/record.h"
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/metrics.h"
+#include "kvnode/overlay.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/follow.h"
 #include "kvnode/repl/roles.h"
@@ -300,6 +302,16 @@ static void finish(struct server *srv)
     loop_stop(srv->loop, 0);
 }
 
+/* The file holds everything up to here, and nothing more will be done: the next process may go on with this life. */
+static int say_farewell(struct server *srv)
+{
+    struct err e = {0};
+
+    if (feed_has_history(srv->feed) && record_farewell(srv->record, srv->history->id, srv->history->offset, &e) != 0)
+        log_warning("a new life will begin at the next start: %s", e.text);
+    return 0;
+}
+
 static int save_at_end(struct server *srv, int flags, struct err *e)
 {
     bool save = (flags & SHUTDOWN_SAVE) || (!(flags & SHUTDOWN_NOSAVE) && server_has_save_points(srv));
@@ -314,7 +326,7 @@ static int save_at_end(struct server *srv, int flags, struct err *e)
         return 0;                      /* what is half loaded must not replace the whole file */
     log_notice("Saving the final RDB snapshot before exiting.");
     if (snapshot_save(srv->snapshot, e) == 0)
-        return 0;
+        return say_farewell(srv);
     log_warning("%s", e->text);
     if (flags & SHUTDOWN_FORCE)
         return 0;
@@ -495,6 +507,8 @@ int server_init(struct server *srv, struct err *e)
     srv->active_expire = true;
     make_run_id(srv);
     kv_commands(&srv->commands);
+    if (overlay_start(srv, e) != 0)
+        return e->code;
     make_rooms(srv);
     srv->mem_at_start = mem_used();
     if (rename_commands(srv, e) != 0 || server_apply_options(srv, e) != 0)
@@ -560,5 +574,6 @@ void server_fini(struct server *srv)
     mem_free(srv->first.argv);
     command_table_fini(&srv->commands);
     mem_free(srv->listening.bind);
+    overlay_fini(srv);
     loop_free(srv->loop);
 }

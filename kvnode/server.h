@@ -25,6 +25,8 @@ struct history;      /* repl/history: replication ids and offsets */
 struct backlog;      /* repl/backlog */
 struct feed;         /* repl/feed: our replicas */
 struct follow;       /* repl/follow: our primary */
+struct record;       /* disk/record: what this node must not forget about itself */
+struct overlay;      /* overlay: settings that are not those of the file */
 struct snapshot;     /* disk/snapshot: SAVE, BGSAVE, save points */
 struct tracking;     /* client/tracking */
 struct txn_watch;    /* client/txn: who watches which key */
@@ -62,6 +64,8 @@ struct server {
     struct txn_watch *txn_watch;
     struct tracking *tracking;
 
+    struct record *record;
+    struct overlay *overlay;
     struct role *role;
     struct history *history;
     struct backlog *backlog;

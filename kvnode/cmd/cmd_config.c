@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/io/conf_file.h"
 #include "common/io/log.h"
+#include "kvnode/overlay.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -207,6 +208,8 @@ int config_rewrite(struct server *srv, struct err *e)
     char cwd[PATH_MAX];
     int rc;
 
+    if (srv->opt.state_dir)
+        return overlay_write(srv, e);
     if (!srv->boot.config_path)
         return err_set(e, ERR_MISSING, "The server is running without a config file");
     if (getcwd(cwd, sizeof cwd))

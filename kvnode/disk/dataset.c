@@ -6,6 +6,7 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "kvnode/disk/load.h"
+#include "kvnode/disk/record.h"
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/follow.h"
@@ -64,6 +65,15 @@ static void feed_expired(struct server *srv, const struct load *ld)
         feed_command(srv->feed, db, 2, words);
 }
 
+/* Before anybody is answered: is this still the memory that it was? */
+static void prove_life(struct server *srv, bool has, const char *id, int64_t offset)
+{
+    struct err e = {0};
+
+    if (!record_prove(srv->record, has, id, offset, &e) && e.code != 0)
+        log_warning("this node's record cannot be written: %s. It may serve as a plain node, and takes no part in a formed group", e.text);
+}
+
 static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_result *r, const struct err *e)
 {
     struct reading *rd = arg;
@@ -90,6 +100,7 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
                (double)(clock_wall_ms() - srv->loading.started_at_ms) / 1000, (unsigned long long)r->keys_loaded,
                (unsigned long long)r->keys_expired);
     srv->loading.on = false;
+    prove_life(srv, r->facts.has_history, r->facts.repl_id, r->facts.repl_offset);
     server_ready(srv);
     follow_resume(srv->follow);
 }
@@ -123,6 +134,7 @@ void dataset_load_at_start(struct server *srv)
     if (load_file(srv->loop, path_of(srv), &o, on_loaded, rd, &rd->load, &e) != 0) {
         mem_free(rd);
         if (e.code == ERR_SYS && e.sys_errno == ENOENT) {
+            prove_life(srv, false, "", 0);
             server_ready(srv);
             follow_resume(srv->follow);
             return;
