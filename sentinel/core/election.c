@@ -203,6 +203,6 @@ void election_save_failed(struct core *c)
     if (g == NULL)
         return;
     for (size_t i = 0; i < g->seats.n; i++)        /* the questions were dropped with the vote */
-        g->seats.at[i].asks_open = 0;
+        g->seats.at[i].asks_open = g->seats.at[i].asks_stale = 0;
     failover_save_failed(c, g);
 }

@@ -176,7 +176,7 @@ static void peer_down(struct core *c, struct peer *p)
     for (size_t i = 0; i < p->groups.n; i++) {
         struct group *g = model_group(c, p->groups.at[i]);
 
-        group_seat(g, p->id)->asks_open = 0;
+        group_seat(g, p->id)->asks_open = group_seat(g, p->id)->asks_stale = 0;
         if (strcmp(g->leader, p->run_id) == 0 && g->leader_epoch > g->config_epoch)
             failover_leader_gone(c, g);
         touch(c, g);
@@ -255,8 +255,12 @@ void health_answer(struct core *c, const struct event *ev)
         return;
     if (s->asks_open > 0)
         s->asks_open--;
-    s->says_down = ev->u.answer.down;
-    s->says_at_ms = c->now_ms;
+    if (s->asks_stale > 0) {               /* a vote is a vote, but this word is about another node */
+        s->asks_stale--;
+    } else {
+        s->says_down = ev->u.answer.down;
+        s->says_at_ms = c->now_ms;
+    }
     if (ev->u.answer.leader != NULL && ev->u.answer.leader[0] != '\0') {
         if (slice_copy_z(slice_z(ev->u.answer.leader), s->voted_for, sizeof s->voted_for))
             s->voted_epoch = ev->u.answer.leader_epoch;
@@ -519,8 +523,8 @@ static int count_down(struct core *c, struct group *g)
 
 static void judge_group(struct core *c, struct group *g)
 {
-    int n = group_primary(c, g)->sdown ? count_down(c, g) : 0;
-    bool down = n >= g->opt[GOPT_QUORUM];
+    int n = count_down(c, g);              /* also while we see no reason: what peers said grows old */
+    bool down = group_primary(c, g)->sdown && n >= g->opt[GOPT_QUORUM];
 
     if (down == g->odown)
         return;
@@ -540,8 +544,10 @@ void health_forget_verdicts(struct group *g)
         g->nodes.at[i]->sdown = false;
         g->nodes.at[i]->sdown_at_ms = 0;
     }
-    for (size_t i = 0; i < g->seats.n; i++)
+    for (size_t i = 0; i < g->seats.n; i++) {
         g->seats.at[i].says_down = false;
+        g->seats.at[i].asks_stale = g->seats.at[i].asks_open;
+    }
     g->odown = false;
     g->odown_at_ms = 0;
 }

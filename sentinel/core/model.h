@@ -148,6 +148,7 @@ struct seat {
     int64_t sdown_at_ms;
     int64_t asked_at_ms;           /* last question (is-master-down) sent, 0 = none */
     int asks_open;                 /* questions sent on this link and not answered yet */
+    int asks_stale;                /* so many of them, the oldest, were about the primary of before */
     bool says_down;                /* its last answer */
     int64_t says_at_ms;            /* when it came, 0 = never */
     char voted_for[ID_MAX];        /* its vote as it told us; "" = none */

@@ -268,6 +268,41 @@ START_TEST(test_peer_down)
 }
 END_TEST
 
-SUITE(health, test_silence, test_silence_of_a_replica, test_a_short_pause_is_none, test_evidence_is_down_at_once, test_no_evidence, test_quorum_and_its_age,
-      test_who_denied_is_asked_back, test_wrong_role, test_reboot, test_tilt_begins_the_window_anew,
-      test_clock_goes_back, test_stuck_links_are_dropped, test_busy_script, test_peer_down)
+/* The answer to a question about the primary of before says nothing about the present one. */
+START_TEST(test_a_late_answer_is_about_another)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_kill(&s, 1);             /* asks s2 and s3 */
+    scene_answer(&s, 3, true, "", 0);
+    scene_hello(&s, 3, 1, 2, 1);   /* meanwhile s3 has made n2 the primary */
+    ck_assert(scene_group(&s)->primary == scene_node(&s, 2)->id);
+    scene_answer(&s, 2, true, "", 0);
+    ck_assert(!scene_seat(&s, 2)->says_down);
+    scene_answer(&s, 3, true, "", 0);
+    scene_kill(&s, 2);
+    ck_assert(scene_node(&s, 2)->sdown);
+    ck_assert(!scene_group(&s)->odown);
+    scene_fini(&s);
+}
+END_TEST
+
+/* What a peer said is forgotten after five asking periods, also when we never agreed. */
+START_TEST(test_what_peers_said_grows_old)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_answer(&s, 2, true, "", 0);
+    ck_assert(scene_seat(&s, 2)->says_down);
+    scene_pass(&s, 5100);
+    ck_assert(!scene_seat(&s, 2)->says_down);
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(health, test_silence, test_silence_of_a_replica, test_a_short_pause_is_none, test_evidence_is_down_at_once,
+      test_no_evidence, test_quorum_and_its_age, test_who_denied_is_asked_back, test_wrong_role, test_reboot, test_tilt_begins_the_window_anew,
+      test_clock_goes_back, test_stuck_links_are_dropped, test_busy_script, test_peer_down, test_a_late_answer_is_about_another,
+      test_what_peers_said_grows_old)
