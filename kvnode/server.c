@@ -560,6 +560,12 @@ void server_fini(struct server *srv)
         timer_clear(&srv->stopping.timer);
         loop_hook_remove(&srv->turn);
     }
+    if (!srv->ks) {                    /* the state folder was refused: no room was made */
+        command_table_fini(&srv->commands);
+        overlay_fini(srv);
+        loop_free(srv->loop);
+        return;
+    }
     resp_server_fini(&srv->resp);      /* clients leave: they release what they hold in the rooms below */
     snapshot_free(srv->snapshot);
     roles_fini(srv);

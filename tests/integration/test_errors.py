@@ -41,7 +41,7 @@ def test_value_out_of_range(program, line, word, tmp_path):
     assert r.returncode == 1 and "bad.conf:1" in r.stderr and word in r.stderr, r.stderr
 
 
-@pytest.mark.parametrize("line", ["appendonly yes", "cluster-enabled yes", "aclfile /etc/users.acl", "tls-port 6380"])
+@pytest.mark.parametrize("line", ["appendonly yes", "cluster-enabled yes", "tls-port 6380"])
 def test_promises_not_kept_yet_are_refused(line, tmp_path):
     f = tmp_path / "redis.conf"
     f.write_text(line + "\n")

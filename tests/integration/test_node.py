@@ -330,7 +330,7 @@ def test_http(yard):
 @pytest.mark.parametrize("lines,says", [
     (["appendonly yes"], "not supported yet"), (["maxmemory-policy allkeys-lru"], "not supported yet"),
     (["cluster-enabled yes"], "not supported yet"), (["port 99999"], "port"), (["nonsense 1"], "nonsense"),
-    (["dir /does/not/exist"], "/does/not/exist"), (["save 1"], "save"), (['user alice on'], "not supported yet"),
+    (["dir /does/not/exist"], "/does/not/exist"), (["save 1"], "save"), (['user alice on +nonsense'], "nonsense"),
 ])
 def test_wrong_configuration_starts_nothing(tmp_path, lines, says):
     f = tmp_path / "bad.conf"
