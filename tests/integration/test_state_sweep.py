@@ -122,7 +122,7 @@ class Sweep:
             return
         call, n = strace
         v.out = open(v.log, "ab")
-        v.proc = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
+        v.proc = subprocess.Popen(["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
                                    "inject=%s:signal=KILL:when=%d" % (call, n), program, v.conf], cwd=v.folder,
                                   stdin=subprocess.DEVNULL, stdout=v.out, stderr=subprocess.STDOUT)
         v.out.close()
