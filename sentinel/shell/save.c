@@ -30,9 +30,11 @@ struct save {
     char *trouble;
     int64_t last_us;
     struct timer soon;
+    struct timer grown;           /* the log wants a snapshot; not put off by the votes that go on meanwhile */
 };
 
 static void soon(struct timer *t, void *arg);
+static void grown(struct timer *t, void *arg);
 
 struct save *save_new(struct shell *sh)
 {
@@ -40,6 +42,7 @@ struct save *save_new(struct shell *sh)
 
     s->sh = sh;
     timer_init(&s->soon, sh->loop, soon, s);
+    timer_init(&s->grown, sh->loop, grown, s);
     return s;
 }
 
@@ -48,6 +51,7 @@ void save_free(struct save *s)
     if (!s)
         return;
     timer_clear(&s->soon);
+    timer_clear(&s->grown);
     /* A snapshot has no end that could be torn: after a clean stop every changed byte is found. */
     if (s->state && !s->corrupt && !s->trouble)
         (void)state_snapshot(s->state, NULL);
@@ -200,8 +204,8 @@ static int ended(struct save *s, int rc, const struct err *e, int64_t began_us)
     told(s, rc, e);
     if (rc != 0 && (!s->corrupt || s->unreadable))
         timer_set(&s->soon, RETRY_MS);
-    else if (rc == 0 && s->state && state_wants_snapshot(s->state))
-        timer_set(&s->soon, SOON_MS);
+    else if (rc == 0 && s->state && state_wants_snapshot(s->state) && !timer_is_set(&s->grown))
+        timer_set(&s->grown, SOON_MS);
     return rc;
 }
 
@@ -268,19 +272,29 @@ static void soon(struct timer *t, void *arg)
     struct save *s = arg;
     bool was_broken = core_save_broken(s->sh->core);
     struct event ev = {.kind = EV_SAVE_FAILED};
-    struct err e = {0};
 
     (void)t;
     if (save_now(s) != 0) {
         shell_step(s->sh, &ev);
         return;
     }
-    if (s->state && state_wants_snapshot(s->state) && state_snapshot(s->state, &e) != 0)
-        (void)ended(s, ERR_SYS, &e, clock_mono_us());
     if (was_broken) {
         ev.kind = EV_SAVED;
         shell_step(s->sh, &ev);
     }
+}
+
+static void grown(struct timer *t, void *arg)
+{
+    struct save *s = arg;
+    struct event ev = {.kind = EV_SAVE_FAILED};
+    struct err e = {0};
+
+    (void)t;
+    if (!s->state || !state_wants_snapshot(s->state) || state_snapshot(s->state, &e) == 0)
+        return;
+    (void)ended(s, ERR_SYS, &e, clock_mono_us());
+    shell_step(s->sh, &ev);
 }
 
 const char *save_trouble(const struct save *s)
