@@ -25,6 +25,9 @@ struct history;      /* repl/history: replication ids and offsets */
 struct backlog;      /* repl/backlog */
 struct feed;         /* repl/feed: our replicas */
 struct follow;       /* repl/follow: our primary */
+struct ha;           /* ha/ha: the node's half of a formed group */
+struct ha_repl;      /* ha/ha_repl: its epochs in the log and on the links of replication */
+struct held;         /* client/held: replies that wait to be confirmed */
 struct record;       /* disk/record: what this node must not forget about itself */
 struct overlay;      /* overlay: settings that are not those of the file */
 struct snapshot;     /* disk/snapshot: SAVE, BGSAVE, save points */
@@ -71,6 +74,9 @@ struct server {
     struct backlog *backlog;
     struct feed *feed;
     struct follow *follow;
+    struct ha *ha;
+    struct ha_repl *ha_repl;
+    struct held *held;
     struct snapshot *snapshot;
     struct loading loading;
 

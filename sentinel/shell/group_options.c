@@ -131,6 +131,8 @@ void group_options_init(struct group_options *g)
     struct err e;
 
     memset(g, 0, sizeof *g);
+    g->mode = GROUP_MODE_NONE;
+    g->voters = 3;
     CHECK(option_defaults(&group_option_table, g, &e) == 0);
 }
 

@@ -22,7 +22,14 @@ struct group_options {
     char *auth_user, *auth_pass;
     char *directory;                   /* name of the group that holds config:redis:<this group>, or NULL */
     VEC(struct rename) renames;
+    /* a formed group; its words are in common/base/ha.h */
+    int mode;                          /* enum ha_mode; GROUP_MODE_NONE = plain, as redis-sentinel */
+    int64_t sync_acks;                 /* k; 0 = half of the replicas, at least 1 */
+    char *profile;                     /* lan, cloud, wan; NULL = in proportion to down-after-milliseconds */
+    int64_t voters;                    /* 3 or 5 */
+    int64_t member_drop_after_ms;      /* strict: gone for so long, it leaves the members; 0 = never */
 };
+#define GROUP_MODE_NONE (-1)
 
 extern const struct option_table group_option_table;
 

@@ -1,0 +1,62 @@
+/* Where the node's half of a formed group meets the node. `struct member` (kvnode/role) is
+ * told what happened; its orders are carried out here, in their order, before the next event.
+ * Nobody else steps it.
+ *
+ * Two threads: commands run on the main thread; a small control thread holds the links of
+ * sentinels and of our replicas' control connections (control.h). The member stands behind one
+ * short lock. The main thread tells it almost everything and carries its orders out. The
+ * control thread hands what it hears to the main thread; only while the main thread is stuck
+ * in one command, for no longer than stall-max, does it step the member itself, with the two
+ * events that keep a lease alive (a renewal is due, an answer to one came). An order that
+ * needs the main thread is then owed: it is carried out first when that comes back, and
+ * whatever follows it is owed too.
+ *
+ * A node of no group pays for one flag. All functions: main thread, unless said. */
+#ifndef KV_HA_HA_H
+#define KV_HA_HA_H
+
+#include "common/base/err.h"
+#include "kvnode/role/member.h"
+
+struct server;
+struct session;
+
+/* Before roles_init: makes srv->ha, empty. */
+void ha_init(struct server *srv);
+/* The data set is loaded and the life is proved: the member begins from record_facts, the control thread starts.
+ * A bound node is fenced from here on, whatever its configuration says. */
+int  ha_start(struct server *srv, struct err *e);
+void ha_fini(struct server *srv);
+
+/* One event, and everything that comes of it. Inside an order being carried out: kept until that list is through.
+ * true: ME_STREAM or ME_FULL_COPY was refused. */
+bool ha_tell(struct server *srv, const struct member_event *ev);
+/* Numbers for links of replication (ME_REPLICA_UP, ME_STREAM): never 0, never again. */
+uint64_t ha_new_link(struct server *srv);
+/* MO_SEND over a link that is a replication link goes here (ha_repl.h). */
+
+/* Bound to a group, or waiting for one: plain orders are refused, writes ask for the lease. */
+bool ha_bound(const struct server *srv);
+/* May a command run now? Asked before each (a write, a read); NULL = yes, else the whole error line. */
+const char *ha_refusal(struct server *srv, bool write);
+/* prefer, strict: what a command answers waits until the log is confirmed up to where it stood then. */
+bool ha_holds_replies(const struct server *srv);
+/* Asked when held replies are about to leave: has the lease held until now? (R7) */
+bool ha_lease_valid(struct server *srv);
+bool ha_takes_plain_orders(const struct server *srv);      /* REPLICAOF by hand */
+/* May our log leave us: as a primary's stream (0), or as the tail for a FETCH of that ballot? */
+bool ha_feeds(const struct server *srv, uint64_t fetch_ballot);
+const struct member *ha_member_of(const struct server *srv);     /* for INFO, HA STATUS, greetings; the lock is not needed on the main thread */
+
+/* The end of the log moved (our own writes, or applied ones): told to the member once, at the end of the turn. */
+void ha_log_moved(struct server *srv);
+
+/* SIGTERM or SHUTDOWN of a primary: asks for a hand-over. true: one is awaited, server_shutdown goes on when the
+ * node is no primary any more or after the time it has anyhow (shutdown-timeout). */
+bool ha_leave(struct server *srv);
+
+/* Lines for INFO's section "ha" and the fields ha_port, ha_group ... of INFO replication. */
+struct str;
+void ha_info(struct server *srv, struct str *out);
+
+#endif
