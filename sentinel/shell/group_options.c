@@ -2,6 +2,7 @@
 #include "sentinel/shell/group_options.h"
 
 #include "common/text/conf_lex.h"
+#include "sentinel/core/formed.h"
 
 #include <stddef.h>
 #include <unistd.h>
@@ -97,6 +98,93 @@ static int set_script(char **where, int argc, const struct slice *argv, struct e
 SCRIPT(notification, notification_script)
 SCRIPT(reconfig, client_reconfig_script)
 
+/* --- a formed group ------------------------------------------------------------------------ */
+
+static int one_word(int argc, const struct slice *argv, const char *what, char out[32], struct err *e)
+{
+    if (argc != 1 || !slice_copy_z(argv[0], out, 32) || strlen(out) != argv[0].len)
+        return err_set(e, ERR_FORMAT, "%s", what);
+    for (char *p = out; *p; p++)
+        *p = (char)(*p >= 'A' && *p <= 'Z' ? *p + 32 : *p);
+    return 0;
+}
+
+static int set_mode(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    static const char what[] = "a mode is plain, async, prefer or strict";
+    struct group_options *g = base;
+    enum ha_mode m;
+    char word[32];
+    char *plus;
+
+    (void)fresh;
+    if (one_word(argc, argv, what, word, e) != 0)
+        return ERR_FORMAT;
+    plus = strchr(word, '+');
+    if (plus)
+        *plus = '\0';
+    if (!*word || strcmp(word, "plain") == 0)
+        m = HA_MODES;
+    else if (!ha_mode_named(word, &m))
+        return err_set(e, ERR_RANGE, "%s", what);
+    if (plus && strcmp(plus + 1, "fsync") == 0 && m != HA_MODES)
+        return err_set(e, ERR_REFUSED, "mode %s+fsync is not there yet: kvnode has no append-only file, so no copy of a write "
+                       "counts as being on disk; mode %s keeps it in the memory of several nodes", word, word);
+    if (plus)
+        return err_set(e, ERR_RANGE, "%s", what);
+    g->mode = m == HA_MODES ? GROUP_MODE_NONE : (int)m;
+    return 0;
+}
+
+static void get_mode(const void *base, struct str *out)
+{
+    const struct group_options *g = base;
+
+    if (g->mode != GROUP_MODE_NONE)
+        str_append_z(out, ha_mode_name((enum ha_mode)g->mode));
+}
+
+static int set_profile(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    static const char what[] = "a profile is lan, cloud or wan; \"\" follows down-after-milliseconds";
+    struct group_options *g = base;
+    struct ha_timing t;
+    char word[32];
+
+    (void)fresh;
+    if (one_word(argc, argv, what, word, e) != 0)
+        return ERR_FORMAT;
+    if (*word && !ha_timing_profile(word, &t))
+        return err_set(e, ERR_RANGE, "%s", what);
+    mem_free(g->profile);
+    g->profile = *word ? mem_strdup(word) : NULL;
+    return 0;
+}
+
+static void get_profile(const void *base, struct str *out)
+{
+    const struct group_options *g = base;
+
+    if (g->profile)
+        str_append_z(out, g->profile);
+}
+
+static int set_voters(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct group_options *g = base;
+
+    (void)fresh;
+    if (argc != 1 || !(slice_is(argv[0], "3") || slice_is(argv[0], "5")))
+        return err_set(e, ERR_RANGE, "a formed group has 3 or 5 voters");
+    g->voters = argv[0].p[0] - '0';
+    return 0;
+}
+
+static void get_voters(const void *base, struct str *out)
+{
+    str_printf(out, "%lld", (long long)((const struct group_options *)base)->voters);
+}
+
 static const struct option rows[] = {
     {"down-after-milliseconds", OPT_MS, AT(down_after_ms), 1, 3600000LL * 24 * 30, "30000", .unit_ms = 1, .unit = "milliseconds",
      .summary = "How long a node may be silent before it is taken for down."},
@@ -123,6 +211,16 @@ static const struct option rows[] = {
      .summary = "A closed link and a refused reconnect, agreed by the quorum, start a failover at once."},
     {"directory", OPT_STR, AT(directory), .flags = OPT_EMPTY_IS_NULL,
      .summary = "The group (may be this one) in which config:redis:<group> follows a failover."},
+    {"mode", OPT_CUSTOM, 0, .set = set_mode, .get = get_mode,
+     .summary = "async, prefer or strict form the group; unset (plain) it is watched as redis-sentinel does."},
+    {"sync-acks", OPT_INT, AT(sync_acks), 0, HA_MEMBERS_MAX - 1, "0",
+     .summary = "prefer, strict: how many replicas must hold a write before it is answered (0: half of them, at least 1)."},
+    {"profile", OPT_CUSTOM, 0, .set = set_profile, .get = get_profile,
+     .summary = "lan, cloud or wan: the timing of a formed group; unset it follows down-after-milliseconds in proportion."},
+    {"voters", OPT_CUSTOM, 0, .dflt = "3", .set = set_voters, .get = get_voters,
+     .summary = "How many sentinels vote in a formed group: 3 or 5."},
+    {"member-drop-after", OPT_MS, AT(member_drop_after_ms), 0, 3600000LL * 24 * 30, "60000", .unit_ms = 1, .unit = "milliseconds",
+     .summary = "strict: a replica gone for so long leaves the members while sync-acks + 1 remain (0: never). It may come back."},
 };
 const struct option_table group_option_table = {rows, sizeof rows / sizeof rows[0]};
 
@@ -132,7 +230,6 @@ void group_options_init(struct group_options *g)
 
     memset(g, 0, sizeof *g);
     g->mode = GROUP_MODE_NONE;
-    g->voters = 3;
     CHECK(option_defaults(&group_option_table, g, &e) == 0);
 }
 
@@ -141,6 +238,7 @@ void group_options_fini(struct group_options *g)
     option_free(&group_option_table, g);
     mem_free(g->notification_script);
     mem_free(g->client_reconfig_script);
+    mem_free(g->profile);
     for (size_t i = 0; i < g->renames.n; i++)
         rename_free(&g->renames.at[i]);
     vec_fini(&g->renames);
@@ -150,6 +248,100 @@ void group_options_fini(struct group_options *g)
 bool group_option_is_script(const struct option *o)
 {
     return o->set == set_notification || o->set == set_reconfig;
+}
+
+bool group_option_is_formed(const struct option *o)
+{
+    static const char *const names[] = {"mode", "sync-acks", "profile", "voters", "member-drop-after", "down-after-milliseconds"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(o->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* --- what the options of a formed group come to -------------------------------------------------- */
+
+/* A profile brings its own down-after, unless the option was set to something. */
+int64_t group_options_down_after(const struct group_options *g)
+{
+    struct ha_timing t;
+
+    if (g->mode != GROUP_MODE_NONE && g->profile && g->down_after_ms == DOWN_AFTER_UNSET_MS && ha_timing_profile(g->profile, &t))
+        return t.down_after_ms;
+    return g->down_after_ms;
+}
+
+static void timing_of(const struct group_options *g, struct ha_timing *out)
+{
+    if (!g->profile || !ha_timing_profile(g->profile, out))
+        ha_timing_from_down_after(g->down_after_ms, out);
+    out->down_after_ms = group_options_down_after(g);
+}
+
+bool group_options_want(const struct group_options *g, struct formed_want *out, const char **wrong)
+{
+    static char text[HA_TIMING_TEXT];
+
+    *wrong = NULL;
+    if (g->mode == GROUP_MODE_NONE)
+        return false;
+    memset(out, 0, sizeof *out);
+    out->mode = (enum ha_mode)g->mode;
+    out->k = (int)g->sync_acks;
+    out->voters = (int)g->voters;
+    out->member_drop_after_ms = g->member_drop_after_ms;
+    timing_of(g, &out->timing);
+    *wrong = ha_timing_check(&out->timing, text);
+    return true;
+}
+
+static bool same_timing(const struct ha_timing *a, const struct ha_timing *b)
+{
+    return a->heartbeat_ms == b->heartbeat_ms && a->promise_ms == b->promise_ms && a->lease_ms == b->lease_ms &&
+           a->down_after_ms == b->down_after_ms && a->election_ms == b->election_ms;
+}
+
+/* The settings that would ask for this timing: as they are, if they do. */
+static bool follow_timing(struct group_options *g, const struct ha_timing *t)
+{
+    static const char *const names[] = {"lan", "cloud", "wan"};
+    struct ha_timing now, of;
+    const char *profile = NULL;
+
+    timing_of(g, &now);
+    if (same_timing(&now, t))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        CHECK(ha_timing_profile(names[i], &of));
+        of.down_after_ms = t->down_after_ms;
+        if (same_timing(&of, t))
+            profile = names[i];
+    }
+    mem_free(g->profile);
+    g->profile = profile ? mem_strdup(profile) : NULL;
+    g->down_after_ms = t->down_after_ms;
+    return true;
+}
+
+bool group_options_follow(struct group_options *g, const struct ha_record *r)
+{
+    int mode = r->dissolved ? GROUP_MODE_NONE : (int)r->mode;
+    bool changed = g->mode != mode;
+
+    g->mode = mode;
+    if (r->dissolved)
+        return changed;
+    /* 0 goes on meaning "half of them"; in prefer k falls and rises with the members */
+    if (r->mode == HA_STRICT && g->sync_acks != 0 && g->sync_acks != r->k) {
+        g->sync_acks = r->k;
+        changed = true;
+    }
+    if (g->voters != r->n_voters && (r->n_voters == 3 || r->n_voters == 5)) {
+        g->voters = r->n_voters;
+        changed = true;
+    }
+    return follow_timing(g, &r->timing) || changed;
 }
 
 int group_options_scripts_ok(const struct group_options *g, struct err *e)
@@ -209,7 +401,7 @@ void group_options_lines(const struct group_options *g, const char *name,
             continue;
         if (o->lines)
             o->lines(g, one_line, &f);
-        else if (o->type == OPT_CUSTOM || !option_is_default(o, g)) {
+        else if ((o->type == OPT_CUSTOM && !o->dflt) || !option_is_default(o, g)) {
             option_get(o, g, &value);
             if (value.len > 0 && o->type == OPT_STR) {
                 struct str word = {0};

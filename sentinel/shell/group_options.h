@@ -30,6 +30,10 @@ struct group_options {
     int64_t member_drop_after_ms;      /* strict: gone for so long, it leaves the members; 0 = never */
 };
 #define GROUP_MODE_NONE (-1)
+#define DOWN_AFTER_UNSET_MS 30000      /* the default of down-after-milliseconds: a profile's own counts instead */
+
+struct formed_want;
+struct ha_record;
 
 extern const struct option_table group_option_table;
 
@@ -37,6 +41,16 @@ void group_options_init(struct group_options *g);
 void group_options_fini(struct group_options *g);
 /* Is this the row of a script path (SENTINEL SET may be forbidden to touch it)? */
 bool group_option_is_script(const struct option *o);
+/* Is this a row that says how a group is formed (down-after-milliseconds is one of them)? */
+bool group_option_is_formed(const struct option *o);
+/* How long a node may be silent, a profile's own value counted in. */
+int64_t group_options_down_after(const struct group_options *g);
+/* What these options ask for; false: no mode. *wrong: the line of T1-T8 that they violate (good until the next
+ * call), or NULL. */
+bool group_options_want(const struct group_options *g, struct formed_want *out, const char **wrong);
+/* The record says it: mode, sync-acks (unless left to the default), voters, timing as there; true = something changed.
+ * A dissolved one: plain. */
+bool group_options_follow(struct group_options *g, const struct ha_record *r);
 /* Are the scripts that are set there, and executable? Relative paths count from `dir`, so this is asked
  * after that was entered, not while a file is read. */
 int  group_options_scripts_ok(const struct group_options *g, struct err *e);

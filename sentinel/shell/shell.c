@@ -175,7 +175,7 @@ void shell_set_group(struct shell *sh, core_id group, const struct conf_group *g
         int64_t value;
     } all[] = {
         {GOPT_QUORUM, g->opt.quorum},
-        {GOPT_DOWN_AFTER_MS, g->opt.down_after_ms},
+        {GOPT_DOWN_AFTER_MS, group_options_down_after(&g->opt)},
         {GOPT_FAILOVER_TIMEOUT_MS, g->opt.failover_timeout_ms},
         {GOPT_PARALLEL_SYNCS, g->opt.parallel_syncs},
         {GOPT_REBOOT_DOWN_AFTER_MS, g->opt.reboot_down_after_ms},
