@@ -316,6 +316,29 @@ static void get_user(const void *base, struct str *out)
     (void)base, (void)out;               /* on many lines; CONFIG REWRITE writes the users that are there */
 }
 
+/* "no" is what an empty one is. */
+static int set_ha_group(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct kv_options *o = base;
+
+    (void)fresh;
+    if (argc != 1 || argv[0].len > 128)
+        return err_set(e, ERR_FORMAT, "one word is wanted: yes, no, or the name of a group");
+    for (size_t i = 0; i < argv[0].len; i++)
+        if ((unsigned char)argv[0].p[i] <= ' ' || argv[0].p[i] == 0x7f || argv[0].p[i] == '"')
+            return err_set(e, ERR_FORMAT, "the name of a group has no blanks and no quotes");
+    mem_free(o->ha_group);
+    o->ha_group = argv[0].len == 0 || slice_is_nocase(argv[0], "no") ? NULL : mem_strndup(argv[0].p, argv[0].len);
+    return 0;
+}
+
+static void get_ha_group(const void *base, struct str *out)
+{
+    const struct kv_options *o = base;
+
+    str_append_z(out, o->ha_group ? o->ha_group : "");
+}
+
 /* --- words --- */
 
 static const struct option_word acl_pubsub_words[] = {{"resetchannels", 0}, {"allchannels", 1}, {NULL, 0}};
@@ -324,6 +347,8 @@ static const struct option_word loglevel_words[] = {
     {"debug", LOG_LEVEL_DEBUG}, {"verbose", LOG_LEVEL_VERBOSE}, {"notice", LOG_LEVEL_NOTICE},
     {"warning", LOG_LEVEL_WARNING}, {"nothing", LOG_LEVEL_ERROR}, {NULL, 0}};
 static const struct option_word switch3_words[] = {{"no", SW_NO}, {"local", SW_LOCAL}, {"yes", SW_YES}, {NULL, 0}};
+static const struct option_word ha_read_words[] = {
+    {"committed", HA_READ_COMMITTED}, {"leased", HA_READ_LEASED}, {"dirty", HA_READ_DIRTY}, {NULL, 0}};
 static const struct option_word diskless_load_words[] = {
     {"disabled", 0}, {"on-empty-db", 1}, {"swapdb", 2}, {NULL, 0}};
 
@@ -456,7 +481,16 @@ static const struct option rows[] = {
         .alias = "min-slaves-max-lag"),
     STR("replica-announce-ip", replica_announce_ip, "", "Address that the primary shows for this replica.", .alias = "slave-announce-ip", NULLS),
     INT("replica-announce-port", replica_announce_port, 0, 65535, "0", "Port that the primary shows for this replica.", .alias = "slave-announce-port"),
-    NOT_YET("ha-group", "\"\""),
+    /* formed groups */
+    CUSTOM("ha-group", set_ha_group, get_ha_group, "\"\"",
+           "Wait for a formed group: fenced from the start until sentinels bind this node; \"yes\" for any group, or the name they give it.",
+           .flags = OPT_FIXED),
+    INT("ha-port", ha_port, 0, 65535, "0", "A further port for control links of sentinels and replicas; 0: they come to the client port.", .flags = OPT_FIXED),
+    INT("stall-max", stall_max_ms, 0, INT32_MAX, "2000", "A node stuck longer in one command answers no control link and renews no lease; 0: it does however long.",
+        .unit = "milliseconds"),
+    INT("sync-timeout", sync_timeout_ms, 0, INT32_MAX, "0", "How long an answer waits for its confirmation; 0: as long as the lease, which is the most in any case.",
+        .unit = "milliseconds"),
+    WORD("ha-read", ha_read, ha_read_words, "committed", "What reads of a formed group's primary wait for: confirmation of all they saw, a valid lease, or nothing."),
     /* limits */
     SIZE("maxmemory", maxmemory, 0, BIG, "0", "Refuse commands that need memory beyond this; 0: no limit."),
     NOT_YET("maxmemory-policy", "noeviction"),
@@ -573,4 +607,5 @@ void kv_options_free(struct kv_options *o)
     set_rename(o, 0, NULL, true, NULL);
     vec_fini(&o->renames);
     acl_lines_clear(&o->users);
+    mem_free(o->ha_group);
 }

@@ -13,6 +13,7 @@ struct command_alias { char *from, *to; };
 
 #define BIND_MAX 16
 enum switch3 { SW_NO, SW_LOCAL, SW_YES };
+enum ha_read { HA_READ_COMMITTED, HA_READ_LEASED, HA_READ_DIRTY };     /* client/held.h */
 
 struct kv_options {
     /* network */
@@ -54,6 +55,12 @@ struct kv_options {
     int64_t replica_priority, min_replicas_to_write, min_replicas_max_lag_s;
     char *replica_announce_ip;
     int64_t replica_announce_port;
+    /* formed groups */
+    char *ha_group;                      /* NULL: none is waited for; "yes": any; else the name sentinels give it */
+    int64_t ha_port;                     /* 0: control links come to the client port */
+    int64_t stall_max_ms;                /* 0: however long a command takes, the node is not called stuck */
+    int64_t sync_timeout_ms;             /* 0: as long as the lease */
+    int  ha_read;                        /* enum ha_read */
     /* limits */
     int64_t maxmemory, client_query_buffer_limit, proto_max_bulk_len;
     struct out_limit out_limit[3];       /* by enum session_class */
