@@ -95,3 +95,23 @@ bool choose_possible(struct core *c, struct group *g)
             return true;
     return false;
 }
+
+/* --- the view: what would be chosen, were it now; nobody is asked anew ------------------------ */
+
+enum refusal core_refusal(const struct core *c, const struct node *n)
+{
+    return judge(c, node_group(c, n), n, false);
+}
+
+const struct node *core_would_promote(const struct core *c, const struct group *g)
+{
+    const struct node *best = NULL;
+
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        const struct node *n = g->nodes.at[i];
+
+        if (judge(c, g, n, false) == REFUSED_NOT && (best == NULL || better(n, best)))
+            best = n;
+    }
+    return best;
+}

@@ -89,6 +89,11 @@ struct quorum_view {
 };
 struct quorum_view core_quorum(const struct core *c, const struct group *g);
 
+/* EXPLAIN, as far as is known without asking anew: why this node would not be promoted (REFUSED_NOT: it might be), and
+ * who would; NULL = nobody. */
+enum refusal       core_refusal(const struct core *c, const struct node *n);
+const struct node *core_would_promote(const struct core *c, const struct group *g);
+
 /* "master,s_down,..." for SENTINEL MASTER/REPLICAS/SENTINELS, in the order stock clients know. */
 #define FLAGS_MAX 192
 const char *core_node_flags(const struct core *c, const struct node *n, char out[FLAGS_MAX]);
