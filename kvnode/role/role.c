@@ -14,6 +14,7 @@ enum role_cause {
     RC_LEAD,
     RC_FENCE,
     RC_RELEASE,
+    RC_SEAL,
     RC_LINK_LOST,
     RC_SYNC_STARTED,
     RC_CONTINUED,          /* synced, the replication id is the one we had */
@@ -94,6 +95,24 @@ static void fence(struct role_turn *t)
     order(t, ROLE_RELEASE_WAITERS);
 }
 
+/* Nothing comes in, nothing goes out. */
+static void seal(struct role_turn *t)
+{
+    order(t, ROLE_DROP_LINK);
+    order(t, ROLE_DISCONNECT_REPLICAS);
+    order(t, ROLE_REFUSE_WRITES);
+    order(t, ROLE_RELEASE_WAITERS);
+    memset(&t->r->primary, 0, sizeof t->r->primary);
+    t->r->link++;          /* what the dropped link still says is old */
+}
+
+/* Whoever took a tail from us is sent away, and so is a tail that was coming in. */
+static void turn_from_seal(struct role_turn *t)
+{
+    order(t, ROLE_DISCONNECT_REPLICAS);
+    turn_to_other(t);
+}
+
 static void unfence(struct role_turn *t) { order(t, ROLE_SERVE_WRITES); }
 static void drop(struct role_turn *t) { order(t, ROLE_DROP_LINK); }
 static void nothing(struct role_turn *t) { (void)t; }
@@ -109,17 +128,21 @@ static const struct row {
 /*    in               on               do                  then             because */
     { ROLE_PRIMARY,    RC_FOLLOW_OTHER, step_down,          ROLE_CONNECTING, "told to follow another node" },
     { ROLE_PRIMARY,    RC_FENCE,        fence,              ROLE_FENCED,     "leaving: replicas may catch up" },
+    { ROLE_PRIMARY,    RC_SEAL,         seal,               ROLE_SEALED,     "sealed: the log stands still" },
 
     { ROLE_FENCED,     RC_FOLLOW_OTHER, step_down_fenced,   ROLE_CONNECTING, "told to follow another node" },
     { ROLE_FENCED,     RC_RELEASE,      unfence,            ROLE_PRIMARY,    "staying after all" },
+    { ROLE_FENCED,     RC_SEAL,         seal,               ROLE_SEALED,     "sealed: the log stands still" },
 
     { ROLE_WAITING,    RC_FOLLOW_OTHER, turn_to_other,      ROLE_CONNECTING, "told to follow another node" },
     { ROLE_WAITING,    RC_FOLLOW_SAME,  try_again,          ROLE_CONNECTING, "told again whom to follow: no need to wait" },
     { ROLE_WAITING,    RC_LEAD,         take_office,        ROLE_PRIMARY,    "told to be primary" },
+    { ROLE_WAITING,    RC_SEAL,         seal,               ROLE_SEALED,     "sealed: the log stands still" },
     { ROLE_WAITING,    RC_TICK,         connect_now,        ROLE_CONNECTING, "time for the next attempt" },
 
     { ROLE_CONNECTING, RC_FOLLOW_OTHER, turn_to_other,      ROLE_CONNECTING, "told to follow another node" },
     { ROLE_CONNECTING, RC_LEAD,         take_office,        ROLE_PRIMARY,    "told to be primary" },
+    { ROLE_CONNECTING, RC_SEAL,         seal,               ROLE_SEALED,     "sealed: the log stands still" },
     { ROLE_CONNECTING, RC_LINK_LOST,    drop,               ROLE_WAITING,    "the primary cannot be reached" },
     { ROLE_CONNECTING, RC_SYNC_STARTED, nothing,            ROLE_SYNCING,    "the primary sends a full copy" },
     { ROLE_CONNECTING, RC_CONTINUED,    nothing,            ROLE_FOLLOWING,  "our history goes on" },
@@ -127,6 +150,7 @@ static const struct row {
 
     { ROLE_SYNCING,    RC_FOLLOW_OTHER, turn_to_other,      ROLE_CONNECTING, "told to follow another node" },
     { ROLE_SYNCING,    RC_LEAD,         take_office,        ROLE_PRIMARY,    "told to be primary: the old data stays" },
+    { ROLE_SYNCING,    RC_SEAL,         seal,               ROLE_SEALED,     "sealed: the old data stays" },
     { ROLE_SYNCING,    RC_LINK_LOST,    drop,               ROLE_WAITING,    "the copy broke off: the old data stays" },
     { ROLE_SYNCING,    RC_CONTINUED,    send_replicas_away, ROLE_FOLLOWING,  "the copy is in place" },
     { ROLE_SYNCING,    RC_RENEWED,      send_replicas_away, ROLE_FOLLOWING,  "the copy is in place" },
@@ -134,24 +158,30 @@ static const struct row {
 
     { ROLE_FOLLOWING,  RC_FOLLOW_OTHER, turn_to_other,      ROLE_CONNECTING, "told to follow another node" },
     { ROLE_FOLLOWING,  RC_LEAD,         take_office,        ROLE_PRIMARY,    "told to be primary" },
+    { ROLE_FOLLOWING,  RC_SEAL,         seal,               ROLE_SEALED,     "sealed: the log stands still" },
     { ROLE_FOLLOWING,  RC_LINK_LOST,    drop,               ROLE_WAITING,    "the link to the primary is gone" },
     { ROLE_FOLLOWING,  RC_UNAPPLICABLE, drop,               ROLE_STUCK,      "the stream holds a command we do not know" },
 
     { ROLE_STUCK,      RC_FOLLOW_OTHER, turn_to_other,      ROLE_CONNECTING, "told to follow another node" },
     { ROLE_STUCK,      RC_FOLLOW_SAME,  try_again,          ROLE_CONNECTING, "told again whom to follow: one more try" },
     { ROLE_STUCK,      RC_LEAD,         take_office,        ROLE_PRIMARY,    "told to be primary" },
+    { ROLE_STUCK,      RC_SEAL,         seal,               ROLE_SEALED,     "sealed: the log stands still" },
+
+    { ROLE_SEALED,     RC_FOLLOW_OTHER, turn_from_seal,     ROLE_CONNECTING, "told whom to follow" },
+    { ROLE_SEALED,     RC_LEAD,         take_office,        ROLE_PRIMARY,    "told to be primary" },
+    { ROLE_SEALED,     RC_SEAL,         seal,               ROLE_SEALED,     "sealed anew" },
 };
 
 static const char *const cause_names[] = {
     [RC_FOLLOW_SAME] = "follow-same", [RC_FOLLOW_OTHER] = "follow-other", [RC_LEAD] = "lead",
-    [RC_FENCE] = "fence", [RC_RELEASE] = "release", [RC_LINK_LOST] = "link-lost",
+    [RC_FENCE] = "fence", [RC_RELEASE] = "release", [RC_SEAL] = "seal", [RC_LINK_LOST] = "link-lost",
     [RC_SYNC_STARTED] = "sync-started", [RC_CONTINUED] = "synced-same-history",
     [RC_RENEWED] = "synced-new-history", [RC_UNAPPLICABLE] = "unapplicable", [RC_TICK] = "tick",
 };
 
 static const enum role_event_kind cause_kinds[] = {
     [RC_FOLLOW_SAME] = ROLE_EV_FOLLOW, [RC_FOLLOW_OTHER] = ROLE_EV_FOLLOW, [RC_LEAD] = ROLE_EV_LEAD,
-    [RC_FENCE] = ROLE_EV_FENCE, [RC_RELEASE] = ROLE_EV_RELEASE, [RC_LINK_LOST] = ROLE_EV_LINK_LOST,
+    [RC_FENCE] = ROLE_EV_FENCE, [RC_RELEASE] = ROLE_EV_RELEASE, [RC_SEAL] = ROLE_EV_SEAL, [RC_LINK_LOST] = ROLE_EV_LINK_LOST,
     [RC_SYNC_STARTED] = ROLE_EV_SYNC_STARTED, [RC_CONTINUED] = ROLE_EV_SYNCED,
     [RC_RENEWED] = ROLE_EV_SYNCED, [RC_UNAPPLICABLE] = ROLE_EV_UNAPPLICABLE, [RC_TICK] = ROLE_EV_TICK,
 };
@@ -182,7 +212,7 @@ static void enter(struct role *r, enum role_state to, int64_t now_ms)
         r->link_down_at_ms = NEVER_MS;
     else if (was_up)
         r->link_down_at_ms = now_ms;
-    CHECK(role_is_replica(r) == addr_is_set(&r->primary));
+    CHECK((role_is_replica(r) && to != ROLE_SEALED) == addr_is_set(&r->primary));
     CHECK((r->state == ROLE_WAITING) == (r->wake_at_ms != NEVER_MS));
 }
 
@@ -203,6 +233,7 @@ static bool cause_of(struct role *r, const struct role_event *ev, int64_t now_ms
     case ROLE_EV_LEAD: *out = RC_LEAD; return true;
     case ROLE_EV_FENCE: *out = RC_FENCE; return true;
     case ROLE_EV_RELEASE: *out = RC_RELEASE; return true;
+    case ROLE_EV_SEAL: *out = RC_SEAL; return true;
     case ROLE_EV_LINK_LOST: *out = RC_LINK_LOST; return true;
     case ROLE_EV_SYNC_STARTED: *out = RC_SYNC_STARTED; return true;
     case ROLE_EV_SYNCED: *out = ev->new_history ? RC_RENEWED : RC_CONTINUED; return true;
@@ -310,7 +341,7 @@ const char *role_state_name(enum role_state s)
     static const char *const names[ROLE_STATES] = {
         [ROLE_PRIMARY] = "primary", [ROLE_WAITING] = "waiting", [ROLE_CONNECTING] = "connecting",
         [ROLE_SYNCING] = "syncing", [ROLE_FOLLOWING] = "following", [ROLE_STUCK] = "stuck",
-        [ROLE_FENCED] = "fenced",
+        [ROLE_FENCED] = "fenced", [ROLE_SEALED] = "sealed",
     };
     return (unsigned)s < ROLE_STATES ? names[s] : "?";
 }
@@ -319,7 +350,7 @@ const char *role_event_name(enum role_event_kind e)
 {
     static const char *const names[ROLE_EVENTS] = {
         [ROLE_EV_FOLLOW] = "follow", [ROLE_EV_LEAD] = "lead", [ROLE_EV_FENCE] = "fence",
-        [ROLE_EV_RELEASE] = "release", [ROLE_EV_LINK_LOST] = "link-lost",
+        [ROLE_EV_RELEASE] = "release", [ROLE_EV_SEAL] = "seal", [ROLE_EV_LINK_LOST] = "link-lost",
         [ROLE_EV_SYNC_STARTED] = "sync-started", [ROLE_EV_SYNCED] = "synced",
         [ROLE_EV_UNAPPLICABLE] = "unapplicable", [ROLE_EV_GOOD_REPLICAS] = "good-replicas",
         [ROLE_EV_SETTINGS] = "settings", [ROLE_EV_TICK] = "tick",

@@ -37,6 +37,7 @@ enum role_state {
     ROLE_FOLLOWING,        /* replica, link up */
     ROLE_STUCK,            /* replica, stream or copy held something we cannot apply; a new order helps */
     ROLE_FENCED,           /* was primary, refuses writes and still feeds its replicas */
+    ROLE_SEALED,           /* of a formed group: a replica of nobody; refuses writes, feeds nobody, its log stands still */
     ROLE_STATES
 };
 
@@ -46,6 +47,7 @@ enum role_event_kind {
     ROLE_EV_LEAD,          /* epoch: REPLICAOF NO ONE */
     ROLE_EV_FENCE,         /* no more writes: the process is leaving and lets its replicas catch up */
     ROLE_EV_RELEASE,       /* it stays after all */
+    ROLE_EV_SEAL,          /* a formed group's word (kvnode/role/member.h): stand still until FOLLOW or LEAD */
     /* what the link to the primary does; link is set in all */
     ROLE_EV_LINK_LOST,     /* refused, closed, timed out, or the handshake failed */
     ROLE_EV_SYNC_STARTED,  /* the primary announced a full copy */
@@ -116,7 +118,7 @@ struct role_orders {
 /* Read it freely; only role_step writes. */
 struct role {
     enum role_state state;
-    struct addr primary;           /* whom we follow; not set on a primary */
+    struct addr primary;           /* whom we follow; not set on a primary, nor when sealed */
     uint64_t epoch;                /* highest epoch of an order that we took; 0 = none had one */
     uint64_t link;                 /* number of the present link */
     int64_t wake_at_ms;            /* NEVER_MS, or when WAITING ends */

@@ -19,6 +19,7 @@ static const struct { enum role_event_kind event; bool local; } outside[] = {
     { ROLE_EV_LEAD, false },
     { ROLE_EV_FENCE, true },       /* SHUTDOWN waits for its replicas */
     { ROLE_EV_RELEASE, true },     /* SHUTDOWN ABORT */
+    { ROLE_EV_SEAL, true },        /* the node's half of a formed group */
 };
 
 const char *role_event_of_order(const char *order)
@@ -62,6 +63,10 @@ static void lead_into(struct role *r, enum role_state s)
         return;
     if (s == ROLE_FENCED) {
         tell(r, (struct role_event){.kind = ROLE_EV_FENCE});
+        return;
+    }
+    if (s == ROLE_SEALED) {
+        tell(r, (struct role_event){.kind = ROLE_EV_SEAL});
         return;
     }
     tell(r, (struct role_event){.kind = ROLE_EV_FOLLOW, .to = at("10.0.0.1")});

@@ -207,6 +207,33 @@ START_TEST(test_fenced)
 }
 END_TEST
 
+/* From everywhere it leads to the same place: a replica of nobody, that FOLLOW and LEAD free. */
+START_TEST(test_sealed)
+{
+    struct role r;
+    struct role_orders o;
+    struct addr b = at("b", 2);
+    role_init(&r, NULL);
+    o = step(&r, EV(ROLE_EV_SEAL), 7);
+    ck_assert_str_eq(told(&o), "drop-link disconnect-replicas refuse-writes release-waiters");
+    ck_assert_int_eq(role_may_write(&r), ROLE_READONLY);
+    ck_assert(role_is_replica(&r) && !role_link_up(&r) && !addr_is_set(&r.primary));
+    ck_assert_ptr_nonnull(role_may_feed(&r, &b));
+    ck_assert(role_deadline_ms(&r) == NEVER_MS);
+    o = step(&r, FOLLOW("a", 1), 8);
+    ck_assert_str_eq(told(&o), "disconnect-replicas drop-link connect");
+    step(&r, (struct role_event){.kind = ROLE_EV_SYNCED, .link = r.link}, 9);
+    o = step(&r, EV(ROLE_EV_SEAL), 10);
+    ck_assert_int_eq(o.to, ROLE_SEALED);
+    ck_assert_int_eq(r.link_down_at_ms, 10);
+    step(&r, LINK(ROLE_EV_LINK_LOST, &r), 11);
+    ck_assert_int_eq(r.state, ROLE_SEALED);
+    o = step(&r, EV(ROLE_EV_LEAD), 12);
+    ck_assert_int_eq(o.to, ROLE_PRIMARY);
+    ck_assert_int_eq(role_may_write(&r), ROLE_OK);
+}
+END_TEST
+
 START_TEST(test_whom_it_feeds)
 {
     struct role r;
@@ -249,12 +276,13 @@ static const struct { enum role_state in; const char *events; } silent[] = {
     { ROLE_SYNCING, " follow-same fence release sync-started tick " },
     { ROLE_FOLLOWING, " follow-same fence release sync-started synced-same-history synced-new-history tick " },
     { ROLE_STUCK, " fence release link-lost sync-started synced-same-history synced-new-history unapplicable tick " },
+    { ROLE_SEALED, " follow-same fence release link-lost sync-started synced-same-history synced-new-history unapplicable tick " },
 };
 
 START_TEST(test_every_pair_is_accounted_for)
 {
     static const char *const events[] = {
-        "follow-same", "follow-other", "lead", "fence", "release", "link-lost", "sync-started",
+        "follow-same", "follow-other", "lead", "fence", "release", "seal", "link-lost", "sync-started",
         "synced-same-history", "synced-new-history", "unapplicable", "tick",
     };
     ck_assert_uint_eq(sizeof silent / sizeof silent[0], ROLE_STATES);
@@ -303,5 +331,5 @@ START_TEST(test_names)
 END_TEST
 
 SUITE(role, test_starts_as_primary, test_life_of_a_replica, test_retry_is_bounded, test_old_link_is_not_heard,
-      test_same_order_twice, test_epochs_only_rise, test_gates, test_fenced, test_whom_it_feeds, test_stuck_waits_for_an_order,
+      test_same_order_twice, test_epochs_only_rise, test_gates, test_fenced, test_sealed, test_whom_it_feeds, test_stuck_waits_for_an_order,
       test_every_pair_is_accounted_for, test_random_walk, test_names)
