@@ -18,6 +18,8 @@ void commit_begin(struct commit *c, const char *self, uint64_t epoch, int64_t ma
     c->confirmed = -1;
 }
 
+void commit_marker(struct commit *c, int64_t marker) { c->marker = marker; }
+
 int64_t commit_acked(const struct commit *c, const char *id, uint64_t life)
 {
     int64_t best = -1;

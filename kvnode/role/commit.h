@@ -30,7 +30,10 @@ struct commit {
     struct commit_ack ack[COMMIT_ACKS_MAX];
 };
 
-void commit_begin(struct commit *c, const char *self, uint64_t epoch, int64_t marker);    /* no acks, no configs */
+#define COMMIT_NO_MARKER INT64_MAX
+/* No acks, no configs. COMMIT_NO_MARKER: acknowledgements are kept, nothing is confirmed until commit_marker says where it is. */
+void commit_begin(struct commit *c, const char *self, uint64_t epoch, int64_t marker);
+void commit_marker(struct commit *c, int64_t marker);                     /* commit_own comes next */
 /* The configurations in force, 1..COMMIT_CONFIGS_MAX, the record's own first. true = `confirmed` moved. */
 bool commit_configs(struct commit *c, int n, const struct ha_record *const configs[]);
 /* true = `confirmed` moved. An ack of another epoch is not one: the caller drops it. */

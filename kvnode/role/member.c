@@ -10,7 +10,13 @@
 
 static void nothing(struct member_turn *t) { (void)t; }
 static void fence(struct member_turn *t) { member_order(t, MO_FENCE); }
-static void let_go(struct member_turn *t) { member_order(t, MO_RELEASED); }
+
+static void let_go(struct member_turn *t)
+{
+    if (member_is_primary(t->m))
+        member_order(t, MO_GIVE_UP_WAITERS);       /* nobody will confirm them now */
+    member_order(t, MO_RELEASED);
+}
 
 static void fence_and_follow(struct member_turn *t)
 {
@@ -172,6 +178,7 @@ void member_saved_first(struct member_turn *t)
         return;
     member_order(t, MO_SAVE);
     t->m->save_due = false;            /* ME_SAVE_FAILED says otherwise */
+    t->m->save_out = true;
 }
 
 void member_heard(struct member_turn *t, const char *because)
@@ -215,7 +222,7 @@ static void on_role(struct member_turn *t)
 
 static void on_save_failed(struct member_turn *t)
 {
-    t->m->save_due = true;
+    t->m->save_due = t->m->disk_failed = true;
     member_heard(t, "the disk did not take it: nothing is answered that rests on it");
 }
 
@@ -243,6 +250,9 @@ void member_step(struct member *m, const struct member_event *ev, int64_t now_ms
     out->because = NULL;
     out->refused = false;
     out->n = 0;
+    if (m->save_out && ev->kind != ME_SAVE_FAILED)
+        m->disk_failed = false;
+    m->save_out = false;
     member_set_configs(m);
     switch (ev->kind) {
     case ME_MSG: CHECK(ev->msg != NULL); on_msg(&t); break;
@@ -320,6 +330,14 @@ bool member_holds_replies(const struct member *m)
 bool member_takes_plain_orders(const struct member *m)
 {
     return m->phase == MP_PLAIN || PLANT(BOUND_TAKES_PLAIN);
+}
+
+bool member_may_take(const struct member *m, uint64_t link)
+{
+    if (m->phase == MP_PLAIN || (m->phase == MP_BOUND && !m->f.used))
+        return true;
+    return m->phase == MP_FOLLOWER && link != 0 && m->up_link == link && m->stream_gid == m->f.gid && m->stream_epoch != 0 &&
+           m->stream_epoch >= m->f.sealed;
 }
 
 bool member_feeds(const struct member *m, uint64_t fetch_ballot)

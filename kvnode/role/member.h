@@ -14,7 +14,11 @@
  * MO_SAVE: member.f is durable before the next order is carried out; if that fails the rest
  * is dropped and ME_SAVE_FAILED comes next (an event that was not refused then counts as
  * refused). What was to be saved is tried again before the next answer that rests on it, so a
- * node with a broken disk seals nothing, promises nothing and answers nobody.
+ * node with a broken disk seals nothing, promises nothing and answers nobody; until a save has come true again
+ * ME_STREAM and ME_FULL_COPY are refused (with a MO_SAVE in the list, to try).
+ *
+ * Until the first ME_LOG of a process no seal is answered, for its position is not known; beyond that
+ * ME_LOG may come whenever it comes: after a MO_LEAD the first one may tell of writes behind the marker, too.
  *
  * A replica's events come in this order: ME_STREAM (the primary said its epoch), perhaps
  * ME_FULL_COPY, ME_LOG after a roll-back or a copy, and only then ME_FOLLOWS yes: from there on
@@ -87,7 +91,8 @@ enum member_order_kind {
     MO_SEND,               /* link, msg */
     MO_FENCE,              /* stop: no writes, no stream, drop the link to the primary, give up a fetch; the log is frozen
                               and made durable (if it cannot be: as a failed MO_SAVE) */
-    MO_FOLLOW,             /* addr, epoch: replicate from there */
+    MO_FOLLOW,             /* addr, epoch: replicate from there, until told otherwise: whoever loses the link dials again. The address it
+                              follows or dials already: nothing */
     MO_LEAD,               /* epoch: be primary: append the marker of `epoch` (then ME_LOG); writes wait for the lease. On a
                               replica's link the marker and what follows leave behind the HA_STREAM that is sent there */
     MO_FETCH,              /* addr, pos: roll back to the common point, copy up to pos, never a full copy; then ME_FETCHED */
@@ -154,6 +159,8 @@ struct member {
     enum member_phase phase;
     enum ha_node_state state;          /* the same, as others see it */
     bool save_due;                     /* f is not known to be on disk as it stands */
+    bool save_out, disk_failed;        /* the last list held a MO_SAVE; the last one that was heard of failed */
+    bool log_known;                    /* ME_LOG came in this process */
     bool unhealthy, leaving;
     /* the log, as told */
     struct ha_position end;
@@ -210,6 +217,10 @@ bool    member_holds_replies(const struct member *m);      /* prefer and strict:
 bool    member_takes_plain_orders(const struct member *m); /* REPLICAOF by hand or by a plain sentinel */
 /* May our log leave us: as the stream of a primary (fetch_ballot 0), or as a tail for a FETCH of that ballot? */
 bool    member_feeds(const struct member *m, uint64_t fetch_ballot);
+/* May bytes that arrive over this link change our log (roll back, copy, append)? Asked before each. A plain node, and one
+ * that is only bound, take them as its role says; a member takes those of a stream that ME_STREAM let in, no others:
+ * whoever answers at its primary's address without an epoch is not its primary any more. */
+bool    member_may_take(const struct member *m, uint64_t link);
 bool    member_marker_out(const struct member *m);         /* MO_LEAD was ordered, and we are still primary */
 void    member_status(const struct member *m, int64_t now_ms, struct ha_msg *out);      /* as HA_STATUS says it */
 const char *member_check(const struct member *m);          /* NULL, or what is wrong; member_step CHECKs it */

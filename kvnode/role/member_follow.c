@@ -63,10 +63,9 @@ void member_on_follow(struct member_turn *t)
     }
     if (is_old(m, r))
         return;
-    if (m->phase == MP_FOLLOWER && (m->link_up || m->up_link != 0) && m->follow_epoch == r->epoch &&
-        addr_equal(&m->follows_addr, primary_addr(r))) {
+    if (m->phase == MP_FOLLOWER && m->follow_epoch == r->epoch && addr_equal(&m->follows_addr, primary_addr(r))) {
         m->rec = *r;
-        member_heard(t, "follows it already");
+        member_heard(t, "follows it already, or dials it");
         return;
     }
     member_move(t, MC_FOLLOW);
@@ -83,6 +82,18 @@ static bool takes_stream(const struct member *m, const struct ha_msg *msg)
     return m->phase == MP_FOLLOWER || m->phase == MP_BOUND;
 }
 
+/* A save failed and none has come true since: nothing that would rest on one is let in; it is tried again. */
+static bool disk_in_doubt(struct member_turn *t)
+{
+    if (!t->m->disk_failed || t->m->phase == MP_PLAIN)
+        return false;
+    t->out->refused = true;
+    member_save(t);
+    member_saved_first(t);
+    member_heard(t, "refuses it until the disk takes saves again");
+    return true;
+}
+
 void member_on_stream(struct member_turn *t)
 {
     struct member *m = t->m;
@@ -92,6 +103,8 @@ void member_on_stream(struct member_turn *t)
         member_heard(t, "refuses a stream that is not of its group and of its seal");
         return;
     }
+    if (disk_in_doubt(t))
+        return;
     if (m->up_link != 0 && m->up_link != t->ev->link)
         m->link_up = false;            /* 0: a link that was up before it had an epoch */
     m->up_link = t->ev->link;
@@ -120,6 +133,8 @@ void member_on_full_copy(struct member_turn *t)
         member_heard(t, "a full copy onto nothing");
         return;
     }
+    if (disk_in_doubt(t))
+        return;
     if ((!fed && m->phase != MP_BOUND) || t->ev->fresh_life == 0) {
         t->out->refused = true;
         member_heard(t, "refuses a full copy");

@@ -94,11 +94,9 @@ void member_act_lead(struct member_turn *t)
 {
     struct member *m = t->m;
 
-    m->marker_in = false;
-    if (PLANT(NO_MARKER)) {
-        commit_begin(&m->commit, m->f.id, m->epoch, 0);
-        m->marker_in = true;
-    }
+    m->marker_in = PLANT(NO_MARKER);
+    commit_begin(&m->commit, m->f.id, m->epoch, m->marker_in ? 0 : COMMIT_NO_MARKER);
+    member_set_configs(m);
     member_order(t, MO_LEAD)->epoch = m->epoch;
     for (int i = 0; i < m->n_links; i++)
         if (!m->link[i].voter)
@@ -133,7 +131,7 @@ static void look_at_joints(struct member_turn *t)
 
     for (int i = 0; i < m->n_joints; i++) {
         struct member_joint *j = &m->joint[i];
-        if (j->ready || !commit_satisfied(&m->commit, &j->rec, j->upto))
+        if (j->ready || !m->marker_in || !commit_satisfied(&m->commit, &j->rec, ms_max(j->upto, m->commit.marker)))
             continue;
         j->ready = true;
         say_ready(t, j, HA_WHY_NONE);
@@ -178,15 +176,15 @@ void member_progress(struct member_turn *t, bool moved)
     }
 }
 
-/* The first entry of our epoch is the marker: it is the first thing MO_LEAD appends. */
+/* The first entry of our epoch is the marker: it is the first thing MO_LEAD appends. What is told of may stand
+ * behind it already; to wait for that too is no harm. */
 static void on_own_log(struct member_turn *t)
 {
     struct member *m = t->m;
 
     if (!m->marker_in && m->end.epoch == m->epoch) {
         m->marker_in = true;
-        commit_begin(&m->commit, m->f.id, m->epoch, m->end.offset);
-        member_set_configs(m);
+        commit_marker(&m->commit, m->end.offset);
     }
     if (m->marker_in)
         member_progress(t, commit_own(&m->commit, m->end.offset, m->durable));
@@ -196,6 +194,7 @@ void member_on_log(struct member_turn *t)
 {
     t->m->end = t->ev->pos;
     t->m->durable = t->ev->durable;
+    t->m->log_known = true;
     if (member_is_open(t->m))
         on_own_log(t);
     else

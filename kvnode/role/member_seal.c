@@ -105,7 +105,7 @@ void member_on_seal(struct member_turn *t)
 
 int64_t member_seal_due_ms(const struct member *m)
 {
-    if (m->seal_ballot == 0 || m->phase == MP_FETCHING)
+    if (m->seal_ballot == 0 || m->phase == MP_FETCHING || !m->log_known)
         return NEVER_MS;
     return held_until_ms(m);
 }
@@ -122,7 +122,7 @@ void member_seal_due(struct member_turn *t)
         m->seal_ballot = 0;
         return;
     }
-    if (t->now_ms < held_until_ms(m))
+    if (t->now_ms < held_until_ms(m) || !m->log_known)
         return;
     member_heard(t, "no promise is left: the seal is answered");
     member_saved_first(t);

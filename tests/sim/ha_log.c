@@ -21,12 +21,25 @@ static int64_t epoch_end(const hs_log *l, uint64_t epoch)
     return -1;
 }
 
+/* What stood there before any epoch has no table: a replication id says whose it is. Here: as far as it is the same. */
+static int64_t common_before_epochs(const hs_log *src, const hs_log *asker)
+{
+    int64_t i = 0;
+
+    while (i < (int64_t)src->n && i < (int64_t)asker->n && src->at[i].epoch == 0 && asker->at[i].epoch == 0 &&
+           src->at[i].value == asker->at[i].value)
+        i++;
+    return i;
+}
+
 /* The last position of `asker` that is in the history of `src`. */
 static int64_t common_point(const hs_log *src, const hs_log *asker)
 {
     for (int64_t i = (int64_t)asker->n; i > 0;) {
         uint64_t e = asker->at[i - 1].epoch;
         int64_t end = epoch_end(src, e);
+        if (e == 0)
+            return common_before_epochs(src, asker);
         if (end >= 0)
             return i < end ? i : end;
         while (i > 0 && asker->at[i - 1].epoch == e)
@@ -186,7 +199,8 @@ void hs_log_replace(struct hs_world *w, struct hs_proc *p, struct hs_packet *ful
 /* May these bytes be taken at all? */
 static bool let_in(const struct hs_proc *p, const struct hs_link *l)
 {
-    return l->fetch ? p->n.fetching : p->n.up == l->id && l->taking;
+    return l->fetch ? p->n.fetching
+                    : p->n.up == l->id && l->taking && (member_may_take(&p->n.m, l->id) || PLANT(BOUND_TAKES_PLAIN));
 }
 
 void hs_log_take(struct hs_world *w, struct hs_proc *p, struct hs_link *l, struct hs_packet *pkt)

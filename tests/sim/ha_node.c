@@ -200,6 +200,8 @@ bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
         break;
     case MO_FOLLOW:
         n->plain_order = n->fetching = false;
+        if (n->follows >= 0 && n->follows == hs_by_addr(w, &o->addr))
+            break;                 /* it does, or dials */
         hs_log_leave(w, p, true);
         n->follows = hs_by_addr(w, &o->addr);
         hs_trace(w, "%s follows %s, epoch %llu", p->name, n->follows >= 0 ? w->proc[n->follows].name : "?", (unsigned long long)o->epoch);

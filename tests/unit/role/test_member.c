@@ -92,6 +92,7 @@ static void start(const char *id, uint64_t life, bool used, uint64_t sealed)
     disk_fails = false;
     now = 10000;
     member_init(&m, &disk, INC, now);
+    EVENT(.kind = ME_LOG);
 }
 
 static void links_up(void)
@@ -277,6 +278,17 @@ START_TEST(test_seal)
 }
 END_TEST
 
+/* A process that does not know its log yet has no position to answer with. */
+START_TEST(test_seal_waits_for_the_log)
+{
+    start("n1", 11, true, 4);
+    member_init(&m, &disk, 502, now);
+    ck_assert_str_eq(HEAR(.kind = HA_SEAL, .ballot = 9, .epoch = 5), "SAVE");
+    ck_assert_str_eq(LOG(4, 90), "sealed");
+    ck_assert(said(HA_SEALED)->ok && said(HA_SEALED)->pos.offset == 90);
+}
+END_TEST
+
 START_TEST(test_seal_stops_primary)
 {
     leased(3, 1);
@@ -329,11 +341,13 @@ START_TEST(test_silence_after_start)
     start("n1", 11, true, 5);
     RENEW(5, INC, 1);
     member_init(&m, &disk, 501, now);
+    EVENT(.kind = ME_LOG);
     HEAR(.kind = HA_SEAL, .ballot = 9, .epoch = 5);
     ck_assert_int_eq(said(HA_SEALED)->why, HA_WHY_LEASED);
     now += 800;
     ck_assert_str_eq(EVENT(.kind = ME_TICK), "sealed");
     member_init(&m, &disk, 502, now);
+    EVENT(.kind = ME_LOG);
     HEAR(.kind = HA_SEAL, .ballot = 10, .epoch = 5, .ended = true);
     ck_assert(said(HA_SEALED)->ok);                         /* END of the base's epoch lifts it */
 }
@@ -587,6 +601,26 @@ START_TEST(test_joint)
 }
 END_TEST
 
+/* A replica may be quicker than our own log is told of, and so may a leader. */
+START_TEST(test_before_the_marker_is_told_of)
+{
+    struct ha_record r = record(5, 0, 5, 3, 1), next = record(6, 1, 5, 3, 2);
+
+    start("n0", 10, true, 5);
+    LOG(4, 100);
+    links_up();
+    HEAR(.kind = HA_OPEN, .rec = &r);
+    ack(1, 11, 104);
+    HEAR(.kind = HA_JOINT, .rec = &next, .ballot = 6, .change = 1);
+    ck_assert(m.n_joints == 1 && m.commit.confirmed < 0);
+    LOG(5, 104);                                            /* the marker and a write behind it */
+    ck_assert(m.commit.confirmed < 0);                      /* the JOINT asks for two */
+    ack(2, 12, 104);
+    ck_assert_int_eq(m.commit.confirmed, 104);
+    ck_assert(said(HA_READY)->ok);
+}
+END_TEST
+
 START_TEST(test_joint_of_voters)
 {
     struct ha_record new = record(6, 2, 5, 3, 1);
@@ -688,7 +722,11 @@ START_TEST(test_full_copy_is_another_life)
     disk_fails = true;
     ck_assert_str_eq(EVENT(.kind = ME_FULL_COPY, .fresh_life = 99), "SAVE!");
     ck_assert_int_eq(disk.life, 11);
+    ck_assert_str_eq(STREAM(41, 5), "SAVE!");
+    ck_assert(out.refused);
     disk_fails = false;
+    ck_assert_str_eq(EVENT(.kind = ME_FULL_COPY, .fresh_life = 97), "SAVE");
+    ck_assert(out.refused);                                 /* it is not known yet that the disk is well again */
     ck_assert_str_eq(EVENT(.kind = ME_FULL_COPY, .fresh_life = 98), "SAVE");
     ck_assert(!out.refused && disk.life == 98);
     LOG(5, 101);
@@ -699,6 +737,45 @@ START_TEST(test_full_copy_is_another_life)
     STREAM(40, 5);
     ck_assert_str_eq(EVENT(.kind = ME_FULL_COPY, .fresh_life = 99), "");
     ck_assert(!out.refused && m.f.life == 11);
+}
+END_TEST
+
+START_TEST(test_follow_again_disturbs_nothing)
+{
+    struct ha_record r = record(5, 0, 5, 3, 1), moved = record(6, 1, 5, 3, 1);
+
+    start("n1", 11, true, 4);
+    ck_assert_str_eq(HEAR(.kind = HA_FOLLOW, .rec = &r), "follow");
+    ck_assert_str_eq(HEAR(.kind = HA_FOLLOW, .rec = &r), "");               /* it dials */
+    EVENT(.kind = ME_LINK_GONE, .link = 40);
+    ck_assert_str_eq(HEAR(.kind = HA_FOLLOW, .rec = &moved), "");
+    ck_assert_uint_eq(m.rec.ballot, 6);
+    addr_set(&moved.member[0].addr, "10.0.0.9", 8, 6000);
+    moved.ballot = 7;
+    ck_assert_str_eq(HEAR(.kind = HA_FOLLOW, .rec = &moved), "follow");     /* its primary has moved */
+}
+END_TEST
+
+/* A wiped process at the primary's address has no epoch to say: not a byte of it is taken. */
+START_TEST(test_bytes_of_a_stream_let_in)
+{
+    struct ha_record r = record(5, 0, 5, 3, 1);
+
+    start("n1", 11, false, 0);
+    ck_assert(member_may_take(&m, 40));
+    EVENT(.kind = ME_ROLE, .id = "n0", .addr = {.host = "h", .port = 1});
+    BIND(GID, 5, "n0", 10);
+    ck_assert(member_may_take(&m, 40));                     /* bound: goes on as it was */
+    STREAM(40, 5);
+    ck_assert(member_may_take(&m, 40) && !member_may_take(&m, 41));
+    EVENT(.kind = ME_LINK_GONE, .link = 40);
+    ck_assert(!member_may_take(&m, 40) && !member_may_take(&m, 41) && !member_may_take(&m, 0));
+    HEAR(.kind = HA_FOLLOW, .rec = &r);
+    ck_assert(!member_may_take(&m, 41));
+    STREAM(41, 5);
+    ck_assert(member_may_take(&m, 41));
+    HEAR(.kind = HA_SEAL, .ballot = 9, .epoch = 5);
+    ck_assert(!member_may_take(&m, 41));
 }
 END_TEST
 
@@ -769,9 +846,10 @@ START_TEST(test_table)
 END_TEST
 
 SUITE(member, test_plain_is_let_be, test_bind, test_bind_numbers, test_bound_starts_fenced, test_waits_for_group,
-      test_formation_open, test_seal, test_seal_stops_primary, test_seal_waits_for_promise, test_end_voids_promise,
-      test_silence_after_start, test_save_failure, test_fetch, test_open_refused, test_open_unproved,
+      test_formation_open, test_seal, test_seal_waits_for_the_log, test_seal_stops_primary, test_seal_waits_for_promise,
+      test_end_voids_promise, test_silence_after_start, test_save_failure, test_fetch, test_open_refused, test_open_unproved,
       test_lease_runs_from_sending, test_lease_of_strangers, test_lease_first_from_one_record, test_lease_from_members,
-      test_lease_async_all, test_alone_needs_no_lease, test_confirmed, test_joint, test_joint_of_voters, test_hand_over,
-      test_hand_over_expires, test_follow_stream_ack, test_full_copy_is_another_life, test_bound_follower_joins_by_stream,
+      test_lease_async_all, test_alone_needs_no_lease, test_confirmed, test_joint, test_before_the_marker_is_told_of,
+      test_joint_of_voters, test_hand_over, test_hand_over_expires, test_follow_stream_ack, test_follow_again_disturbs_nothing,
+      test_bytes_of_a_stream_let_in, test_full_copy_is_another_life, test_bound_follower_joins_by_stream,
       test_deposed_by_follow, test_lost_member_is_told, test_table)
