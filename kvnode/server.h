@@ -25,6 +25,7 @@ struct history;      /* repl/history: replication ids and offsets */
 struct backlog;      /* repl/backlog */
 struct feed;         /* repl/feed: our replicas */
 struct follow;       /* repl/follow: our primary */
+struct handover;     /* repl/handover: FAILOVER */
 struct ha;           /* ha/ha: the node's half of a formed group */
 struct ha_repl;      /* ha/ha_repl: its epochs in the log and on the links of replication */
 struct held;         /* client/held: replies that wait to be confirmed */
@@ -74,9 +75,12 @@ struct server {
     struct backlog *backlog;
     struct feed *feed;
     struct follow *follow;
+    struct handover *handover;
     struct ha *ha;
     struct ha_repl *ha_repl;
     struct held *held;
+    bool ha_bound;                 /* bound to a formed group, or waiting for one: the one flag that commands look at */
+    _Atomic int64_t turned_us;     /* boot clock: when the main thread last began something (control thread: is it stuck?) */
     struct snapshot *snapshot;
     struct loading loading;
 
@@ -120,7 +124,7 @@ struct server {
     bool active_expire;            /* DEBUG SET-ACTIVE-EXPIRE */
     bool paused_cron;              /* DEBUG PAUSE-CRON */
     /* A shutdown that waits for replicas. */
-    struct { bool on; int flags; int64_t until_ms; struct timer timer; } stopping;
+    struct { bool on, handing_over; int flags; int64_t until_ms; struct timer timer; } stopping;
     bool ready;                    /* loaded, listening: said so once */
 };
 

@@ -4,6 +4,7 @@
 #include "common/base/num.h"
 #include "common/io/log.h"
 #include "kvnode/repl/feed.h"
+#include "kvnode/repl/handover.h"
 #include "kvnode/repl/report.h"
 #include "kvnode/repl/roles.h"
 #include "kvnode/repl/wait.h"
@@ -16,6 +17,10 @@ static void run_replicaof(struct call *c)
     const char *why = NULL;
     char text[ADDR_TEXT_MAX];
 
+    if (handover_on(srv->handover)) {
+        reply_error(c->reply, "ERR REPLICAOF not allowed while failing over.");
+        return;
+    }
     if (arg_is(c, 1, "no") && arg_is(c, 2, "one")) {
         if (role_is_replica(srv->role))
             log_notice("MASTER MODE enabled (user request from a client)");
@@ -48,6 +53,7 @@ static void run_replicaof(struct call *c)
 static void run_psync(struct call *c) { feed_psync(call_server(c)->feed, c); }
 static void run_sync(struct call *c) { feed_sync(call_server(c)->feed, c); }
 static void run_replconf(struct call *c) { feed_replconf(call_server(c)->feed, c); }
+static void run_failover(struct call *c) { handover_command(call_server(c)->handover, c); }
 
 #define ORDER (CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING | CMD_DANGEROUS)
 #define SYNC (CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI | CMD_DANGEROUS)
@@ -58,6 +64,9 @@ const struct command repl_commands[] = {
       "host port | NO ONE", "Copy everything from another server, or stop doing so.", .since = "5.0.0" },
     { "slaveof",   3,    ORDER,                run_replicaof, 0, 0, 0, "server",
       "host port | NO ONE", "The older name of REPLICAOF.", .since = "1.0.0" },
+    { "failover",  -1,   CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_DANGEROUS, run_failover, 0, 0, 0, "server",
+      "[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]", "Give the office of primary to a replica that has everything.",
+      .since = "6.2.0" },
     { "role",      1,    CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_FAST, report_role, 0, 0, 0, "server",
       "", "Tell the role of this server, its offset and its replicas or its primary.", .since = "2.8.12", .categories = "@admin @dangerous" },
     { "psync",     -3,   SYNC,                 run_psync,     0, 0, 0, "server",

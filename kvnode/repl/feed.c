@@ -25,7 +25,9 @@ static void on_turn(void *arg)
     if (f->want_acks) {
         static const struct slice getack[] = {{"REPLCONF", 8}, {"GETACK", 6}, {"*", 1}};
         f->want_acks = false;
+        f->asked_from = f->history.offset;
         feed_command(f, -1, 3, getack);
+        f->asked_to = f->history.offset;
         list_each(struct feed_replica, r, &f->replicas, link)
             if (r->state == FEED_ONLINE)
                 stream_flush_now(r->client->session->stream);
@@ -251,6 +253,13 @@ size_t feed_acked(const struct feed *f, int64_t offset)
     list_each(struct feed_replica, r, &f->replicas, link)
         n += r->state == FEED_ONLINE && r->acked >= offset;
     return n;
+}
+
+bool feed_has_all(const struct feed *f, const struct feed_replica *r)
+{
+    bool only_asked = !f->want_acks && f->asked_to == f->history.offset;
+
+    return r->acked >= f->history.offset || (only_asked && r->acked >= f->asked_from);
 }
 
 void feed_log_lag(struct feed *f)

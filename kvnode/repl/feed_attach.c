@@ -6,6 +6,7 @@
 #include "kvnode/call.h"
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/repl/feed_inside.h"
+#include "kvnode/repl/handover.h"
 #include "kvnode/repl/wait.h"
 #include "kvnode/role/role.h"
 #include "kvnode/server.h"
@@ -268,6 +269,8 @@ void feed_psync(struct feed *f, struct call *c)
 {
     int64_t want;
 
+    if (c->argc > 3 && slice_is_nocase(c->argv[3], "failover") && !handover_take(f->srv, c))
+        return;
     if (!may_sync(f, c))
         return;
     if (!num_i64(c->argv[2].p, c->argv[2].len, &want)) {

@@ -1,4 +1,4 @@
-/* What feed.c and feed_attach.c share; nobody else includes it, but report reads it. */
+/* What feed.c and feed_attach.c share; nobody else includes it, but report and handover read it. */
 #ifndef KV_REPL_FEED_INSIDE_H
 #define KV_REPL_FEED_INSIDE_H
 
@@ -45,6 +45,7 @@ struct feed {
     struct buf scratch;
     struct loop_hook turn;
     bool want_acks;
+    int64_t asked_from, asked_to;  /* the last GETACK in the stream: the offsets before and behind it */
     bool fork_ours;                /* the running snapshot was made for replicas */
     bool fork_foreign;             /* the running snapshot is of data we have since replaced */
     int64_t last_ping_at_ms;
@@ -62,6 +63,9 @@ void feed_pump(struct feed *f);                    /* files that are being sent 
 void feed_start_snapshot(struct feed *f);          /* for those in FEED_WAIT_FORK, if none runs */
 void feed_snapshot_done(void *arg, const char *path, const struct err *e);
 void feed_drop(struct feed *f, struct feed_replica *r, const char *why);
+/* It has acknowledged everything. A replica of Redis answers GETACK with where it stood before it: when nothing
+ * came behind the last one, having had everything before it is all. */
+bool feed_has_all(const struct feed *f, const struct feed_replica *r);
 struct buf *feed_replica_out(const struct feed_replica *r);
 
 #endif

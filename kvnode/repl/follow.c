@@ -18,6 +18,7 @@
 #include "kvnode/repl/copy.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/greet.h"
+#include "kvnode/repl/handover.h"
 #include "kvnode/repl/roles.h"
 #include "kvnode/server.h"
 
@@ -79,7 +80,8 @@ static void ask_psync(struct follow *f)
     bool known = feed_has_history(f->srv->feed);
 
     num_put_i64(offset, known ? h->offset + 1 : -1);
-    resp_put_request_z(stream_out(f->stream), "PSYNC", known ? h->id : "?", offset, NULL);
+    resp_put_request_z(stream_out(f->stream), "PSYNC", known ? h->id : "?", offset,
+                       handover_asks(f->srv->handover) ? "FAILOVER" : NULL, NULL);
     stream_flush_later(f->stream);
     f->asked_psync = true;
     if (known)
@@ -171,12 +173,17 @@ static bool psync_answer(struct follow *f, struct slice line)
 {
     char text[ERR_TEXT_MAX];
 
-    if (line.len >= 12 && memcmp(line.p, "+FULLRESYNC ", 12) == 0)
+    if (line.len >= 12 && memcmp(line.p, "+FULLRESYNC ", 12) == 0) {
+        handover_taken(f->srv->handover);
         return full_announced(f, behind(line, 12));
-    if (line.len >= 9 && memcmp(line.p, "+CONTINUE", 9) == 0)
+    }
+    if (line.len >= 9 && memcmp(line.p, "+CONTINUE", 9) == 0) {
+        handover_taken(f->srv->handover);
         return continue_as(f, behind(line, 9));
+    }
     snprintf(text, sizeof text, "the primary answers PSYNC with: %.*s", (int)(line.len < 300 ? line.len : 300), line.p);
     lost(f, text);
+    handover_refused(f->srv->handover, text);
     return false;
 }
 

@@ -4,6 +4,7 @@
 #include "kvnode/call.h"
 #include "kvnode/repl/feed_inside.h"
 #include "kvnode/repl/follow.h"
+#include "kvnode/repl/handover.h"
 #include "kvnode/repl/roles.h"
 #include "kvnode/server.h"
 
@@ -88,7 +89,7 @@ void report_replication(struct server *srv, struct str *out)
     if (role_is_replica(srv->role))
         replica_lines(srv, out);
     attached_lines(srv, out);
-    str_append_z(out, "master_failover_state:no-failover\r\n");
+    str_printf(out, "master_failover_state:%s\r\n", handover_state_word(srv->handover));
     str_printf(out, INFO_MASTER_REPLID ":%s\r\n" INFO_MASTER_REPLID2 ":%s\r\n", h->id, h->id2);
     line_i64(out, INFO_MASTER_REPL_OFFSET, h->offset);
     line_i64(out, INFO_SECOND_REPL_OFFSET, h->id2_until);

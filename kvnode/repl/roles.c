@@ -7,6 +7,7 @@
 #include "common/io/log.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/follow.h"
+#include "kvnode/repl/handover.h"
 #include "kvnode/repl/wait.h"
 #include "kvnode/server.h"
 
@@ -93,6 +94,7 @@ void roles_init(struct server *srv)
     srv->role = &r->role;
     srv->feed = feed_new(srv);
     srv->follow = follow_new(srv);
+    srv->handover = handover_new(srv);
     roles_settings(srv);
 }
 
@@ -102,11 +104,13 @@ void roles_fini(struct server *srv)
 
     if (r == NULL)
         return;
+    handover_free(srv->handover);
     follow_free(srv->follow);
     feed_free(srv->feed);
     timer_clear(&r->deadline);
     vec_fini(&r->later);
     mem_free(r);
+    srv->handover = NULL;
     srv->follow = NULL;
     srv->feed = NULL;
     srv->role = NULL;
