@@ -95,7 +95,7 @@ static bool run_one(struct session *s, int argc, const struct slice *argv)
     struct resp_server *srv = s->srv;
     const struct command *cmd = command_find(srv->commands, argc, argv);
     struct call c = {.cmd = cmd, .argc = argc, .argv = argv, .reply = &s->reply, .session = s, .user = s->user};
-    uint64_t at = stream_bytes_out(s->stream) + buf_len(stream_out(s->stream));
+    uint64_t at = s->request_at = stream_out_end(s->stream);
     struct str text = {0};
 
     if (cmd && must_wait(s, cmd))
@@ -195,9 +195,14 @@ static void run_requests(struct session *s)
         session_check_out(s);
     }
     s->running = false;
-    if (s->close_after_run || s->closing) {
-        session_end(s, !s->close_after_run);
+    if (s->close_after_run) {
+        session_end(s, false);
         return;
+    }
+    if (s->closing) {
+        session_leave(s);
+        if (s->gone)
+            return;
     }
     if (left == 0 && s->held == 0 && buf_len(stream_in(s->stream)) > 0)
         session_enqueue(s, SESSION_QUEUE_READY);
@@ -384,7 +389,7 @@ static void on_sweep(struct timer *t, void *arg)
         if (buf_len(stream_out(s->stream)) > 0)
             session_check_out(s);
         if (srv->idle_timeout_ms > 0 && s->class == SESSION_NORMAL && !s->exempt_idle && s->held == 0 &&
-            !s->is_monitor && now - s->last_used_at_ms > srv->idle_timeout_ms) {
+            !s->is_monitor && stream_waits(s->stream) == 0 && now - s->last_used_at_ms > srv->idle_timeout_ms) {
             log_verbose("Closing idle client id=%llu", (unsigned long long)s->id);
             session_close(s);
         }

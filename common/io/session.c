@@ -96,7 +96,7 @@ void session_count_bytes(struct session *s)
 
 void session_update_reading(struct session *s)
 {
-    bool wait = s->queue != SESSION_QUEUE_NONE || s->close_after_run ||
+    bool wait = s->queue != SESSION_QUEUE_NONE || s->close_after_run || s->closing ||
                 (s->held > 0 && buf_len(stream_in(s->stream)) > HELD_INPUT_BYTES);
 
     stream_pause_reading(s->stream, wait);
@@ -143,7 +143,33 @@ void session_close_when_sent(struct session *s)
         return;
     s->closing = true;
     if (!s->running)
+        session_leave(s);
+}
+
+void session_leave(struct session *s)
+{
+    if (stream_waits(s->stream) == 0)
         session_end(s, true);
+    else
+        session_update_reading(s);
+}
+
+void session_allow(struct session *s, uint64_t below)
+{
+    stream_allow(s->stream, below);
+    if (s->closing && !s->running && !s->gone)
+        session_leave(s);
+}
+
+void session_give_up(struct session *s, const char *error)
+{
+    if (s->gone)
+        return;
+    stream_drop_waiting(s->stream);
+    reply_error(&s->reply, error);
+    s->reply_mode = REPLY_ON;
+    s->reply.out = &s->srv->sink;        /* (the request that it may be running says no more) */
+    session_close_when_sent(s);
 }
 
 static void doom(struct session *s, const char *which)

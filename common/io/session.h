@@ -30,13 +30,14 @@ struct session {
     enum session_class class;
     enum session_reply_mode reply_mode;
     unsigned held;                       /* > 0: no further requests run */
-    bool closing;                        /* close when output has left */
+    bool closing;                        /* close when output has left, what waits to be allowed too */
     bool exempt_idle;                    /* never closed for idling (replicas, links of sentinels) */
     bool is_monitor;
     size_t nchannels, npatterns;         /* kept by pubsub */
     void *pubsub_data;                   /* pubsub's own */
     void *user;                          /* the daemon's own; set in hooks.admit */
     uint64_t ncommands;
+    uint64_t request_at;                 /* number of the byte of its output (stream_out_end) with which the answer to its request begins */
     int64_t soft_over_since_ms;
     /* private */
     struct list_link turn_link;          /* in srv.ready, srv.waiting or srv.doomed */
@@ -64,6 +65,11 @@ void session_release(struct session *s);       /* runs what has piled up, in a l
 /* Both take effect after the request it is just running, if it is. */
 void session_close(struct session *s);         /* now; deferred free */
 void session_close_when_sent(struct session *s);
+/* stream_allow for its output. A session that is closing goes when nothing waits any more: who keeps output back must
+ * allow it, or give it up, within bounded time. */
+void session_allow(struct session *s, uint64_t below);
+/* What waits is not sent; this error line instead, then it closes. */
+void session_give_up(struct session *s, const char *error);
 bool session_has_password(const struct resp_server *srv);
 /* It has not logged in, and must. */
 bool session_is_guest(const struct session *s);

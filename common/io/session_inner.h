@@ -8,6 +8,8 @@
 struct session *session_make(struct resp_server *srv, int fd, const struct stream_events *ev);
 /* Ends it for good: the daemon is told, subscriptions go, memory is parked. linger: send what is left first. */
 void session_end(struct session *s, bool linger);
+/* It is closing: ends it, if nothing of its output waits to be allowed. */
+void session_leave(struct session *s);
 /* Put into one of the server's queues (leaving another). */
 void session_enqueue(struct session *s, enum session_queue q);
 /* Over its output limit? Then it is doomed. */

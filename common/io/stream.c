@@ -44,6 +44,7 @@ struct stream {
     struct buf in, out;
     struct list_link dirty;     /* in pool.dirty: to be written at the end of the turn */
     struct list_link last;      /* in pool.leaving, when leaving */
+    uint64_t allowed;           /* number of the first byte of the output that may not leave; STREAM_ALL: none */
     size_t out_max;
     size_t expect;
     size_t read_size;           /* grows with a sender that fills every read */
@@ -131,6 +132,7 @@ static struct stream *stream_make(struct loop *l, const struct stream_events *ev
     s->ev = ev;
     s->owner = owner;
     s->fd = -1;
+    s->allowed = STREAM_ALL;
     s->read_size = READ_MIN;
     s->last_read_at_ms = loop_now_ms(l);
     list_init(&s->dirty);
@@ -160,6 +162,18 @@ static void unhook(struct stream *s)
     s->fd = -1;
 }
 
+/* Bytes of the output that may leave now. */
+static size_t sendable(const struct stream *s)
+{
+    size_t have = buf_len(&s->out);
+
+    if (s->allowed == STREAM_ALL)
+        return have;
+    if (s->allowed <= s->bytes_out)
+        return 0;
+    return s->allowed - s->bytes_out < have ? (size_t)(s->allowed - s->bytes_out) : have;
+}
+
 static void watch_what_matters(struct stream *s)
 {
     int events = 0;
@@ -170,7 +184,7 @@ static void watch_what_matters(struct stream *s)
         events = EV_WRITE;
     else if (s->state == ST_UP)
         events = (s->paused || s->leaving || s->shut_out ? 0 : EV_READ) |
-                 (buf_len(&s->out) > 0 && list_empty(&s->dirty) ? EV_WRITE : 0);
+                 (list_empty(&s->dirty) && sendable(s) > 0 ? EV_WRITE : 0);
     fd_watch_set(&s->watch, s->fd, events);
 }
 
@@ -227,15 +241,16 @@ static void drain_input(struct stream *s)
         ;
 }
 
-/* Returns true if nothing is left to write. */
+/* Returns true if nothing is left to write, nor waits. */
 static bool write_some(struct stream *s)
 {
     bool wrote = false;
+    size_t left;
 
     if (s->state != ST_UP)
         return buf_len(&s->out) == 0;
-    while (buf_len(&s->out) > 0) {
-        ssize_t n = send(s->fd, buf_data(&s->out), buf_len(&s->out), MSG_NOSIGNAL | MSG_DONTWAIT);
+    while ((left = sendable(s)) > 0) {
+        ssize_t n = send(s->fd, buf_data(&s->out), left, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -266,6 +281,36 @@ static bool write_some(struct stream *s)
     if (wrote && s->ev->on_drained)
         s->ev->on_drained(s, s->owner);
     return s->state == ST_UP && buf_len(&s->out) == 0;
+}
+
+uint64_t stream_out_end(const struct stream *s)
+{
+    return s->bytes_out + buf_len(&s->out);
+}
+
+void stream_allow(struct stream *s, uint64_t below)
+{
+    bool more = below > s->allowed;
+
+    s->allowed = below;
+    if (more && sendable(s) > 0)
+        stream_flush_later(s);
+}
+
+uint64_t stream_allowed(const struct stream *s)
+{
+    return s->allowed;
+}
+
+size_t stream_waits(const struct stream *s)
+{
+    return buf_len(&s->out) - sendable(s);
+}
+
+void stream_drop_waiting(struct stream *s)
+{
+    buf_cut(&s->out, sendable(s));
+    s->allowed = STREAM_ALL;
 }
 
 void stream_flush_later(struct stream *s)
@@ -545,6 +590,7 @@ void stream_close_when_sent(struct stream *s)
         stream_close(s);
         return;
     }
+    stream_drop_waiting(s);
     s->leaving = true;
     list_append(&pool_of(s->loop)->leaving, &s->last);
     timer_set(&s->timer, LINGER_MS);

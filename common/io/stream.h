@@ -4,7 +4,10 @@
  * Close is deferred: stream_close unhooks and parks it; its callbacks are not called
  * again and its memory goes at the end of the turn, so no callback has to ask whether
  * it is still alive. The owner is told of an end once, by on_end, and must then (or any
- * time) call stream_close. */
+ * time) call stream_close.
+ *
+ * Output may be kept back: every byte that was ever put into `out` has a number, and
+ * bytes from `stream_allow`'s number on wait until a higher one is said. */
 #ifndef KV_IO_STREAM_H
 #define KV_IO_STREAM_H
 
@@ -45,7 +48,8 @@ struct stream *stream_connect(struct loop *l, const struct addr *to, const char 
 struct stream *stream_connect_unix(struct loop *l, const char *path, int64_t timeout_ms,
                                    const struct stream_events *ev, void *owner);
 void stream_close(struct stream *s);                 /* drops unread and unsent bytes */
-void stream_close_when_sent(struct stream *s);       /* sends what is left first (at most 5 s), reads no more; no callbacks */
+void stream_close_when_sent(struct stream *s);       /* sends what is left first (at most 5 s), reads no more; no callbacks.
+                                                        What waits then is not sent */
 void stream_set_owner(struct stream *s, const struct stream_events *ev, void *owner);   /* hand over */
 
 struct buf *stream_in(struct stream *s);
@@ -53,6 +57,15 @@ struct buf *stream_out(struct stream *s);            /* append here, then stream
 void stream_flush_later(struct stream *s);           /* write at the end of this turn */
 bool stream_flush_now(struct stream *s);             /* write now; true if everything left */
 void stream_write(struct stream *s, const void *p, size_t n);   /* append + flush_later */
+/* Numbers of bytes of the output, from 0 at the beginning: the one that the next byte appended will have. */
+uint64_t stream_out_end(const struct stream *s);
+/* Bytes below this number may leave, the rest waits (it stays in stream_out, and counts for its limit).
+ * STREAM_ALL (as it begins): nothing waits. What has left cannot be kept back. */
+#define STREAM_ALL UINT64_MAX
+void stream_allow(struct stream *s, uint64_t below);
+uint64_t stream_allowed(const struct stream *s);
+size_t stream_waits(const struct stream *s);         /* bytes in stream_out that may not leave yet */
+void stream_drop_waiting(struct stream *s);          /* forget them, and allow what comes after */
 void stream_pause_reading(struct stream *s, bool paused);
 /* This many more bytes are wanted next: the next read makes room for them at once (a hint; bounded). */
 void stream_expect(struct stream *s, size_t bytes);

@@ -14,6 +14,7 @@ struct client *client_new(struct server *srv, struct session *s)
     c->srv = srv;
     c->session = s;
     list_init(&c->monitor_link);
+    list_init(&c->held);
     return c;
 }
 

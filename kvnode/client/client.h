@@ -51,6 +51,10 @@ struct client {
     struct feed_replica *replica;   /* NULL: an ordinary client */
     void *waiting;                  /* what holds it: WAIT's record; freed by its owner through waiting_gone */
     void (*waiting_gone)(struct client *c);
+    /* replies that wait to be confirmed (client/held.c) */
+    struct list_link held;          /* struct barrier, oldest first */
+    unsigned nheld;
+    bool held_stop;                 /* too much waits: its requests are held back */
     /* MONITOR */
     struct list_link monitor_link;
     /* SHUTDOWN that waits for replicas */

@@ -210,6 +210,78 @@ START_TEST(too_much_unread_output_ends_it)
 }
 END_TEST
 
+/* Bytes have numbers; those from `allowed` on stay, without a busy loop, until a higher number is said. */
+START_TEST(output_waits_to_be_allowed)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+    char *big = mem_zalloc(3 << 20);
+
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    stream_write(server.s, "free", 4);
+    ck_assert_uint_eq(stream_out_end(server.s), 4);
+    stream_allow(server.s, 4);
+    stream_write(server.s, "kept", 4);
+    ck_assert_uint_eq(stream_waits(server.s), 4);
+    turn_until(l, client.got == 4);
+    for (int i = 0; i < 5; i++) {
+        loop_again(l);
+        loop_run_once(l, true);
+    }
+    ck_assert_uint_eq(client.got, 4);
+    ck_assert_uint_eq(stream_bytes_out(server.s), 4);
+    ck_assert_uint_eq(buf_len(stream_out(server.s)), 4);
+    ck_assert_int_eq(server.drained, 0);
+    ck_assert(!stream_flush_now(server.s));
+    stream_allow(server.s, 6);               /* leaves in this turn, without another word */
+    turn_until(l, client.got == 6);
+    ck_assert_uint_eq(stream_waits(server.s), 2);
+    stream_write(server.s, big, 3 << 20);    /* more than a socket takes at once, with an end in the middle */
+    stream_allow(server.s, 8 + (2 << 20));
+    turn_until(l, client.got == 8 + (2 << 20));
+    ck_assert_uint_eq(stream_waits(server.s), 1 << 20);
+    stream_drop_waiting(server.s);
+    stream_write(server.s, "end", 3);
+    turn_until(l, client.got == 11 + (2 << 20));
+    ck_assert_uint_eq(stream_allowed(server.s), STREAM_ALL);
+    stream_allow(server.s, stream_out_end(server.s));
+    stream_write(server.s, "never", 5);
+    stream_close_when_sent(server.s);        /* what waits is not sent */
+    turn_until(l, client.told);
+    ck_assert_uint_eq(client.got, 11 + (2 << 20));
+    mem_free(big);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
+START_TEST(waiting_output_counts_for_the_limit)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+    char some[1000] = {0};
+
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    stream_limit_out(server.s, 2500);
+    stream_allow(server.s, 0);
+    for (int i = 0; i < 2; i++)
+        stream_write(server.s, some, sizeof some);
+    loop_run_once(l, false);
+    ck_assert(!server.told);
+    stream_write(server.s, some, sizeof some);
+    turn_until(l, server.told);
+    ck_assert_int_eq(server.how, STREAM_LIMIT);
+    turn_until(l, client.told);
+    ck_assert_uint_eq(client.got, 0);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
 START_TEST(unix_sockets)
 {
     struct listener *li = NULL;
@@ -299,4 +371,5 @@ START_TEST(inherited_sockets)
 END_TEST
 
 SUITE(stream, inherited_sockets, bytes_go_both_ways, one_write_per_turn, refused_is_told_later, connect_times_out, last_words_arrive,
-      too_much_unread_output_ends_it, unix_sockets, port_taken_says_so)
+      too_much_unread_output_ends_it, output_waits_to_be_allowed,
+      waiting_output_counts_for_the_limit, unix_sockets, port_taken_says_so)
