@@ -205,6 +205,25 @@ static void on_failover(struct core *c, const struct event *ev)
         failover_order(c, g, ev->ticket);
 }
 
+static void on_group_formed(struct core *c, const struct event *ev)
+{
+    struct group *g = model_group(c, ev->group);
+
+    if (g == NULL || g->formed == ev->u.formed)
+        return;
+    g->formed = ev->u.formed;
+    failover_settled_elsewhere(c, g);
+    touch(c, g);
+}
+
+static void on_switch(struct core *c, const struct event *ev)
+{
+    struct group *g = model_group(c, ev->group);
+
+    if (g != NULL && g->formed && addr_is_set(&ev->u.switched.addr) && ev->u.switched.addr.port != 0)
+        observe_switch_to(c, g, &ev->u.switched.addr, ev->u.switched.epoch, ev->u.switched.led);
+}
+
 static void (*const handlers[EV_KINDS])(struct core *c, const struct event *ev) = {
     [EV_TICK] = on_tick,
     [EV_SELF] = on_self,
@@ -225,6 +244,8 @@ static void (*const handlers[EV_KINDS])(struct core *c, const struct event *ev) 
     [EV_SAVED] = on_saved,
     [EV_FAILOVER] = on_failover,
     [EV_GROUP_RESET] = on_group_reset,
+    [EV_GROUP_FORMED] = on_group_formed,
+    [EV_SWITCH] = on_switch,
 };
 
 /* --- the step ---------------------------------------------------------------------------------------- */
@@ -277,6 +298,9 @@ static void let_go(struct core *c)
         if (g != NULL)
             g->touched = false;
     }
+    vec_clear(&c->was_touched);
+    for (size_t i = 0; i < c->touched.n; i++)
+        vec_push(&c->was_touched, c->touched.at[i]);
     vec_clear(&c->touched);
 }
 

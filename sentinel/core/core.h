@@ -78,6 +78,10 @@ const struct peer  *core_peer(const struct core *c, core_id id);
 const struct node  *core_primary(const struct core *c, const struct group *g);    /* never NULL */
 const struct seat  *core_seat(const struct group *g, core_id peer);
 
+/* Groups that the last step touched: whoever keeps more about a group looks there. */
+size_t      core_touched_count(const struct core *c);
+core_id     core_touched_at(const struct core *c, size_t i);
+
 /* GET-MASTER-ADDR-BY-NAME: where clients of this group shall go now. */
 const struct addr *core_client_addr(const struct core *c, const struct group *g);
 

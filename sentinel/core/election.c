@@ -41,7 +41,7 @@ void election_asked(struct core *c, const struct event *ev)
     bool down = g != NULL && group_primary(c, g)->sdown;
     bool new_epoch, voted;
 
-    if (g == NULL || candidate[0] == '\0') {
+    if (g == NULL || g->formed || candidate[0] == '\0') {
         say_answer(c, ev->ticket, down, "", 0);
         if (g != NULL)
             health_suspected(c, g);

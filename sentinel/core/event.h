@@ -49,7 +49,7 @@ enum event_kind {
     EV_LINK_DOWN,
 
     /* --- answers to what we sent ---------------------------------------------- */
-    EV_PONG,                       /* `link` (node or peer) answered PING: u.pong */
+    EV_PONG,                       /* `link` answered PING, a node perhaps on a link for that alone: u.pong */
     EV_INFO,                       /* `link` (LINK_NODE_CMD) answered INFO: u.info; NULL = with an error or nothing */
     /* `link` (LINK_PEER) answered ACT_ASK: `group`, u.answer. */
     EV_ANSWER,
@@ -79,6 +79,14 @@ enum event_kind {
     /* SENTINEL RESET of this one group: forget replicas, peers, state; look anew. */
     EV_GROUP_RESET,
 
+    /* --- formed groups (formed.h): somebody else decides about their primary ----- */
+    /* `group`, u.formed: the group has a record (or has none any more). It is watched as before; it is neither
+     * failed over nor repaired here, gives no votes, asks for none, and follows no hello. */
+    EV_GROUP_FORMED,
+    /* The primary of the formed `group` is at u.switched.addr, since that epoch: its clients are told as after any
+     * failover. No node gets an order. The same address again: nothing but the epoch. */
+    EV_SWITCH,
+
     EV_KINDS
 };
 
@@ -106,6 +114,7 @@ struct node_info {
     bool announced;                /* replica_announced [true] */
     bool loading;                  /* [false] */
     char replid[ID_MAX];           /* master_replid [""] */
+    uint16_t ha_port;              /* ha_port: where a kvnode has its control links [0: it has none] */
 };
 
 /* The eight fields of a hello, in and out. */
@@ -160,6 +169,12 @@ struct event {
             uint64_t epoch;        /* the asker's current epoch */
             const char *candidate; /* run id = a request for our vote, "" for `*` = only asking */
         } asked;
+        bool formed;
+        struct {
+            struct addr addr;
+            uint64_t epoch;
+            bool led;              /* by us: as the leader of a failover we tell the directory */
+        } switched;
     } u;
 };
 

@@ -593,6 +593,8 @@ static enum fo_event what_is_so(struct core *c, struct group *g)
 
 void failover_group(struct core *c, struct group *g)
 {
+    if (g->formed)
+        return;                    /* its primary is chosen by its voters */
     for (int moves = 0; moves < 16; moves++) {
         enum fo_event e = what_is_so(c, g);
 
@@ -612,6 +614,10 @@ bool failover_running(const struct group *g)
 
 void failover_order(struct core *c, struct group *g, uint64_t ticket)
 {
+    if (g->formed) {
+        say_reply(c, ticket, "ERR This group is formed: its voters choose its primary");
+        return;
+    }
     if (failover_running(g)) {
         say_reply(c, ticket, "INPROG Failover already in progress");
         return;

@@ -456,7 +456,7 @@ static bool in_wrong_role(struct core *c, struct group *g, const struct node *n)
 {
     int64_t info_ms = c->timing.info_fast_ms;
 
-    if (n->id != g->primary || n->said_role != ROLE_REPLICA || !n->w.up)
+    if (n->id != g->primary || g->formed || n->said_role != ROLE_REPLICA || !n->w.up)
         return false;
     for (size_t i = 0; i < g->nodes.n; i++)
         if (g->nodes.at[i]->said_role != ROLE_REPLICA && g->nodes.at[i]->w.up)

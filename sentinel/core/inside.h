@@ -37,6 +37,7 @@ struct core {
     struct dict by_run_id;         /* peer's id -> peer */
     VEC(struct due *) heap;
     VEC(core_id) touched;          /* groups to work through before this step ends */
+    VEC(core_id) was_touched;      /* in the last step, for the view */
     int64_t ping_peers_ms;         /* how often peers are pinged: the shortest need of all groups */
 
     /* The save of the last step: what to take back if it fails. */
@@ -130,6 +131,7 @@ void observe_info(struct core *c, struct node *n, const struct node_info *info);
 void observe_hello(struct core *c, struct link_ref via, const struct hello *h);
 void observe_restore(struct core *c, const struct saved *s);
 void observe_switch(struct core *c, struct group *g, struct node *to);     /* the group's primary is `to` now */
+void observe_switch_to(struct core *c, struct group *g, const struct addr *to, uint64_t epoch, bool led);   /* EV_SWITCH */
 struct node *observe_node(struct core *c, struct group *g, const struct addr *a, bool tell);   /* find or begin to watch */
 
 /* --- election.c --------------------------------------------------------------------- */

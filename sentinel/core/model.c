@@ -410,6 +410,7 @@ void model_fini(struct core *c)
     vec_fini(&c->peers);
     vec_fini(&c->heap);
     vec_fini(&c->touched);
+    vec_fini(&c->was_touched);
     dict_fini(&c->by_name, NULL);
     dict_fini(&c->by_addr, NULL);
     dict_fini(&c->by_run_id, NULL);

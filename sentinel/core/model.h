@@ -195,6 +195,7 @@ struct group {
     uint64_t config_epoch;         /* of the failover that made `primary` the primary; 0 = configured */
     char leader[ID_MAX];           /* our last vote in this group, "" = none known */
     uint64_t leader_epoch;         /* its epoch: we vote in it never again */
+    bool formed;                   /* has a record: its primary is not chosen here (EV_GROUP_FORMED) */
     bool odown;
     int64_t odown_at_ms;           /* when it began, 0 if it is not */
     int64_t switched_at_ms;        /* when `primary` last became another node, 0 = never */

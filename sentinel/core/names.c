@@ -24,6 +24,8 @@ static const char *const event_kinds[EV_KINDS] = {
     [EV_SAVED] = "saved",
     [EV_FAILOVER] = "failover",
     [EV_GROUP_RESET] = "group-reset",
+    [EV_GROUP_FORMED] = "group-formed",
+    [EV_SWITCH] = "switch",
 };
 
 static const char *const action_kinds[ACT_KINDS] = {

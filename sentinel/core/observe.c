@@ -130,18 +130,18 @@ static void tell_replicas(struct core *c, const struct group *g)
             say_news_node(c, NEWS_SLAVE, g->nodes.at[i], NULL);
 }
 
-static void follow(struct core *c, struct group *g, const struct peer *from, const struct addr *primary, uint64_t epoch)
+/* `from`, who told us, is NULL in a formed group: nobody had to. */
+static void move_to(struct core *c, struct group *g, const struct peer *from, const struct addr *primary, bool led)
 {
     struct addr old = group_primary(c, g)->addr;
     struct node *n;
 
-    g->config_epoch = epoch;
-    failover_settled_elsewhere(c, g);
     if (addr_equal(&old, primary)) {
         say_save(c);
         return;
     }
-    say_news_peer(c, NEWS_CONFIG_UPDATE, g, from, NULL);
+    if (from != NULL)
+        say_news_peer(c, NEWS_CONFIG_UPDATE, g, from, NULL);
     say_news_bare(c, NEWS_SWITCH_MASTER, g, "%s %s %u %s %u", g->name, old.host, (unsigned)old.port, primary->host,
                   (unsigned)primary->port);
     n = observe_node(c, g, primary, false);
@@ -154,8 +154,32 @@ static void follow(struct core *c, struct group *g, const struct peer *from, con
             health_info_now(c, n);
     }
     say_save(c);
-    say_client_reconfig(c, g, false, &old, primary);
+    say_client_reconfig(c, g, led, &old, primary);
     tell_replicas(c, g);
+}
+
+static void follow(struct core *c, struct group *g, const struct peer *from, const struct addr *primary, uint64_t epoch)
+{
+    g->config_epoch = epoch;
+    failover_settled_elsewhere(c, g);
+    move_to(c, g, from, primary, false);
+}
+
+/* Epochs of a formed group are ballots of its own, which may be below what the group had when it was plain; to the
+ * outside the number of the configuration only rises. */
+void observe_switch_to(struct core *c, struct group *g, const struct addr *to, uint64_t epoch, bool led)
+{
+    bool moved = !addr_equal(&group_primary(c, g)->addr, to);
+
+    if (epoch <= g->config_epoch && !moved)
+        return;
+    g->config_epoch = epoch > g->config_epoch ? epoch : g->config_epoch + 1;
+    election_see_epoch(c, g->config_epoch);
+    move_to(c, g, NULL, to, led);
+    if (moved && led)
+        say_directory(c, g);
+    health_hello_all(c, g);
+    touch(c, g);
 }
 
 /* --- hello ------------------------------------------------------------------------------------- */
@@ -260,6 +284,10 @@ void observe_hello(struct core *c, struct link_ref via, const struct hello *h)
     if (election_see_epoch(c, h->current_epoch)) {
         say_save(c);
         say_news_bare(c, NEWS_NEW_EPOCH, g, "%llu", (unsigned long long)c->current_epoch);
+    }
+    if (g->formed) {
+        touch(c, g);               /* where its primary is stands in its record */
+        return;
     }
     if ((h->config_epoch > g->config_epoch && addr_is_set(&h->primary) && h->primary.port != 0) || wins_tie(c, g, h)) {
         follow(c, g, p, &h->primary, h->config_epoch);

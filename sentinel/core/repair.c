@@ -105,7 +105,7 @@ static void repair(struct core *c, struct group *g, struct node *n, enum news wh
 
 void repair_group(struct core *c, struct group *g)
 {
-    if (failover_running(g) || !primary_is_sane(c, g))
+    if (g->formed || failover_running(g) || !primary_is_sane(c, g))
         return;
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];

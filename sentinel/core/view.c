@@ -9,6 +9,8 @@ int64_t core_tilt_since_ms(const struct core *c) { return c->tilt_since_ms; }
 bool core_save_broken(const struct core *c) { return c->save_broken; }
 const struct core_timing *core_timing_now(const struct core *c) { return &c->timing; }
 const struct core_counts *core_counts(const struct core *c) { return &c->counts; }
+size_t core_touched_count(const struct core *c) { return c->was_touched.n; }
+core_id core_touched_at(const struct core *c, size_t i) { return c->was_touched.at[i]; }
 size_t core_group_count(const struct core *c) { return c->groups.n; }
 const struct group *core_group(const struct core *c, core_id id) { return model_group(c, id); }
 const struct group *core_group_named(const struct core *c, const char *name) { return model_group_named(c, name); }

@@ -33,6 +33,7 @@ static const struct command subs[] = {
     {"info-cache", -3, ADMIN, cmd_info_cache, .group = "sentinel", .syntax = "group [group ...]", .summary = "The last INFO of each node of these groups, and its age in milliseconds.", .since = "3.2.0"},
     {"pending-scripts", 2, ADMIN, cmd_pending_scripts, .group = "sentinel", .syntax = "", .summary = "Scripts that run or wait.", .since = "2.8.4"},
     {"simulate-failure", -3, ADMIN, cmd_simulate_failure, .group = "sentinel", .syntax = "crash-after-election|crash-after-promotion|HELP ...", .summary = "For tests: let this sentinel end at a point of a failover.", .since = "3.2.0"},
+    {"ha", -5, ADMIN | CMD_HIDDEN, cmd_sentinel_ha, .group = "sentinel", .syntax = "id group message [group message ...]", .summary = "Of other sentinels: messages of formed groups."},
     {"help", 2, CMD_SENTINEL, cmd_sentinel_help, .group = "sentinel", .syntax = "", .summary = "This list.", .since = "6.2.0"},
 };
 

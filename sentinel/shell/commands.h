@@ -30,6 +30,8 @@ void cmd_config_get(struct call *c);
 void cmd_config_set(struct call *c);
 void cmd_config(struct call *c);
 void cmd_debug(struct call *c);
+/* cmd_ha.c */
+void cmd_sentinel_ha(struct call *c);
 /* clients.c */
 void cmd_info(struct call *c);
 void cmd_publish(struct call *c);

@@ -47,9 +47,12 @@ bool formed_groups_want(const struct formed_groups *all, core_id group, struct f
 void formed_groups_peer_said(struct formed_groups *all, const char *from, const char *group, struct slice line);   /* SENTINEL HA */
 void formed_groups_node_said(struct formed_groups *all, core_id node, const struct ha_msg *m);                     /* a control link */
 void formed_groups_node_link(struct formed_groups *all, core_id node, const char *id, bool up, bool refused);      /* id: the member's, from its first status */
-void formed_groups_core_moved(struct formed_groups *all);          /* after each step of the core: peers, nodes, odown */
+void formed_groups_core_moved(struct formed_groups *all);          /* after each step of the core: its groups are to be looked at */
+void formed_groups_turn(struct formed_groups *all);                /* nothing is being carried out any more: look at them */
 void formed_groups_gone(struct formed_groups *all, core_id group); /* SENTINEL REMOVE */
 void formed_groups_saves_again(struct formed_groups *all);         /* the disk works again */
+
+uint64_t formed_groups_strangers(const struct formed_groups *all); /* messages that were ignored, for metrics */
 
 /* The journal of a group: the last JOURNAL_LINES lines, oldest first; wall clock in ms. */
 #define JOURNAL_LINES 512

@@ -26,6 +26,8 @@ void ha_links_want(struct ha_links *all, core_id node, const struct addr *to);
 void ha_links_close(struct ha_links *all, core_id node);
 void ha_links_send(struct ha_links *all, core_id node, const struct ha_msg *m);    /* leaves at the end of the turn */
 bool ha_links_up(const struct ha_links *all, core_id node);
+/* It was up, closed, and since then a connect was refused: the process is gone. */
+bool ha_links_refused(const struct ha_links *all, core_id node);
 /* The member id that a node said; "" = not yet. */
 const char *ha_links_member_id(const struct ha_links *all, core_id node);
 /* A group became formed: its links say the life anew. */

@@ -7,6 +7,7 @@
 #include "common/io/log.h"
 #include "common/io/resp_link.h"
 #include "common/text/reply_walk.h"
+#include "sentinel/shell/ha_links.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
 #include "sentinel/wire/hello.h"
@@ -81,6 +82,8 @@ static void slink_free(struct slink *l)
 {
     struct ref_key k = key_of(l->ref);
 
+    if (l->ref.kind == LINK_NODE_CMD && l->all->sh->ha_links)
+        ha_links_close(l->all->sh->ha_links, l->ref.id);
     dict_del(&l->all->by_ref, &k, sizeof k, NULL);
     resp_link_free(l->k);
     list_each_safe(struct wait, w, &l->waiting, link) wait_end(w);
@@ -257,6 +260,15 @@ static void note_denial(struct slink *l, const struct redisReply *r)
     str_fini(&text);
 }
 
+enum pong links_pong(const struct redisReply *r)
+{
+    return reply_is_status(r, "PONG")       ? PONG_OK
+         : reply_error_is(r, "LOADING")     ? PONG_LOADING
+         : reply_error_is(r, "MASTERDOWN")  ? PONG_MASTERDOWN
+         : reply_error_is(r, "BUSY")        ? PONG_BUSY
+                                            : PONG_ERROR;
+}
+
 static void on_pong(void *arg, const struct redisReply *r)
 {
     struct slink *l = arg;
@@ -266,12 +278,7 @@ static void on_pong(void *arg, const struct redisReply *r)
         return;
     note_denial(l, r);
     /* who refuses us for a wrong password or a missing right lives: that is for the operator, not for a failover */
-    ev.u.pong = l->denied.len > 0               ? PONG_MASTERDOWN
-              : reply_is_status(r, "PONG")            ? PONG_OK
-              : reply_error_is(r, "LOADING")    ? PONG_LOADING
-              : reply_error_is(r, "MASTERDOWN") ? PONG_MASTERDOWN
-              : reply_error_is(r, "BUSY")       ? PONG_BUSY
-                                                 : PONG_ERROR;
+    ev.u.pong = l->denied.len > 0 ? PONG_MASTERDOWN : links_pong(r);
     shell_step(l->all->sh, &ev);
 }
 
@@ -290,6 +297,20 @@ static void same_addrs(struct shell *sh, struct node_info_text *t)
     t->replicas.n = t->info.n_replicas = kept;
 }
 
+/* A kvnode says where its control links are; a stock node does not. */
+static void want_control(struct slink *l, uint16_t ha_port)
+{
+    struct shell *sh = l->all->sh;
+    const struct node *n = core_node(sh->core, l->ref.id);
+    struct addr to;
+
+    if (!n)
+        return;
+    to = n->addr;
+    to.port = ha_port;
+    ha_links_want(sh->ha_links, n->id, ha_port ? &to : NULL);
+}
+
 static void on_info(void *arg, const struct redisReply *r)
 {
     struct slink *l = arg;
@@ -304,6 +325,7 @@ static void on_info(void *arg, const struct redisReply *r)
         node_info_read(reply_text(r), t);
         same_addrs(l->all->sh, t);
         ev.u.info = &t->info;
+        want_control(l, t->info.ha_port);
     }
     shell_step(l->all->sh, &ev);
 }
@@ -344,16 +366,28 @@ static void on_order(void *arg, const struct redisReply *r)
 
 /* ---- what goes ---------------------------------------------------------------------------- */
 
+void links_dial(const struct links *all, const struct addr *to, struct resp_link_opts *o)
+{
+    const struct sentinel_options *opt = all->sh->opt;
+
+    o->to = *to;
+    o->connect_timeout_ms = 1000;
+    o->backoff_min_ms = 50;
+    o->backoff_max_ms = 1000;
+    o->reconnect_at_once = true;
+    o->reply_max = 16u << 20;
+    o->resolver = all->sh->resolver;
+    if (opt->bind.n > 0 && addr_is_ip(opt->bind.at[0]) && addr_is_ip(to->host) && !strchr(opt->bind.at[0], ':') &&
+        !strchr(to->host, ':') && strcmp(opt->bind.at[0], "0.0.0.0") != 0)
+        o->source_ip = opt->bind.at[0];
+}
+
 static void open_link(struct links *all, const struct action *a)
 {
     struct slink *l = find(all, a->link);
     struct ref_key key = key_of(a->link);
     const struct node *n = a->link.kind == LINK_PEER ? NULL : core_node(all->sh->core, a->link.id);
-    struct resp_link_opts o = {
-        .to = a->to, .connect_timeout_ms = 1000, .backoff_min_ms = 50, .backoff_max_ms = 1000,
-        .reconnect_at_once = true, .reply_max = 16u << 20, .resolver = all->sh->resolver, .on_up = on_up,
-        .on_end = on_end, .on_push = on_push,
-    };
+    struct resp_link_opts o = {.on_up = on_up, .on_end = on_end, .on_push = on_push};
 
     if (l && addr_equal(resp_link_addr(l->k), &a->to))
         return;
@@ -373,10 +407,7 @@ static void open_link(struct links *all, const struct action *a)
     l->ref = a->link;
     l->group = n ? n->group : 0;
     list_init(&l->waiting);
-    if (all->sh->opt->bind.n > 0 && addr_is_ip(all->sh->opt->bind.at[0]) && addr_is_ip(a->to.host) &&
-        !strchr(all->sh->opt->bind.at[0], ':') && !strchr(a->to.host, ':') &&
-        strcmp(all->sh->opt->bind.at[0], "0.0.0.0") != 0)
-        o.source_ip = all->sh->opt->bind.at[0];
+    links_dial(all, &a->to, &o);
     o.owner = l;
     l->k = resp_link_new(all->sh->loop, &o);
     dict_put(&all->by_ref, &key, sizeof key, NULL)->v.p = l;
@@ -457,7 +488,10 @@ void links_do(struct links *all, const struct action *a)
     if (!l->up || resp_link_pending(l->k) > PENDING_MAX)
         return;
     switch (a->kind) {
-    case ACT_PING: resp_link_sendz(l->k, on_pong, l, renamed(l, "PING"), NULL); break;
+    case ACT_PING:
+        if (l->ref.kind != LINK_NODE_CMD || !ha_links_ping(all->sh->ha_links, l->ref.id))
+            resp_link_sendz(l->k, on_pong, l, renamed(l, "PING"), NULL);
+        break;
     case ACT_INFO: resp_link_sendz(l->k, on_info, l, renamed(l, "INFO"), NULL); break;
     case ACT_HELLO: send_hello(l, a); break;
     case ACT_ASK: send_ask(l, a); break;
@@ -469,6 +503,36 @@ void links_do(struct links *all, const struct action *a)
 }
 
 /* ---- for others ---------------------------------------------------------------------------- */
+
+static void peer_answered(void *arg, const struct redisReply *r)
+{
+    const struct slink *l = arg;
+    char at[ADDR_TEXT_MAX];
+
+    if (r && reply_is_error(r))
+        log_verbose("the sentinel %s refuses a message: %.*s", addr_text(resp_link_addr(l->k), at),
+                    (int)(reply_text(r).len < 200 ? reply_text(r).len : 200), reply_text(r).p);
+}
+
+bool links_to_peer(struct links *all, core_id peer, int argc, const struct slice *argv)
+{
+    struct slink *l = find(all, (struct link_ref){LINK_PEER, peer});
+
+    return l && l->up && resp_link_pending(l->k) <= PENDING_MAX && resp_link_send(l->k, peer_answered, l, argc, argv);
+}
+
+bool links_local_ip(const struct links *all, char ip[ADDR_HOST_MAX])
+{
+    struct dict_iter it;
+    struct dict_entry *e;
+    bool found = false;
+
+    dict_iter_init(&it, (struct dict *)&all->by_ref);
+    while (!found && (e = dict_iter_next(&it)))
+        found = ((const struct slink *)e->v.p)->up && resp_link_local_ip(((const struct slink *)e->v.p)->k, ip);
+    dict_iter_fini(&it);
+    return found;
+}
 
 void links_new_auth(struct links *all, core_id group)
 {

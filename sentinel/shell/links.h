@@ -12,6 +12,7 @@
 struct shell;
 struct links;
 struct redisReply;
+struct resp_link_opts;
 
 struct links *links_new(struct shell *sh);
 void links_free(struct links *all);
@@ -24,6 +25,14 @@ void links_new_auth(struct links *all, core_id group);
 size_t links_pending(const struct links *all, struct link_ref ref);
 size_t links_up(const struct links *all);
 size_t links_count(const struct links *all);
+
+/* To a peer: one command whose answer is +OK or an error that is logged. false: there is no link now. */
+bool links_to_peer(struct links *all, core_id peer, int argc, const struct slice *argv);
+/* For ha_links: how we reach a node, and what its answer to PING means. */
+void links_dial(const struct links *all, const struct addr *to, struct resp_link_opts *o);
+enum pong links_pong(const struct redisReply *r);
+/* Our own address as some peer or node sees it; false: no link is up. */
+bool links_local_ip(const struct links *all, char ip[ADDR_HOST_MAX]);
 
 /* The error with which a node that lives refuses us (NOAUTH, WRONGPASS, NOPERM), NULL: it does not. */
 const char *links_denied(const struct links *all, core_id node);

@@ -9,6 +9,7 @@
 #include "common/io/log.h"
 #include "common/io/notify.h"
 #include "common/io/session.h"
+#include "sentinel/shell/formed_groups.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
 #include "sentinel/shell/state.h"
@@ -281,6 +282,7 @@ static void soon(struct timer *t, void *arg)
     if (was_broken) {
         ev.kind = EV_SAVED;
         shell_step(s->sh, &ev);
+        formed_groups_saves_again(s->sh->formed);
     }
 }
 

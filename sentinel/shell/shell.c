@@ -11,6 +11,8 @@
 #include "sentinel/shell/commands.h"
 #include "sentinel/shell/directory.h"
 #include "sentinel/shell/events.h"
+#include "sentinel/shell/formed_groups.h"
+#include "sentinel/shell/ha_links.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/publish.h"
@@ -121,6 +123,7 @@ static void one_step(struct shell *sh, struct event *ev)
 
         one_step(sh, &failed);
     }
+    formed_groups_core_moved(sh->formed);
 }
 
 void shell_step(struct shell *sh, struct event *ev)
@@ -139,6 +142,7 @@ void shell_step(struct shell *sh, struct event *ev)
     vec_clear(&sh->later);
     sh->busy = false;
     timer_set_at(&sh->deadline, core_deadline_ms(sh->core));
+    formed_groups_turn(sh->formed);
 }
 
 void shell_ask(struct shell *sh, struct event *ev, struct shell_answer *a)
@@ -331,6 +335,8 @@ struct shell *shell_new(struct loop *l, struct sentinel_options *o, const char *
     pubsub_init(&sh->pubsub);
     replay_init(sh);
     sh->links = links_new(sh);
+    sh->ha_links = ha_links_new(sh);
+    sh->formed = formed_groups_new(sh);
     sh->hooks = hooks_new(sh);
     sh->directory = directory_new(sh);
     sh->save = save_new(sh);
@@ -347,6 +353,10 @@ void shell_free(struct shell *sh)
     clients_fini(sh);
     directory_free(sh->directory);
     hooks_free(sh->hooks);
+    formed_groups_free(sh->formed);
+    ha_links_free(sh->ha_links);
+    sh->formed = NULL;
+    sh->ha_links = NULL;
     links_free(sh->links);
     save_free(sh->save);
     pubsub_fini(&sh->pubsub);
@@ -457,6 +467,7 @@ int shell_start(struct shell *sh, struct err *e)
         struct event ev = {.kind = EV_SAVE_FAILED};
         shell_step(sh, &ev);
     }
+    formed_groups_start(sh->formed);
     log_notice("Sentinel ID is %s", core_my_id(sh->core));
     return 0;
 }

@@ -16,6 +16,8 @@ struct save;
 struct hooks;
 struct directory;
 struct status;
+struct ha_links;
+struct formed_groups;
 
 /* A question of a client to the quiet room: answered within the same step. */
 struct shell_answer {
@@ -45,6 +47,8 @@ struct shell {
     struct hooks *hooks;
     struct directory *directory;
     struct status *status;
+    struct ha_links *ha_links;
+    struct formed_groups *formed;
     struct resp_server server;
     struct command_table commands;
     struct pubsub pubsub;

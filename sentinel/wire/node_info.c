@@ -72,6 +72,14 @@ static void primary_offset(struct node_info *i, struct slice v)
 }
 
 static void announced(struct node_info *i, struct slice v) { i->announced = !slice_is(v, "0"); }
+static void ha_port(struct node_info *i, struct slice v)
+{
+    int64_t n;
+
+    if (num_i64_in(v.p, v.len, 0, 65535, &n))
+        i->ha_port = (uint16_t)n;
+}
+
 static void loading(struct node_info *i, struct slice v) { i->loading = slice_is(v, "1"); }
 
 static const struct {
@@ -90,6 +98,7 @@ static const struct {
     {INFO_REPLICA_ANNOUNCED, announced},
     {INFO_LOADING, loading},
     {INFO_MASTER_REPLID, replid},
+    {INFO_HA_PORT, ha_port},
 };
 
 /* "ip=10.0.0.7,port=6379,state=online,offset=1,lag=0", or the old "10.0.0.7,6379,online". */
