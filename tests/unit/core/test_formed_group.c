@@ -29,6 +29,8 @@ START_TEST(test_its_primary_is_called_down_but_not_replaced)
     ck_assert_int_eq(scene_group(&s)->fo.state, FO_IDLE);
     scene_forget(&s);
     formed(&s, false);                     /* plain again: and it is down */
+    scene_answer(&s, 2, true, "", 0);
+    scene_answer(&s, 3, true, "", 0);
     scene_pass(&s, 500);
     ck_assert_ptr_nonnull(strstr(str_c(&s.all), "+try-failover"));
     scene_fini(&s);
