@@ -109,7 +109,8 @@ enum ha_kind {
     HA_STORED,             /* ballot, change, ok, why, ms: not before so long; promised */
     HA_END,                /* epoch: its incarnation is over (R2), node, incarnation */
     HA_ALIVE,              /* heartbeat: gid, ballot, change, epoch of its record; promised; ok: the primary named there
-                              renewed with it; nonce: the ballot it leads now, 0 = none */
+                              renewed with it; nonce: the ballot it leads now, 0 = none;
+                              ended: I saw that primary's established link close and a reconnect refused (R2c) */
 
     /* voter -> node */
     HA_LOOK,               /* how are you? -> HA_STATUS */

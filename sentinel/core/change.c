@@ -197,7 +197,7 @@ bool change_answer(struct formed *f, const struct ha_msg *m)
         return true;
     }
     if (m->kind == HA_STATUS && l->state == LD_COMMITTING && strcmp(m->from, l->next.primary) == 0 &&
-        m->promised == l->next.ballot && m->change == l->next.change) {
+        m->promised == l->next.ballot && m->change == l->next.change && (m->flags & HA_F_JOINT) == 0) {
         l->done = true;
         return true;
     }
@@ -332,6 +332,18 @@ static bool voters_differ(struct formed *f, struct ha_record *t)
         return true;
     }
     return false;
+}
+
+bool change_settings_due(struct formed *f, struct lead_want *out)
+{
+    const struct ha_record *r = formed_newest(f);
+
+    memset(out, 0, sizeof *out);
+    if (!r || r->dissolved)
+        return false;
+    out->purpose = LEAD_CHANGE;
+    out->target = *r;
+    return settings_differ(f, &out->target);
 }
 
 bool change_due(struct formed *f, struct lead_want *out)

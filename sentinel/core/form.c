@@ -126,7 +126,7 @@ static void bind(struct formed *f, const char *id, bool release)
 
     m.gid = release ? 0 : r->gid;
     m.old_gid = r->gid;
-    m.ended = release && f->lead.want.purpose == LEAD_DISSOLVE;    /* the id's last record: a sealed node too */
+    m.rec = release && f->lead.want.purpose == LEAD_DISSOLVE ? r : NULL;   /* the id's last record: lets a used node go, too */
     memcpy(m.node, r->primary, sizeof m.node);
     m.node_life = ha_member(r, r->primary)->life;
     formed_to_node(f, id, &m);

@@ -20,7 +20,7 @@ struct formed *formed_new(const struct formed_self *self, const struct voter_fac
     struct formed *f = mem_zalloc(sizeof *f);
     struct voter_facts fresh = {.life = new_life};
 
-    CHECK(facts != NULL || new_life != 0);
+    CHECK(facts != NULL ? formed_facts_check(facts) == NULL : new_life != 0);
     f->self = *self;
     rng_seed(&f->rng, seed);
     f->now_ms = now_ms;
@@ -87,6 +87,7 @@ static void say_alive(struct formed *f, const char *id)
         m.change = own->change;
         m.epoch = own->epoch;
         m.ok = f->renewed_epoch == own->epoch;
+        m.ended = f->end_seen;
     }
     m.nonce = lead_running(f) ? f->lead.ballot : 0;
     formed_to_voter(f, id, &m);
@@ -140,7 +141,7 @@ static void know_node(struct formed *f, const struct formed_event *ev)
     if (addr_is_set(&ev->addr))
         n->addr = ev->addr;
     n->up = ev->yes;
-    n->crashed = !ev->yes && ev->refused;
+    n->crashed = !ev->yes && (ev->refused || n->crashed);
     if (n->up && !was)
         look_at(f, n->id);
 }
@@ -362,6 +363,7 @@ void formed_step(struct formed *f, const struct formed_event *ev, int64_t now_ms
     f->saving = false;
     take_in(f, ev);
     hear_ourselves(f);
+    formed_evidence(f);
     keep_time(f);
     hear_ourselves(f);
     formed_tell(f);
@@ -379,18 +381,28 @@ int64_t formed_deadline_ms(const struct formed *f)
     return ms_min(at_ms, ms_min(lead_deadline_ms(f), f->try_at_ms));
 }
 
-const char *formed_check(const struct formed *f)
+const char *formed_facts_check(const struct voter_facts *v)
 {
-    const struct voter_facts *v = &f->voter.f;
-
     if (v->life == 0)
         return "a voter without a life";
+    if (v->promised >= BALLOT_MAX)
+        return "a promise that nobody reaches";
     if (v->rec.gid != 0 && ha_record_check(&v->rec) != NULL)
         return "the record held is not one";
     if (v->promised < v->rec.ballot)
         return "the record's ballot is above the promise";
     if (v->rec.gid != 0 && v->promise_max_ms < v->rec.timing.promise_ms)
         return "a promise could outlast the silence after a start";
+    return NULL;
+}
+
+const char *formed_check(const struct formed *f)
+{
+    const struct voter_facts *v = &f->voter.f;
+    const char *wrong = formed_facts_check(v);
+
+    if (wrong != NULL)
+        return wrong;
     if (f->voter.promise.until_ms != 0 && f->voter.promise.epoch != v->rec.epoch)
         return "a lease is promised to an epoch that is not the record's";
     if (f->lead.state != LD_IDLE && f->lead.ballot == 0)

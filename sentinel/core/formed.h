@@ -30,7 +30,8 @@ enum formed_event_kind {
     FV_FORGET,             /* id: neither any more */
     /* what the health of the plain path says about the primary of the record */
     FV_ODOWN,              /* yes: objectively down (quorum) and no member objects; no: not any more */
-    FV_EVIDENCE,           /* a majority of V saw its process end (R2c); epoch: END(epoch) */
+    FV_EVIDENCE,           /* the agent on its host saw that process end (R2b); epoch: END(epoch). What sentinels see of it
+                              (R2c) is counted inside: FV_NODE with `refused` is all that is needed */
     /* the operator */
     FV_FORM,               /* want: mode, k, fsync, timing, voters (how many); ticket */
     FV_SET,                /* the same on a formed group: a change */
@@ -50,6 +51,7 @@ struct formed_want {
     int voters;                        /* 3 or 5 */
     struct ha_timing timing;
     int64_t member_drop_after_ms;      /* strict: a member gone for so long leaves M; 0 = never */
+    bool no_crash_evidence;            /* crash-evidence agent|no: closed links and refused reconnects end no epoch */
 };
 
 struct formed_event {
@@ -58,7 +60,8 @@ struct formed_event {
     const char *id, *id2;
     struct addr addr;
     bool yes;                          /* up; down */
-    bool refused;                      /* FV_NODE down: closed and then refused: the process is gone */
+    bool refused;                      /* FV_NODE down: an established link closed, and a reconnect to the control port was refused.
+                                          First the close (yes false), then, when it is known, the same again with refused */
     uint64_t epoch;
     int seals;
     const struct formed_want *want;
@@ -95,6 +98,9 @@ void formed_out_fini(struct formed_out *o);
 void formed_out_clear(struct formed_out *o);
 
 /* facts NULL: a new memory; `new_life` is then its life (random, from whoever owns chance). */
+struct voter_facts;
+/* Facts that come from a disk: NULL, or why they cannot be used (static text). formed_new CHECKs it. */
+const char *formed_facts_check(const struct voter_facts *facts);
 struct formed *formed_new(const struct formed_self *self, const struct voter_facts *facts, uint64_t new_life,
                           uint64_t seed, int64_t now_ms);
 void    formed_free(struct formed *f);

@@ -5,6 +5,7 @@
  *   formed_say.c      the list of what goes out; a message to ourselves
  *   formed_voter.c    our voter's answers to peers and to the primary; records taken, epochs ended
  *   formed_tell.c     what follows from the record we hold: who must hear of it, who must follow
+ *   formed_evidence.c R2(c): the end of a process, seen by a majority of V
  *   formed_detect.c   R4: why to start which try, and when
  *   formed_order.c    what an operator asks for, and what she is told
  *   voter.c    rules of one voter; knows nothing of this file
@@ -42,6 +43,7 @@ struct formed {
     struct formed_want want;           /* what the operator asked for; mode etc. of the record once there is one */
     bool want_set;                     /* FV_FORM or FV_SET said it to this sentinel: change_due brings the record there */
     char voter_out[ID_MAX], voter_in[ID_MAX];      /* FV_REPLACE_VOTER: kept until done; "" = none */
+    uint64_t voter_ticket, set_ticket; /* who waits until that, or want_set, is fulfilled; 0 = nobody */
     VEC(struct formed_node) nodes;
     VEC(struct formed_peer) peers;
     struct rng rng;
@@ -53,6 +55,7 @@ struct formed {
     uint64_t ballot_seen;              /* highest in any message */
     bool odown;
     bool opened_said;                  /* the record held is known to be at a majority, or its primary renewed */
+    bool end_seen;                     /* what our last heartbeat said of it (R2c) */
     /* detection */
     enum formed_reason reason;         /* the one we wait with; FR_NONE */
     int64_t try_at_ms;                 /* ... until then; NEVER_MS = not by time */
@@ -107,6 +110,10 @@ void formed_tell_node(struct formed *f, const struct formed_node *n);    /* a st
 void formed_tell_peer(struct formed *f, const struct formed_peer *p);    /* a heartbeat came: does it lack our record? */
 bool formed_at_majority(const struct formed *f);                         /* as far as heartbeats tell; a formation: at all of V */
 
+/* --- formed_evidence.c ------------------------------------------------------------------------------ */
+void formed_evidence(struct formed *f);                                  /* in each step: told, counted, END */
+bool formed_sees_end(const struct formed *f);                            /* we saw the process of the record's epoch end */
+
 /* --- formed_detect.c -------------------------------------------------------------------------------- */
 void formed_detect(struct formed *f);
 const char *formed_reason_text(enum formed_reason r);
@@ -132,6 +139,7 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
 bool form_ready(const struct formed *f, struct ha_record *target, const char **lacks);    /* all nodes and voters at hand: the record to form */
 bool form_attempt_dead(const struct formed *f);                          /* our record is of an attempt that can never open (R0) */
 bool form_may_seal(const struct formed *f, const struct ha_record *base);/* R0: a formation record is sealed on only after its marker was shown */
+bool change_settings_due(struct formed *f, struct lead_want *out);       /* only the operator's wish; whether it can be now is another question */
 bool change_due(struct formed *f, struct lead_want *out);                /* R9: membership that takes care of itself, an operator's wish */
 
 #endif

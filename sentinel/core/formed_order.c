@@ -48,6 +48,7 @@ static void form(struct formed *f, const struct formed_event *ev)
 
     if (own != NULL && !own->dissolved) {
         f->want.member_drop_after_ms = ev->want->member_drop_after_ms;
+        f->want.no_crash_evidence = ev->want->no_crash_evidence;
         formed_reply(f, ev->ticket, "ERR This group is formed: SENTINEL SET changes it");
         return;
     }
@@ -60,17 +61,20 @@ static void form(struct formed *f, const struct formed_event *ev)
 
 static void set(struct formed *f, const struct formed_event *ev)
 {
-    struct lead_want want;
+    struct lead_want want, due;
 
     if (record(f, ev->ticket) == NULL || busy(f, ev->ticket))
         return;
     f->want = *ev->want;
     f->want_set = true;
-    if (!change_due(f, &want)) {
+    formed_reply(f, f->set_ticket, "SUPERSEDED Other settings were asked for meanwhile");
+    f->set_ticket = 0;
+    if (!change_settings_due(f, &want))
         formed_reply(f, ev->ticket, NULL);
-        return;
-    }
-    start(f, &want, ev->ticket);
+    else if (change_due(f, &due) && due.purpose == want.purpose)
+        start(f, &want, ev->ticket);
+    else
+        f->set_ticket = ev->ticket;        /* something else comes first; whoever asked hears when the record says so */
 }
 
 static void dissolve(struct formed *f, const struct formed_event *ev)
@@ -173,25 +177,42 @@ static void replace_voter(struct formed *f, const struct formed_event *ev)
 {
     const struct ha_record *own = record(f, ev->ticket);
     const char *error = NULL;
+    const struct formed_peer *p;
     bool self;
 
     if (own == NULL)
         return;
     self = strcmp(ev->id2, f->self.id) == 0;
+    p = formed_peer(f, ev->id2);
     if (ha_voter(own, ev->id) == NULL)
         error = "ERR The sentinel to be replaced does not vote in this group";
-    else if (!self && formed_peer(f, ev->id2) == NULL)
+    else if (!self && p == NULL)
         error = "ERR The new sentinel is not known: let it monitor this group first";
+    else if (!self && (!p->up || p->alive.kind != HA_ALIVE))
+        error = "ERR The new sentinel is not at hand: nothing was begun";
     else if (strcmp(ev->id, ev->id2) != 0 && ha_voter(own, ev->id2) != NULL)
         error = "ERR The new sentinel votes already";
     else if (!slice_copy_z(slice_z(ev->id), f->voter_out, sizeof f->voter_out) ||
              !slice_copy_z(slice_z(ev->id2), f->voter_in, sizeof f->voter_in))
         error = "ERR Not the id of a sentinel";
-    if (error != NULL)
-        f->voter_out[0] = f->voter_in[0] = '\0';
+    if (error != NULL) {
+        formed_reply(f, ev->ticket, error);
+        return;
+    }
+    formed_reply(f, f->voter_ticket, "SUPERSEDED Another voter is to be replaced now");
+    f->voter_ticket = ev->ticket;          /* answered when both changes are done: no answer means that it must be said again */
+    formed_journal(f, "voter %.8s is to be replaced by %.8s", ev->id, ev->id2);
+}
+
+/* Whoever does not wait any more; or the try under way, if it can still be called off. */
+static void cancel(struct formed *f, uint64_t ticket)
+{
+    if (ticket != 0 && ticket == f->voter_ticket)
+        f->voter_ticket = 0;
+    else if (ticket != 0 && ticket == f->set_ticket)
+        f->set_ticket = 0;
     else
-        formed_journal(f, "voter %.8s is to be replaced by %.8s", ev->id, ev->id2);
-    formed_reply(f, ev->ticket, error);            /* the two changes follow; EXPLAIN tells when */
+        lead_cancel(f, ticket);
 }
 
 void formed_order(struct formed *f, const struct formed_event *ev)
@@ -204,7 +225,7 @@ void formed_order(struct formed *f, const struct formed_event *ev)
     case FV_DISSOLVE: dissolve(f, ev); break;
     case FV_REPLACE_VOTER: replace_voter(f, ev); break;
     case FV_DROP_MEMBER: drop_member(f, ev); break;
-    case FV_CANCEL: lead_cancel(f, ev->ticket); break;
+    case FV_CANCEL: cancel(f, ev->ticket); break;
     default: break;
     }
 }
@@ -220,28 +241,28 @@ void formed_explain(const struct formed *f, int64_t now_ms, bool *can, char chos
 
     lead_explain(f, now_ms, can, chosen, say, ctx);
     if (own != NULL && ha_record_is_formation(own) && f->renewed_epoch != own->epoch && !form_may_seal(f, own)) {
-        say(ctx, "record", "-", "the group is being formed: no node has shown the first epoch's marker yet");
+        say(ctx, "record", "-", "forming: no node has shown the first epoch's marker yet");
         *can = false;
     }
     if (own != NULL && own->dissolved) {
-        say(ctx, "record", "-", "the group was dissolved: it is plain");
+        say(ctx, "record", "-", "dissolved: the group is plain");
         *can = false;
     }
     if (lead_running(f)) {
-        snprintf(text, sizeof text, "ballot %llu: %s, %s", (unsigned long long)f->lead.ballot,
+        snprintf(text, sizeof text, "trying: ballot %llu: %s, %s", (unsigned long long)f->lead.ballot,
                  lead_purpose_name(f->lead.want.purpose), lead_state_name(f->lead.state));
         say(ctx, "try", f->self.id, text);
     } else if (f->reason != FR_NONE) {
-        snprintf(text, sizeof text, "%s: to be tried in %lld ms", formed_reason_text(f->reason),
+        snprintf(text, sizeof text, "waiting: %s: to be tried in %lld ms", formed_reason_text(f->reason),
                  (long long)(f->try_at_ms > now_ms ? f->try_at_ms - now_ms : 0));
         say(ctx, "try", f->self.id, text);
     }
     if (held_ms > 0) {
-        snprintf(text, sizeof text, "a lease or the silence after a start still runs for %lld ms", (long long)held_ms);
+        snprintf(text, sizeof text, "promised: a lease or the silence after a start still runs for %lld ms", (long long)held_ms);
         say(ctx, "promise", f->self.id, text);
     }
     if (f->voter_in[0] != '\0') {
-        snprintf(text, sizeof text, "is to take the place of %.8s", f->voter_out);
+        snprintf(text, sizeof text, "replacing: is to take the place of %.8s", f->voter_out);
         say(ctx, "voter", f->voter_in, text);
     }
 }

@@ -85,6 +85,20 @@ static void open_again(struct formed *f, const struct formed_node *n, const stru
                                               .rec = own});
 }
 
+/* The id's last record lets its nodes go, the primary first; whoever led that may be gone. */
+static void release_again(struct formed *f, const struct formed_node *n, const struct ha_record *own)
+{
+    const struct formed_node *p = formed_node(f, own->primary);
+    struct ha_msg m = {.kind = HA_BIND, .old_gid = own->gid, .ballot = own->ballot, .change = own->change, .rec = own};
+    bool primary_is_free = p != NULL && p->status.kind == HA_STATUS && p->status.gid != own->gid;
+
+    if (!formed_at_majority(f) || (n != p && !primary_is_free && f->voter.ended_epoch != own->epoch))
+        return;
+    memcpy(m.node, own->primary, sizeof m.node);
+    m.node_life = ha_member(own, own->primary)->life;
+    formed_to_node(f, n->id, &m);
+}
+
 static bool follows_right(const struct ha_msg *s, const struct ha_record *own)
 {
     return s->state == HA_FOLLOWER && s->epoch == own->epoch && (s->flags & HA_F_LINK_UP) != 0;
@@ -95,8 +109,12 @@ void formed_tell_node(struct formed *f, const struct formed_node *n)
     const struct ha_record *own = formed_newest(f);
     const struct ha_msg *s = &n->status;
 
-    if (own == NULL || own->dissolved || !n->up || s->kind != HA_STATUS || s->gid != own->gid)
+    if (own == NULL || !n->up || s->kind != HA_STATUS || s->gid != own->gid)
         return;
+    if (own->dissolved) {
+        release_again(f, n, own);
+        return;
+    }
     if (strcmp(n->id, own->primary) == 0 && s->incarnation == own->incarnation) {
         open_again(f, n, own);
         return;

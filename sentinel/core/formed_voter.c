@@ -91,8 +91,15 @@ static void settle_wishes(struct formed *f, const struct ha_record *own)
 
     if (w->mode == own->mode && w->fsync == own->fsync && (w->k == 0 || w->k == own->k) && same_timing)
         f->want_set = false;
-    if (replaced(f, own))
+    if (!f->want_set && f->set_ticket != 0) {
+        formed_reply(f, f->set_ticket, NULL);
+        f->set_ticket = 0;
+    }
+    if (replaced(f, own)) {
         f->voter_in[0] = f->voter_out[0] = '\0';
+        formed_reply(f, f->voter_ticket, NULL);
+        f->voter_ticket = 0;
+    }
     if (f->want_set)
         return;
     f->want.mode = own->mode;
@@ -213,6 +220,7 @@ void formed_voter_renews(struct formed *f, struct formed_node *n, const struct h
     if (own != NULL) {
         a.ballot = own->ballot;
         a.change = own->change;
+        a.ms = a.ok ? own->timing.promise_ms : 0;
     }
     if (save)
         formed_save(f);
@@ -222,6 +230,7 @@ void formed_voter_renews(struct formed *f, struct formed_node *n, const struct h
         return;
     }
     n->renewed_at_ms = f->now_ms;
+    n->crashed = false;                            /* whatever was refused, it lives */
     if (n->status.kind != HA_NOTHING && n->status.incarnation != m->incarnation)
         n->status.kind = HA_NOTHING;               /* what we knew was of an earlier process */
     if (n->status.kind != HA_NOTHING)

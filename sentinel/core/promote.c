@@ -428,7 +428,7 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
     *can = false;
     chosen[0] = '\0';
     if (!r) {
-        say(ctx, "record", "-", "this sentinel holds none: the group is not formed");
+        say(ctx, "record", "-", "not-formed: this sentinel holds no record");
         return;
     }
     for (int i = 0; i < r->n_voters; i++) {
@@ -437,9 +437,9 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
         bool self = strcmp(v->id, f->self.id) == 0;
         uint64_t life = self ? f->voter.f.life : p && p->alive.kind == HA_ALIVE ? p->alive.life : 0;
         if (self ? f->save_broken : !p || !p->up)
-            say(ctx, "voter", v->id, self ? "its disk does not take votes" : "not at hand");
+            say(ctx, "voter", v->id, self ? "unsaved: its disk does not take votes" : "not-at-hand: no link to that sentinel");
         else if (life != v->life)
-            say(ctx, "voter", v->id, "it lost its memory: replace it");
+            say(ctx, "voter", v->id, "new-life: it lost its memory: replace it (SENTINEL PEERS <group> REPLACE)");
         else
             voters++;
     }
@@ -447,22 +447,24 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
         const struct ha_member *m = &r->member[i];
         const struct formed_node *n = formed_node((struct formed *)f, m->id);
         if (!n || !n->up || n->status.kind != HA_STATUS)
-            say(ctx, "member", m->id, "not at hand");
+            say(ctx, "member", m->id, "not-at-hand: no link to that node");
         else if (n->status.life != m->life)
-            say(ctx, "member", m->id, "another life: what it had may be lost");
+            say(ctx, "member", m->id, "new-life: another life: what it had may be lost");
         else {
             members++;
+            if (strcmp(m->id, r->primary) != 0 && (n->status.state != HA_FOLLOWER || (n->status.flags & HA_F_LINK_UP) == 0))
+                say(ctx, "member", m->id, "not-following: it can be sealed, but does not replicate now");
             if (m->priority == 0)
-                say(ctx, "member", m->id, "priority 0: never to lead");
+                say(ctx, "member", m->id, "priority-zero: never to lead");
             else if (strcmp(m->id, r->primary) != 0 && (!best || m->priority < best->priority))
                 best = m;
         }
     }
     /* were the primary gone: one member fewer to seal */
     if (members - 1 < ha_seals_needed(r))
-        say(ctx, "seals", "-", "without the primary too few members are left to seal");
+        say(ctx, "seals", "-", "too-few-seals: without the primary too few members are left to seal");
     if (voters < ha_majority(r->n_voters))
-        say(ctx, "votes", "-", "no majority of the voters is at hand");
+        say(ctx, "votes", "-", "no-majority: no majority of the voters is at hand");
     *can = best && voters >= ha_majority(r->n_voters) && members - 1 >= ha_seals_needed(r);
     if (best)
         memcpy(chosen, best->id, ID_MAX);

@@ -104,13 +104,13 @@ static void halves(struct hs_world *w, int64_t for_us)
                 cut_pair(w, a, b, for_us);
 }
 
-/* kill -9 seen by those whose links closed: a certificate that the epoch is over. */
+/* kill -9. The sentinels see closed links and refused reconnects (hs_kill); sometimes an agent saw it, too, and tells some. */
 static void kill(struct hs_world *w, struct hs_proc *p, bool power, int64_t back)
 {
     uint64_t epoch = p->node && p->alive && p->n.m.state == HA_PRIMARY ? p->n.m.epoch : 0;
 
     hs_kill(w, p, power, back);
-    if (!power && epoch != 0 && rng_chance(&w->rng, 500))
+    if (!power && epoch != 0 && rng_chance(&w->rng, 150))
         for (int i = 0; i < w->n_procs; i++)
             if (!w->proc[i].node && w->proc[i].alive && rng_chance(&w->rng, 700))
                 hs_give(w, &w->proc[i], (struct hs_item){.kind = IN_EVIDENCE, .proc = p->id, .x = epoch});

@@ -35,6 +35,7 @@ enum hs_kind {
     HD_TIMER, HD_SAVED, HD_SYNCED, HD_START, HD_THAW,
     HD_TURN,               /* the world's own round: links, health, clients */
     HD_FAULT, HD_FAULT_OVER,
+    HD_REDIAL,             /* x: voter, gen: of the node's process that is gone; its link closed, it dials again */
     /* what reaches a process */
     IN_TICK, IN_MSG, IN_REPL, IN_PEER, IN_NODE, IN_VOTER_UP, IN_LINK_GONE, IN_REPLICA_UP, IN_LOG, IN_FOLLOWS,
     IN_ROLE, IN_ODOWN, IN_EVIDENCE, IN_ASK, IN_WRITE, IN_READ, IN_FETCHED, IN_HEALTH, IN_LEAVE

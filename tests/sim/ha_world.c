@@ -357,6 +357,8 @@ static void inbox_clear(struct hs_proc *p)
     vec_clear(&p->inbox);
 }
 
+static bool apart(struct hs_world *w, int a, int b) { return w->cut[a][b] > 0 || w->cut[b][a] > 0; }
+
 void hs_kill(struct hs_world *w, struct hs_proc *p, bool power, int64_t back_in_us)
 {
     if (!p->alive)
@@ -378,7 +380,9 @@ void hs_kill(struct hs_world *w, struct hs_proc *p, bool power, int64_t back_in_
         for (int v = 0; v < w->n_procs; v++)
             if (!w->proc[v].node && w->proc[v].v.links[p->id] != 0) {
                 w->proc[v].v.links[p->id] = 0;
-                hs_give(w, &w->proc[v], (struct hs_item){.kind = IN_NODE, .proc = p->id, .refused = !power});
+                hs_give(w, &w->proc[v], (struct hs_item){.kind = IN_NODE, .proc = p->id});
+                if (!power && !apart(w, v, p->id))     /* the kernel closes the link; a host without power says nothing */
+                    hs_due(w, rng_between(&w->rng, 50, 3000), (struct hs_item){.kind = HD_REDIAL, .proc = p->id, .gen = p->gen, .x = (uint64_t)v});
             }
     if (!p->node)
         for (int n = 0; n < w->n_procs; n++)
@@ -434,8 +438,6 @@ void hs_cut(struct hs_world *w, int a, int b, bool on)
 }
 
 /* --- the world's own round: links come and go, health, clients ---------------------------------- */
-
-static bool apart(struct hs_world *w, int a, int b) { return w->cut[a][b] > 0 || w->cut[b][a] > 0; }
 
 static bool apart_long(struct hs_world *w, int a, int b)
 {
@@ -600,6 +602,10 @@ bool hs_next(struct hs_world *w)
         break;
     case HD_TURN:
         turn(w);
+        break;
+    case HD_REDIAL:
+        if (!p->alive && !apart(w, (int)it.x, p->id) && w->proc[it.x].alive && w->proc[it.x].v.links[p->id] == 0)
+            hs_give(w, &w->proc[it.x], (struct hs_item){.kind = IN_NODE, .proc = p->id, .refused = true});
         break;
     case HD_FAULT:
         hs_chaos_fault(w);
