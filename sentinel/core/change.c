@@ -230,18 +230,32 @@ static bool in_sync(const struct formed_node *n, const struct ha_record *r)
            n->status.flags & HA_F_LINK_UP && n->status.pos.epoch == r->epoch;
 }
 
+/* A JOINT that the members at hand cannot satisfy would only keep the primary from confirming until it expires. */
+static bool satisfiable(struct formed *f, const struct ha_record *t)
+{
+    int n = 0;
+
+    for (int i = 0; i < t->n_members; i++) {
+        const struct formed_node *m = formed_node(f, t->member[i].id);
+        n += m && strcmp(m->id, t->primary) != 0 && m->status.life == t->member[i].life && in_sync(m, t);
+    }
+    return n >= t->k;
+}
+
 static bool member_returned(struct formed *f, struct ha_record *t)
 {
+    bool any = false;
+
     for (size_t i = 0; i < f->nodes.n; i++) {
         const struct formed_node *n = &f->nodes.at[i];
         const struct ha_member *m = ha_member(t, n->id);
         if (m && m->life != n->status.life && strcmp(n->id, t->primary) != 0 && in_sync(n, t)) {
             t->member[m - t->member].life = n->status.life;
             t->member[m - t->member].addr = n->addr;
-            return true;
+            any = true;
         }
     }
-    return false;
+    return any;
 }
 
 static bool node_joined(struct formed *f, struct ha_record *t)
@@ -267,19 +281,21 @@ static bool node_joined(struct formed *f, struct ha_record *t)
 static bool member_gone(struct formed *f, struct ha_record *t)
 {
     int64_t ms = t->mode == HA_STRICT ? f->want.member_drop_after_ms : t->timing.promise_ms;
+    bool any = false;
 
-    if (t->mode == HA_STRICT && (ms == 0 || t->n_members - 1 < t->k + 1))
+    if (t->mode == HA_STRICT && ms == 0)
         return false;
-    for (int i = 0; i < t->n_members; i++) {
-        if (strcmp(t->member[i].id, t->primary) == 0 || !gone_for(f, formed_node(f, t->member[i].id), ms))
+    for (int i = t->n_members; i-- > 0;) {
+        if (strcmp(t->member[i].id, t->primary) == 0 || !gone_for(f, formed_node(f, t->member[i].id), ms) ||
+            (t->mode == HA_STRICT && t->n_members - 1 < t->k + 1))
             continue;
         memmove(&t->member[i], &t->member[i + 1], (size_t)(t->n_members - i - 1) * sizeof t->member[0]);
         t->n_members--;
         if (t->k > t->n_members - 1)
             t->k = t->n_members - 1;
-        return true;
+        any = true;
     }
-    return false;
+    return any;
 }
 
 /* The operator's wish, as far as the members there are allow it. */
@@ -346,11 +362,27 @@ bool change_settings_due(struct formed *f, struct lead_want *out)
     return settings_differ(f, &out->target);
 }
 
+static bool members_differ(struct formed *f, struct ha_record *t)
+{
+    struct ha_record was = *t;
+
+    if (member_returned(f, t) && satisfiable(f, t))
+        return true;
+    *t = was;
+    if (node_joined(f, t) && satisfiable(f, t))
+        return true;
+    *t = was;
+    if (member_gone(f, t) && satisfiable(f, t))
+        return true;
+    *t = was;
+    return false;
+}
+
 bool change_due(struct formed *f, struct lead_want *out)
 {
     const struct ha_record *r = formed_newest(f);
     const struct formed_node *p = r ? formed_node(f, r->primary) : NULL;
-    struct ha_record t;
+    struct ha_record t, wished;
 
     if (!r || r->dissolved || !p || !p->up || p->status.kind != HA_STATUS || p->status.state != HA_PRIMARY ||
         p->status.epoch != r->epoch)
@@ -359,12 +391,19 @@ bool change_due(struct formed *f, struct lead_want *out)
     t = *r;
     if (p->status.flags & HA_F_JOINT)
         out->purpose = LEAD_RESTORE;
-    else if (settings_differ(f, &t) || member_returned(f, &t) || node_joined(f, &t) || member_gone(f, &t))
+    else if (members_differ(f, &t)) {
         out->purpose = LEAD_CHANGE;
-    else if (voters_differ(f, &t))
+        wished = t;
+        if (settings_differ(f, &wished) && satisfiable(f, &wished))
+            t = wished;                /* in one step, if it can be */
+    } else if (settings_differ(f, &t) && satisfiable(f, &t))
+        out->purpose = LEAD_CHANGE;
+    else {
+        t = *r;
+        if (!voters_differ(f, &t))
+            return false;
         out->purpose = LEAD_CHANGE_VOTERS;
-    else
-        return false;
+    }
     out->target = t;
     return true;
 }
