@@ -90,10 +90,10 @@ static void wake_at_first(struct formed_groups *all)
     timer_set_at(&all->patience, at);
 }
 
-uint64_t formed_wait(struct formed_groups *all, const struct fgroup *g, struct session *who)
+uint64_t formed_wait(struct formed_groups *all, const struct fgroup *g, enum formed_event_kind asked, struct session *who)
 {
     const struct conf_group *c = shell_group_conf(all->sh, g->id);
-    struct waiter w = {.ticket = ++all->last_ticket, .session = who->id, .group = g->id, .limit_ms = WAIT_MIN_MS};
+    struct waiter w = {.ticket = ++all->last_ticket, .session = who->id, .group = g->id, .limit_ms = WAIT_MIN_MS, .asked = asked};
 
     if (c)
         w.limit_ms = ms_max(w.limit_ms, 4 * group_options_down_after(&c->opt));
@@ -104,6 +104,16 @@ uint64_t formed_wait(struct formed_groups *all, const struct fgroup *g, struct s
     return w.ticket;
 }
 
+/* Nobody waits any more. A try of our own that can be called off is; what was asked for as a state is not given up. */
+static void give_up(struct formed_groups *all, const struct waiter *w)
+{
+    struct formed_event ev = {.kind = FV_CANCEL, .ticket = w->ticket};
+    struct fgroup *g = fgroup_find(all, w->group);
+
+    if (g && g->f && (w->asked == FV_SET || w->asked == FV_REPLACE_VOTER || formed_lead(g->f)->want.ticket == w->ticket))
+        fgroup_step(g, &ev);
+}
+
 static void patience(struct timer *t, void *arg)
 {
     struct formed_groups *all = arg;
@@ -112,8 +122,6 @@ static void patience(struct timer *t, void *arg)
     (void)t;
     for (size_t i = all->waiting.n; i-- > 0;) {
         struct waiter w;
-        struct formed_event ev = {.kind = FV_CANCEL};
-        struct fgroup *g;
         struct str text = {0};
 
         if (i >= all->waiting.n || all->waiting.at[i].until_ms > now)
@@ -122,9 +130,7 @@ static void patience(struct timer *t, void *arg)
         str_printf(&text, "TIMEOUT not decided in %lld s: SENTINEL EXPLAIN says what it waits for", (long long)w.limit_ms / 1000);
         answer(all, w.ticket, false, str_c(&text));
         str_fini(&text);
-        g = fgroup_find(all, w.group);
-        if (g && g->f && !all->busy)
-            fgroup_step(g, &ev);
+        give_up(all, &w);
     }
     wake_at_first(all);
 }

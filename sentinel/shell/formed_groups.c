@@ -131,8 +131,11 @@ static bool facts_of(struct fgroup *g, struct voter_facts *facts)
 
     if (!text)
         return false;
-    if (formed_text_read(slice_z(text), facts, &e) == 0)
-        return true;
+    if (formed_text_read(slice_z(text), facts, &e) == 0) {
+        if (!formed_facts_check(facts))
+            return true;
+        err_set(&e, ERR_FORMAT, "%s", formed_facts_check(facts));
+    }
     str_printf(&why, "%s what this sentinel promised cannot be read (%s): it begins a new life and is not counted in this "
                      "group until SENTINEL PEERS %s REPLACE puts it in its own place", g->name, e.text, g->name);
     publish_event(g->all->sh, "+formed", str_c(&why), g->name);
@@ -216,7 +219,7 @@ void formed_groups_order(struct formed_groups *all, core_id group, struct formed
         return;
     }
     fgroup_look(g);
-    ev->ticket = who ? formed_wait(all, g, who) : 0;
+    ev->ticket = who ? formed_wait(all, g, ev->kind, who) : 0;
     fgroup_step(g, ev);
 }
 

@@ -46,6 +46,7 @@ struct waiter {
     uint64_t ticket, session;
     core_id group;
     int64_t until_ms, limit_ms;
+    enum formed_event_kind asked;
 };
 
 /* What goes to one peer at the end of the turn: group, line, group, line ... */
@@ -82,6 +83,6 @@ void fgroup_journal(struct fgroup *g, const char *text);
 void formed_deeds_init(struct formed_groups *all);
 void formed_deeds_fini(struct formed_groups *all);
 /* Holds the session; its ticket. */
-uint64_t formed_wait(struct formed_groups *all, const struct fgroup *g, struct session *who);
+uint64_t formed_wait(struct formed_groups *all, const struct fgroup *g, enum formed_event_kind asked, struct session *who);
 
 #endif
