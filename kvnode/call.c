@@ -6,15 +6,18 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "kvnode/client/ahead.h"
+#include "kvnode/client/held.h"
 #include "kvnode/client/tracking.h"
 #include "kvnode/client/txn.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/role/role.h"
 #include "kvnode/server.h"
 #include "kvnode/slowlog.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,12 +55,25 @@ struct command_stat *call_stat(struct server *srv, const struct command *cmd)
 
 /* --- may it? --- */
 
+/* A node of a formed group asks for its lease, with the clock read anew (T6). PUBLISH on a replica stays there. */
+static const char *group_refusal(struct server *srv, uint32_t flags)
+{
+    bool here = (flags & CMD_MAY_REPLICATE) && !server_is_replica(srv);
+
+    if ((flags & CMD_WRITE) || here)
+        return ha_refusal(srv, true);
+    return flags & CMD_READ ? ha_refusal(srv, false) : NULL;
+}
+
 /* The error for a command with these flags that must not run now, NULL = it may. */
 static const char *refusal(struct server *srv, uint32_t flags)
 {
     bool write = flags & CMD_WRITE;
     enum role_verdict v;
+    const char *no = srv->ha_bound ? group_refusal(srv, flags) : NULL;
 
+    if (no)
+        return no;
     if ((flags & CMD_DENYOOM) && srv->opt.maxmemory > 0 && (int64_t)mem_used() > srv->opt.maxmemory)
         return TEXT_OOM;
     if ((flags & (CMD_WRITE | CMD_HEALTH)) && snapshot_refuses_writes(srv->snapshot) && !server_is_replica(srv))
@@ -143,6 +159,7 @@ void call_execute(struct client *cl, const struct command *cmd, int argc, const 
         ks->expired_keys = HIDE_EXPIRED;    /* CLIENT PAUSE: the data set must not move */
 
     begin = clock_mono_us();
+    atomic_store_explicit(&srv->turned_us, begin, memory_order_relaxed);
     cmd->run(&c);
     took = clock_mono_us() - begin;
 
@@ -217,7 +234,7 @@ void call_request(struct call *c)
     }
     /* what EXEC is going to do counts as if it were asked for now */
     if (is_exec(c))
-        flags |= cl->queue_flags & (CMD_WRITE | CMD_DENYOOM);
+        flags |= cl->queue_flags & (CMD_WRITE | CMD_READ | CMD_MAY_REPLICATE | CMD_DENYOOM);
     text = refusal(srv, flags);
     if (text) {
         reject(c, text);
@@ -233,6 +250,8 @@ void call_request(struct call *c)
         return;
     }
     call_execute(cl, c->cmd, c->argc, c->argv, c->reply);
+    if (srv->ha_bound && ha_holds_replies(srv) && (flags & (CMD_WRITE | CMD_READ | CMD_MAY_REPLICATE)))
+        held_touched(cl, flags & (CMD_WRITE | CMD_MAY_REPLICATE));
 }
 
 int call_apply(struct client *cl, int argc, const struct slice *argv, struct reply *r, struct err *e)
@@ -332,7 +351,7 @@ static void keep_back(struct server *srv, int db, int argc, const struct slice *
 
 void call_feed(struct server *srv, int db, int argc, const struct slice *argv)
 {
-    if (server_is_replica(srv))
+    if (server_is_replica(srv) || (srv->ha_bound && !ha_may_append(srv)))
         return;
     if (srv->now.in_exec && !srv->now.exec_opened) {
         if (!srv->first.kept) {

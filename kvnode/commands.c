@@ -24,4 +24,5 @@ void kv_commands(struct command_table *t)
     ADD(debug);
     ADD(persist);
     ADD(repl);
+    ADD(ha);
 }

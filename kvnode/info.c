@@ -8,6 +8,7 @@
 #include "kvnode/call.h"
 #include "kvnode/client/tracking.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/report.h"
 
@@ -177,7 +178,13 @@ static void section_stats(struct server *srv, struct str *out)
     line_i(out, "total_error_replies", (int64_t)(st->error_replies - srv->base.error_replies));
 }
 
-static void section_replication(struct server *srv, struct str *out) { report_replication(srv, out); }
+static void section_replication(struct server *srv, struct str *out)
+{
+    report_replication(srv, out);
+    ha_info_replication(srv, out);
+}
+
+static void section_ha(struct server *srv, struct str *out) { ha_info(srv, out); }
 
 static void put_cpu(struct str *out, const char *what, int who)
 {
@@ -257,6 +264,7 @@ static const struct {
     {"persistence", "Persistence", true, section_persistence},
     {"stats", "Stats", true, section_stats},
     {"replication", "Replication", true, section_replication},
+    {"ha", "Ha", true, section_ha},
     {"cpu", "CPU", true, section_cpu},
     {"modules", "Modules", true, section_modules},
     {"commandstats", "Commandstats", false, section_commandstats},

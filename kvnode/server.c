@@ -8,12 +8,14 @@
 #include "common/io/log.h"
 #include "common/io/notify.h"
 #include "kvnode/call.h"
+#include "kvnode/client/held.h"
 #include "kvnode/client/tracking.h"
 #include "kvnode/client/txn.h"
 #include "kvnode/commands.h"
 #include "kvnode/disk/dataset.h"
 #include "kvnode/disk/record.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha.h"
 #include "kvnode/metrics.h"
 #include "kvnode/overlay.h"
 #include "kvnode/repl/feed.h"
@@ -44,6 +46,7 @@ static void gone(struct session *s)
 
     if (!c)
         return;
+    held_gone(c);
     feed_gone(c->srv->feed, c);
     client_free(c);
     s->user = NULL;
@@ -120,7 +123,7 @@ static void expire_some(struct server *srv)
 {
     bool more;
 
-    if (resp_server_is_paused(&srv->resp) || srv->loading.on)
+    if (resp_server_is_paused(&srv->resp) || srv->loading.on || (srv->ha_bound && !ha_may_append(srv)))
         return;
     srv->ks->now_ms = server_wall_ms(srv);
     more = srv->active_expire && expire_sweep(srv->ks, HOUSEKEEP_US, clock_mono_us);
@@ -199,6 +202,9 @@ static int listen_all(struct server *srv, struct err *e)
         open++;
     }
     (void)open;
+    for (size_t i = 0; srv->opt.ha_port > 0 && srv->opt.ha_port != srv->opt.port && i < srv->opt.bind.n; i++)
+        if (resp_server_listen(&srv->resp, srv->opt.bind.at[i], (uint16_t)srv->opt.ha_port, (int)srv->opt.tcp_backlog, e) != 0)
+            return e ? e->code : ERR_SYS;
     return 0;
 }
 
@@ -336,7 +342,7 @@ static int save_at_end(struct server *srv, int flags, struct err *e)
 
 static void end_waiting(struct server *srv, const char *error)
 {
-    srv->stopping.on = false;
+    srv->stopping.on = srv->stopping.handing_over = false;
     timer_clear(&srv->stopping.timer);
     resp_server_unpause(&srv->resp);
     list_each(struct session, s, &srv->resp.sessions, link) {
@@ -368,12 +374,41 @@ static int stop_now(struct server *srv, int flags, struct err *e)
     return 0;
 }
 
+static void wait_to_stop(struct server *srv, int flags, struct session *who)
+{
+    srv->stopping.on = true;
+    srv->stopping.flags = flags;
+    srv->stopping.until_ms = server_now_ms(srv) + srv->opt.shutdown_timeout_s * 1000;
+    if (who) {
+        client_of(who)->shutdown_waiting = true;
+        session_hold(who);
+    }
+    timer_set(&srv->stopping.timer, 1);
+}
+
+/* A primary of a formed group goes when another has taken over; it serves until that begins. */
+static bool still_handing_over(struct server *srv)
+{
+    if (!srv->stopping.handing_over)
+        return false;
+    if (ha_is_primary(srv) && server_now_ms(srv) < srv->stopping.until_ms)
+        return true;
+    log_notice(ha_is_primary(srv) ? "Nobody took over in time, going all the same." : "Another node takes over, going.");
+    srv->stopping.handing_over = false;
+    return false;
+}
+
 static void on_stopping(struct timer *t, void *arg)
 {
     struct server *srv = arg;
     struct err e = {0};
-    int late = lagging(srv);
+    int late;
 
+    if (still_handing_over(srv)) {
+        timer_set(t, 5);
+        return;
+    }
+    late = server_is_replica(srv) ? 0 : lagging(srv);
     if (late > 0 && server_now_ms(srv) < srv->stopping.until_ms) {
         feed_ask_acks(srv->feed);
         timer_set(t, 10);
@@ -391,18 +426,19 @@ int server_shutdown(struct server *srv, int flags, struct session *who, struct e
     if (!e)
         e = &own;
     log_warning("User requested shutdown...");
-    if (!(flags & SHUTDOWN_NOW) && !server_is_replica(srv) && srv->opt.shutdown_timeout_s > 0 && lagging(srv) > 0) {
-        srv->stopping.on = true;
-        srv->stopping.flags = flags;
-        srv->stopping.until_ms = server_now_ms(srv) + srv->opt.shutdown_timeout_s * 1000;
+    if ((flags & SHUTDOWN_NOW) || srv->opt.shutdown_timeout_s == 0)
+        return stop_now(srv, flags, e);
+    if (ha_leave(srv)) {
+        log_notice("Waiting for another node of the group to take over before shutting down.");
+        srv->stopping.handing_over = true;
+        wait_to_stop(srv, flags, who);
+        return 0;
+    }
+    if (!server_is_replica(srv) && lagging(srv) > 0) {
         resp_server_pause(&srv->resp, NEVER_MS, true);
         log_notice("Waiting for replicas before shutting down.");
-        if (who) {
-            client_of(who)->shutdown_waiting = true;
-            session_hold(who);
-        }
         feed_ask_acks(srv->feed);
-        timer_set(&srv->stopping.timer, 1);
+        wait_to_stop(srv, flags, who);
         return 0;
     }
     return stop_now(srv, flags, e);
@@ -480,6 +516,7 @@ static void make_rooms(struct server *srv)
     txn_init(srv);
     tracking_init(srv);
     srv->snapshot = snapshot_new(srv);
+    ha_init(srv);
     roles_init(srv);
     srv->history = feed_history(srv->feed);
     srv->backlog = feed_backlog(srv->feed);
@@ -528,16 +565,24 @@ int server_init(struct server *srv, struct err *e)
     signal_watch_start(&srv->on_int, srv->loop, SIGINT, on_signal, srv);
     signal_watch_start(&srv->on_hup, srv->loop, SIGHUP, on_signal, srv);
     notify_watchdog_start(srv->loop);
-    roles_start(srv);
+    if (!srv->ha_bound)
+        roles_start(srv);              /* a node of a formed group starts fenced, whatever its configuration says */
     dataset_load_at_start(srv);
     return 0;
 }
 
 void server_ready(struct server *srv)
 {
+    struct err e = {0};
+
     if (srv->ready)
         return;
     srv->ready = true;
+    if (ha_start(srv, &e) != 0) {
+        log_error("%s", e.text);
+        loop_stop(srv->loop, 1);
+        return;
+    }
     log_notice("Ready to accept connections");
     notify_status("%s, port %d", role_word(&srv->resp), (int)srv->opt.port);
     notify_ready();
@@ -567,6 +612,7 @@ void server_fini(struct server *srv)
         return;
     }
     resp_server_fini(&srv->resp);      /* clients leave: they release what they hold in the rooms below */
+    ha_fini(srv);
     snapshot_free(srv->snapshot);
     roles_fini(srv);
     tracking_fini(srv);

@@ -21,6 +21,7 @@ FAMILY(server);
 FAMILY(config);
 FAMILY(debug);
 FAMILY(persist);     /* SAVE, BGSAVE, LASTSAVE */
+FAMILY(ha);          /* HA */
 FAMILY(repl);        /* REPLICAOF, ROLE, PSYNC, SYNC, REPLCONF, WAIT */
 
 #define ROWS(name) const size_t name##_commands_n = sizeof name##_commands / sizeof name##_commands[0]

@@ -3,11 +3,21 @@
 
 #include "common/base/num.h"
 #include "common/io/log.h"
+#include "kvnode/ha/ha.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/handover.h"
 #include "kvnode/repl/report.h"
 #include "kvnode/repl/roles.h"
 #include "kvnode/repl/wait.h"
+
+static bool belongs_to_group(struct call *c)
+{
+    if (ha_takes_plain_orders(call_server(c)))
+        return false;
+    reply_error(c->reply, "ERR this node belongs to a formed group, which alone says whom it follows: SENTINEL FAILOVER moves the "
+                          "primary, SENTINEL DISSOLVE makes the group plain again, HA STATUS tells how it stands");
+    return true;
+}
 
 static void run_replicaof(struct call *c)
 {
@@ -21,6 +31,8 @@ static void run_replicaof(struct call *c)
         reply_error(c->reply, "ERR REPLICAOF not allowed while failing over.");
         return;
     }
+    if (belongs_to_group(c))
+        return;
     if (arg_is(c, 1, "no") && arg_is(c, 2, "one")) {
         if (role_is_replica(srv->role))
             log_notice("MASTER MODE enabled (user request from a client)");
@@ -53,7 +65,13 @@ static void run_replicaof(struct call *c)
 static void run_psync(struct call *c) { feed_psync(call_server(c)->feed, c); }
 static void run_sync(struct call *c) { feed_sync(call_server(c)->feed, c); }
 static void run_replconf(struct call *c) { feed_replconf(call_server(c)->feed, c); }
-static void run_failover(struct call *c) { handover_command(call_server(c)->handover, c); }
+
+static void run_failover(struct call *c)
+{
+    if (!belongs_to_group(c))
+        handover_command(call_server(c)->handover, c);
+}
+
 
 #define ORDER (CMD_ADMIN | CMD_NOSCRIPT | CMD_STALE | CMD_NO_ASYNC_LOADING | CMD_DANGEROUS)
 #define SYNC (CMD_ADMIN | CMD_NOSCRIPT | CMD_NO_ASYNC_LOADING | CMD_NO_MULTI | CMD_DANGEROUS)

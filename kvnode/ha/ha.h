@@ -16,6 +16,7 @@
 #define KV_HA_HA_H
 
 #include "common/base/err.h"
+#include "common/base/str.h"
 #include "kvnode/role/member.h"
 
 struct server;
@@ -44,9 +45,16 @@ bool ha_holds_replies(const struct server *srv);
 /* Asked when held replies are about to leave: has the lease held until now? (R7) */
 bool ha_lease_valid(struct server *srv);
 bool ha_takes_plain_orders(const struct server *srv);      /* REPLICAOF by hand */
+bool ha_may_append(const struct server *srv);              /* may anything be added to our log now? (a frozen log takes no DEL of an expired key) */
 /* May our log leave us: as a primary's stream (0), or as the tail for a FETCH of that ballot? */
 bool ha_feeds(const struct server *srv, uint64_t fetch_ballot);
 const struct member *ha_member_of(const struct server *srv);     /* for INFO, HA STATUS, greetings; the lock is not needed on the main thread */
+
+/* The primary that we follow greeted: its member id, and the port where it takes control links (0: it did not say).
+ * ME_ROLE comes of it, and our control link to it. */
+void ha_primary_is(struct server *srv, const char *id, uint16_t ha_port);
+/* We follow nobody any more, or its greeting ended: no control link. */
+void ha_primary_gone(struct server *srv);
 
 /* The end of the log moved (our own writes, or applied ones): told to the member once, at the end of the turn. */
 void ha_log_moved(struct server *srv);
@@ -55,8 +63,18 @@ void ha_log_moved(struct server *srv);
  * node is no primary any more or after the time it has anyhow (shutdown-timeout). */
 bool ha_leave(struct server *srv);
 
-/* Lines for INFO's section "ha" and the fields ha_port, ha_group ... of INFO replication. */
+/* Is this process the primary of an epoch, or about to be (unproved)? */
+bool ha_is_primary(const struct server *srv);
+uint16_t ha_port(const struct server *srv);                /* where control links come to; 0: nowhere */
+
+/* INFO's section "ha", the fields ha_port, ha_group_id ... of INFO replication, and HA STATUS. */
 struct str;
+struct reply;
 void ha_info(struct server *srv, struct str *out);
+void ha_info_replication(struct server *srv, struct str *out);
+void ha_put_status(struct server *srv, struct reply *r);
+
+/* HA ATTACH: NULL, or the error line. Then the session's connection goes to the control thread after this turn. */
+const char *ha_attach(struct server *srv, struct session *s, struct slice group, bool voter, const char *id, uint64_t life);
 
 #endif

@@ -3,13 +3,26 @@
  * primary), which know nothing of groups but ask here.
  *
  * On the wire:
- *     replica:  REPLCONF ha-member <id> <life>          to every primary; a stock one answers with an error, and that is fine
- *     primary:  +HA <id> <ha-port> [<line>]             line: its HA_STREAM (common/text/ha_text.h), when it is the primary of an epoch
+ *     replica:  REPLCONF ha-member <id> <life> <gid> <epoch> <ballot>
+ *                   to every primary; a stock one answers with an error, and that is fine. gid: its group, 0 = none;
+ *                   epoch: of the last entry of its log (its offset is in PSYNC); ballot: 0, or that of the FETCH for
+ *                   which it wants the tail of a sealed node
+ *     primary:  +HA <id> <ha-port> [<line>]
+ *                   line: its HA_STREAM (common/text/ha_text.h), when it is the primary of an epoch
  * then PSYNC as always. A primary that begins an epoch closes the links of its replicas: they come back, greet and hear
- * its HA_STREAM. The epoch's marker is a command in the stream, `HA MARKER <gid> <epoch> <incarnation>`: with it an epoch
- * begins in the table (epoch, first offset) that the data carries (disk/record.h; in an RDB the aux field
- * `kvorum-epochs`). A replica of an epoch acknowledges at the end of every turn in which it applied something. Renewals
- * (HA_RENEW, HA_LEASE) do not travel here: a replica holds a control connection to its primary (control.h). */
+ * its HA_STREAM; PSYNC from one that greeted before that is refused. The epoch's marker is a command in the stream,
+ * `HA MARKER <gid> <epoch> <incarnation>`: with it an epoch begins in the table (epoch, first offset; repl/epochs.h) that
+ * the data carries (disk/record.h; in an RDB the aux field `kvorum-epochs`). What a replica of an epoch acknowledges is
+ *     REPLCONF ACK <offset> ha-epoch <epoch> ha-life <life>
+ * at the end of every turn in which it applied something; an ACK without these words counts for WAIT alone. Renewals
+ * (HA_RENEW, HA_LEASE) do not travel here: a replica holds a control connection to its primary (control.h).
+ *
+ * Who may continue: a replica of our group whose last position is in our table (R5's "in a history") continues as long
+ * as the backlog holds the rest, whatever its replication id; one with a position outside of it does not, though its id
+ * may be known. Positions of epoch 0, nodes of no group and stock replicas: by replication ids, as always.
+ *
+ * A data set in memory cannot be rolled back: a log that went on beyond the common point becomes the primary's by a full
+ * copy only, hence under a new life (R8), and a FETCH into such a log is answered "no". */
 #ifndef KV_HA_HA_REPL_H
 #define KV_HA_HA_REPL_H
 
@@ -20,7 +33,7 @@
 struct server;
 struct client;
 struct call;
-struct str;
+struct buf;
 
 void ha_repl_init(struct server *srv);
 void ha_repl_fini(struct server *srv);
@@ -31,24 +44,36 @@ void ha_repl_follow(struct server *srv, const struct addr *to, uint64_t epoch); 
 void ha_repl_fence(struct server *srv);                                    /* MO_FENCE: follow nobody, feed nobody, the log is frozen */
 void ha_repl_fetch(struct server *srv, const struct addr *from, struct ha_position upto);  /* MO_FETCH; ME_FETCHED says how it went */
 void ha_repl_save_tail(struct server *srv);                                /* MO_SAVE_TAIL: what the next full copy drops goes to a file (repl/tail) */
-void ha_repl_released(struct server *srv);                                 /* MO_RELEASED */
+void ha_repl_released(struct server *srv);                                 /* MO_RELEASED: the log has no epochs any more */
+/* MO_SEND. true: the link is one of replication and the message left on it, or needs no sending there (HA_STREAM: the
+ * greeting says it). false: not mine; a HA_RENEW to a replica's link goes on that replica's control connection. */
+bool ha_repl_send(struct server *srv, uint64_t link, const struct ha_msg *m);
 
 /* --- the log ------------------------------------------------------------------------------- */
 struct ha_position ha_repl_end(const struct server *srv);                  /* epoch of the last entry (0: before any), offset */
 
-/* --- asked by feed, follow and the snapshot ------------------------------------------------- */
-/* REPLCONF ha-member: answers. */
-void ha_repl_greeted(struct call *c, const char *id, uint64_t life);
+/* --- asked by feed, follow, greet and the snapshot -------------------------------------------- */
+void ha_repl_greeted(struct call *c);                                      /* REPLCONF ha-member: answers */
+/* May this replica be fed? NULL, or the error line. false in *full: only what the backlog holds, never a full copy. */
+const char *ha_repl_refuses(struct client *replica, bool *full);
+/* May it continue at byte `want`, by its position? by_id: replication ids decide. Else HISTORY_*, without a look at the backlog. */
+enum ha_repl_continue { HA_REPL_BY_ID, HA_REPL_IN_HISTORY, HA_REPL_OUT_OF_HISTORY };
+enum ha_repl_continue ha_repl_continues(struct client *replica, int64_t want);
+void ha_repl_acked(struct client *replica, int64_t offset, uint64_t epoch, uint64_t life);
+void ha_repl_gone(struct client *replica);                                 /* its link ended */
+
+void ha_repl_greet(struct server *srv, struct buf *out);                   /* our REPLCONF ha-member */
 /* Primary's answer to it; ERR_REFUSED: this stream may not be taken. */
 int  ha_repl_answered(struct server *srv, struct slice line, struct err *e);
-void ha_repl_acked(struct client *replica, int64_t offset);
-void ha_repl_gone(struct client *replica);                                 /* its link ended */
+bool ha_repl_may_take(const struct server *srv);                           /* may bytes of our link to the primary change the log now? */
 void ha_repl_link_down(struct server *srv);                                /* ours to the primary */
-bool ha_repl_may_full_copy(struct server *srv, struct err *e);             /* a full copy is about to replace the data: new life, on disk */
+/* A full copy is about to replace the data: the tail is saved, the new life is on disk. theirs: its table of epochs. */
+bool ha_repl_may_full_copy(struct server *srv, struct slice theirs, int64_t their_end, struct err *e);
 void ha_repl_synced(struct server *srv, bool full);                        /* the stream goes on from here: ME_LOG, ME_FOLLOWS */
+void ha_repl_fetched(struct server *srv, bool yes, const char *why);       /* the link of a FETCH ended */
 void ha_repl_marker(struct call *c);                                       /* HA MARKER came down the stream */
 void ha_repl_save_aux(const struct server *srv, struct str *out);          /* the table as text for an RDB; empty: none */
 void ha_repl_load_aux(struct server *srv, struct slice text);              /* ... of the data that took the place of ours */
-bool ha_repl_acks_each_turn(const struct server *srv);
+bool ha_repl_acks_each_turn(const struct server *srv);                     /* our primary is one of an epoch */
 
 #endif
