@@ -3,8 +3,10 @@
 #include "common/base/num.h"
 #include "common/io/log.h"
 #include "common/io/session.h"
+#include "sentinel/shell/accounts.h"
 #include "sentinel/shell/commands.h"
 #include "sentinel/shell/directory.h"
+#include "sentinel/shell/formed_groups.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/publish.h"
@@ -127,6 +129,7 @@ void cmd_remove(struct call *c)
         return;
     ev.group = g->id;
     memcpy(name, g->name, sizeof name);
+    accounts_gone(sh->accounts, g->id);
     directory_forget(sh->directory, name);
     sentinel_conf_remove(&sh->opt->sentinel, name);      /* first: the step saves */
     shell_ask(sh, &ev, &a);
@@ -156,22 +159,6 @@ void cmd_reset_groups(struct call *c)
     (void)save_owed(sh->save);
     reply_int(c->reply, (int64_t)ids.n);
     vec_fini(&ids);
-}
-
-void cmd_failover(struct call *c)
-{
-    const struct group *g = group_arg(c, 2);
-    struct event ev = {.kind = EV_FAILOVER};
-    struct shell_answer a;
-
-    if (!g)
-        return;
-    ev.group = g->id;
-    shell_ask(shell_of(c), &ev, &a);
-    if (a.answered && a.ok)
-        reply_ok(c->reply);
-    else
-        reply_error(c->reply, a.text[0] ? a.text : "ERR the failover was not started");
 }
 
 void cmd_flushconfig(struct call *c)
@@ -208,7 +195,9 @@ static bool valid(struct call *c, const struct option *o, int at, struct group_o
                               "'sentinel deny-scripts-reconfig' is yes in the configuration");
         return false;
     }
-    if (option_set(o, scratch, n, c->argv + at + 1, NULL, &e) != 0)
+    if (option_set(o, scratch, n, c->argv + at + 1, NULL, &e) != 0 && group_option_is_formed(o) && o->type == OPT_CUSTOM)
+        reply_errorf(c->reply, "ERR %s", e.text);
+    else if (e.text[0])
         reply_errorf(c->reply, "ERR Invalid argument '%.*s' for SENTINEL SET '%s'",
                      (int)(c->argv[at + 1].len < 128 ? c->argv[at + 1].len : 128), c->argv[at + 1].p, o->name);
     else if (group_option_is_script(o) && group_options_scripts_ok(scratch, &e) != 0)
@@ -219,23 +208,88 @@ static bool valid(struct call *c, const struct option *o, int at, struct group_o
     return false;
 }
 
+/* How the group is or is to be formed, so that new values can be judged beside those that stay. */
+static void copy_formed(const struct group_options *from, struct group_options *to)
+{
+    to->mode = from->mode;
+    to->sync_acks = from->sync_acks;
+    to->voters = from->voters;
+    to->member_drop_after_ms = from->member_drop_after_ms;
+    to->down_after_ms = from->down_after_ms;
+    mem_free(to->profile);
+    to->profile = from->profile ? mem_strdup(from->profile) : NULL;
+}
+
+/* Before anything is changed: would the group that these options ask for keep its promises? */
+static bool formable(struct call *c, const struct group *g, const struct group_options *then)
+{
+    struct formed_want want;
+    const char *wrong;
+
+    if (formed_groups_is_formed(shell_of(c)->formed, g->id) && then->mode == GROUP_MODE_NONE) {
+        reply_error(c->reply, "ERR This group is formed: SENTINEL DISSOLVE <group> makes it plain again");
+        return false;
+    }
+    if (!group_options_want(then, &want, &wrong))
+        return true;
+    if (wrong)
+        reply_errorf(c->reply, "ERR %s", wrong);
+    else if (want.k > 0 && g->nodes.n > 1 && (size_t)want.k > g->nodes.n - 1)
+        reply_errorf(c->reply, "ERR sync-acks %d: this group has %zu replica%s", want.k, g->nodes.n - 1, g->nodes.n == 2 ? "" : "s");
+    else
+        return true;
+    return false;
+}
+
+/* Its record was made through another sentinel: what is set here stands beside what is so. */
+static void as_formed(struct shell *sh, const struct group *g, struct conf_group *conf)
+{
+    if (conf->opt.mode == GROUP_MODE_NONE && formed_groups_is_formed(sh->formed, g->id))
+        (void)group_options_follow(&conf->opt, &formed_voter(formed_groups_find(sh->formed, g->id))->f.rec);
+}
+
+static void set_saved(struct call *c, const struct group *g, bool formed_moved, bool was_asked)
+{
+    struct shell *sh = shell_of(c);
+    struct conf_group *conf = shell_group_conf(sh, g->id);
+    int rc = save_now(sh->save);
+
+    if (rc != 0 || !formed_moved)
+        reply_saved(c, rc);
+    else if (conf->opt.mode != GROUP_MODE_NONE)
+        formed_groups_wish(sh->formed, g->id, c->session);
+    else {
+        if (was_asked) {               /* nobody formed it yet: it is not wished for any more */
+            struct formed_event ev = {.kind = FV_DISSOLVE};
+            formed_groups_order(sh->formed, g->id, &ev, NULL);
+        }
+        reply_saved(c, rc);
+    }
+}
+
 void cmd_set(struct call *c)
 {
     struct shell *sh = shell_of(c);
     const struct group *g = group_arg(c, 2);
     struct conf_group *conf = g ? shell_group_conf(sh, g->id) : NULL;
     struct group_options scratch;
-    bool ok = conf != NULL, new_auth = false;
+    bool ok = conf != NULL, new_auth = false, formed_moved = false, was_asked;
 
     if (!conf)
         return;
+    as_formed(sh, g, conf);
+    was_asked = conf->opt.mode != GROUP_MODE_NONE;
     group_options_init(&scratch);
+    copy_formed(&conf->opt, &scratch);
     for (int at = 3; ok && at < c->argc;) {
         const struct option *o = option_find(&group_option_table, c->argv[at]);
 
         ok = valid(c, o, at, &scratch);
         at += ok ? group_option_values(o) + 1 : 1;
+        formed_moved = formed_moved || (ok && group_option_is_formed(o));
     }
+    formed_moved = formed_moved && (was_asked || scratch.mode != GROUP_MODE_NONE);
+    ok = ok && (!formed_moved || formable(c, g, &scratch));
     group_options_fini(&scratch);
     if (!ok)
         return;
@@ -251,7 +305,7 @@ void cmd_set(struct call *c)
     shell_set_group(sh, g->id, conf);
     if (new_auth)
         links_new_auth(sh->links, g->id);
-    reply_saved(c, save_now(sh->save));
+    set_saved(c, g, formed_moved, was_asked);
 }
 
 /* ---- SENTINEL CONFIG --------------------------------------------------------------------- */

@@ -5,6 +5,9 @@
 #include "common/io/session.h"
 #include "sentinel/core/names.h"
 #include "sentinel/shell/commands.h"
+#include "sentinel/shell/explain.h"
+#include "sentinel/shell/formed_groups.h"
+#include "sentinel/shell/ha_links.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/save.h"
@@ -86,6 +89,72 @@ static void node_fields(struct fields *f, const struct group *g, const struct no
     since(f, "role-reported-time", n->said_role_at_ms);
 }
 
+/* --- formed groups: behind all other fields ------------------------------------------------- */
+
+static const struct ha_record *record_of(struct shell *sh, const struct group *g)
+{
+    return formed_groups_is_formed(sh->formed, g->id) ? &formed_voter(formed_groups_find(sh->formed, g->id))->f.rec : NULL;
+}
+
+static void hex(struct fields *f, const char *name, uint64_t value)
+{
+    reply_bulk_z(f->r, name);
+    reply_bulkf(f->r, "%016llx", (unsigned long long)value);
+    f->n++;
+}
+
+static void member_fields(struct fields *f, const struct group *g, const struct node *n)
+{
+    const struct ha_record *r = record_of(f->sh, g);
+    const char *id = ha_links_member_id(f->sh->ha_links, n->id);
+    const struct ha_member *m = r ? ha_member(r, id) : NULL;
+    const struct formed *all = formed_groups_find(f->sh->formed, g->id);
+
+    if (!r)
+        return;
+    text(f, "member", m ? "yes" : "no");
+    text(f, "member-id", id);
+    if (m)
+        hex(f, "life", m->life);
+    for (size_t i = 0; i < formed_node_count(all); i++) {
+        const struct formed_node *fn = formed_node_at(all, i);
+
+        if (strcmp(fn->id, id) != 0 || fn->status.kind != HA_STATUS)
+            continue;
+        hex(f, "life-now", fn->status.life);
+        text(f, "state", ha_node_state_name(fn->status.state));
+        number(f, "sealed", (int64_t)fn->status.sealed);
+        number(f, "epoch", (int64_t)fn->status.pos.epoch);
+        number(f, "offset", fn->status.pos.offset);
+    }
+}
+
+static void formed_fields(struct fields *f, const struct group *g, const struct conf_group *conf)
+{
+    const struct ha_record *r = record_of(f->sh, g);
+    const struct formed *all = formed_groups_find(f->sh->formed, g->id);
+    int64_t lease_ms;
+
+    if (!r) {
+        if (conf && conf->opt.mode != GROUP_MODE_NONE)
+            text(f, "mode", "plain");
+        if (conf && conf->opt.mode != GROUP_MODE_NONE)
+            text(f, "mode-wanted", ha_mode_name((enum ha_mode)conf->opt.mode));
+        return;
+    }
+    lease_ms = formed_voter(all)->promise.epoch == r->epoch ? formed_voter(all)->promise.until_ms - f->now_ms : 0;
+    text(f, "mode", ha_mode_name(r->mode));
+    hex(f, "group-id", r->gid);
+    number(f, "epoch", (int64_t)r->epoch);
+    number(f, "record-ballot", (int64_t)r->ballot);
+    number(f, "record-change", (int64_t)r->change);
+    number(f, "sync-acks", r->k);
+    number(f, "members", r->n_members);
+    number(f, "voters", r->n_voters);
+    number(f, "lease-ms", lease_ms > 0 ? lease_ms : 0);
+    member_fields(f, g, core_primary(f->sh->core, g));
+}
+
 static void master_fields(struct call *c, const struct group *g)
 {
     struct fields f = begin(c);
@@ -111,6 +180,7 @@ static void master_fields(struct call *c, const struct group *g)
         text(&f, "directory", conf->opt.directory);
     if (save_trouble(f.sh->save))
         text(&f, "observer", save_trouble(f.sh->save));
+    formed_fields(&f, g, conf);
     end(&f);
 }
 
@@ -131,6 +201,7 @@ static void replica_fields(struct call *c, const struct group *g, const struct n
         text(&f, "misconfigured", links_denied(f.sh->links, n->id));
     if (g->fo.state != FO_IDLE || n->refused > REFUSED_NOT_ASKED)
         text(&f, "refused", refusal_name(n->refused));
+    member_fields(&f, g, n);
     end(&f);
 }
 
@@ -260,6 +331,25 @@ void cmd_is_down(struct call *c)
     vote_answer_write(&answer, c->reply);
 }
 
+/* A formed group needs a majority of its voters and, without the primary, enough members to seal. */
+static void formed_quorum(struct call *c, const struct group *g)
+{
+    struct explanation x;
+    struct str out = {0};
+
+    explain_group(shell_of(c), g, &x);
+    str_printf(&out, "%s %d usable Sentinels. %s: %d of %d voters are at hand, %d needed; %d of %d members besides the primary, %d needed",
+               x.can ? "OK" : "NOQUORUM", x.voters_usable, x.can ? "Quorum and failover authorization can be reached"
+               : "A failover cannot be completed now", x.voters_usable, x.voters, x.voters_needed, x.members_usable, x.members - 1,
+               x.seals_needed);
+    if (x.can)
+        reply_simple(c->reply, str_c(&out));
+    else
+        reply_error(c->reply, str_c(&out));
+    str_fini(&out);
+    explain_fini(&x);
+}
+
 void cmd_ckquorum(struct call *c)
 {
     const struct group *g = group_arg(c, 2);
@@ -267,6 +357,10 @@ void cmd_ckquorum(struct call *c)
 
     if (!g)
         return;
+    if (formed_groups_is_formed(shell_of(c)->formed, g->id)) {
+        formed_quorum(c, g);
+        return;
+    }
     q = core_quorum(shell_of(c)->core, g);
     if (q.quorum_ok && q.majority_ok) {
         struct str ok = {0};

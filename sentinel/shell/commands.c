@@ -26,7 +26,7 @@ static const struct command subs[] = {
     {"set", -5, ADMIN, cmd_set, .group = "sentinel", .syntax = "group option value [option value ...]", .summary = "Change settings of a group.", .since = "2.8.4"},
     {"reset", 3, ADMIN, cmd_reset_groups, .group = "sentinel", .syntax = "pattern", .summary = "Forget what was learned about the groups that match, and look anew.", .since = "2.8.4"},
     {"flushconfig", 2, ADMIN, cmd_flushconfig, .group = "sentinel", .syntax = "", .summary = "Write the state to disk now.", .since = "2.8.4"},
-    {"failover", 3, ADMIN, cmd_failover, .group = "sentinel", .syntax = "group", .summary = "Give the group another primary without asking the other sentinels.", .since = "2.8.4"},
+    {"failover", -3, ADMIN, cmd_failover, .group = "sentinel", .syntax = "group [COORDINATED] [TO host port] [FORCE seals]", .summary = "Give the group another primary: a plain one without asking the other sentinels, a formed one by a hand-over that loses nothing.", .since = "2.8.4"},
     {"config", -3, ADMIN, cmd_config, .group = "sentinel", .syntax = "GET pattern | SET name value [name value ...]", .summary = "Settings of the sentinel itself.", .since = "6.2.0"},
     {"myid", 2, ADMIN, cmd_myid, .group = "sentinel", .syntax = "", .summary = "The id of this sentinel.", .since = "6.2.0"},
     {"debug", -2, ADMIN, cmd_debug, .group = "sentinel", .syntax = "[name milliseconds ...]", .summary = "Show or change periods and limits.", .since = "7.0.0"},
@@ -34,6 +34,11 @@ static const struct command subs[] = {
     {"pending-scripts", 2, ADMIN, cmd_pending_scripts, .group = "sentinel", .syntax = "", .summary = "Scripts that run or wait.", .since = "2.8.4"},
     {"simulate-failure", -3, ADMIN, cmd_simulate_failure, .group = "sentinel", .syntax = "crash-after-election|crash-after-promotion|HELP ...", .summary = "For tests: let this sentinel end at a point of a failover.", .since = "3.2.0"},
     {"ha", -5, ADMIN | CMD_HIDDEN, cmd_sentinel_ha, .group = "sentinel", .syntax = "id group message [group message ...]", .summary = "Of other sentinels: messages of formed groups."},
+    {"explain", 3, ADMIN | CMD_HIDDEN, cmd_explain, .group = "sentinel", .syntax = "group", .summary = "Could the group fail over now, to whom, and if not, what lacks."},
+    {"journal", -3, ADMIN | CMD_HIDDEN, cmd_journal, .group = "sentinel", .syntax = "group [count]", .summary = "The last lines of the group's journal, oldest first: time in milliseconds, line."},
+    {"peers", -3, ADMIN | CMD_HIDDEN, cmd_peers, .group = "sentinel", .syntax = "group [REPLACE old-id new-id]", .summary = "Who votes in a group; put another sentinel, or the new memory of one, in a voter's place."},
+    {"dissolve", -3, ADMIN | CMD_HIDDEN, cmd_dissolve, .group = "sentinel", .syntax = "group [FORCE]", .summary = "Make a formed group plain again."},
+    {"drop", 5, ADMIN | CMD_HIDDEN, cmd_drop_member, .group = "sentinel", .syntax = "group host port", .summary = "Take a replica out of a formed group's members; it may come back by itself when it is there again."},
     {"help", 2, CMD_SENTINEL, cmd_sentinel_help, .group = "sentinel", .syntax = "", .summary = "This list.", .since = "6.2.0"},
 };
 

@@ -25,13 +25,19 @@ void cmd_remove(struct call *c);
 void cmd_set(struct call *c);
 void cmd_reset_groups(struct call *c);
 void cmd_flushconfig(struct call *c);
-void cmd_failover(struct call *c);
 void cmd_config_get(struct call *c);
 void cmd_config_set(struct call *c);
 void cmd_config(struct call *c);
 void cmd_debug(struct call *c);
 /* cmd_ha.c */
 void cmd_sentinel_ha(struct call *c);
+/* cmd_formed.c: failing over, and what stands in its way */
+void cmd_failover(struct call *c);
+void cmd_dissolve(struct call *c);
+void cmd_drop_member(struct call *c);
+void cmd_peers(struct call *c);
+void cmd_explain(struct call *c);
+void cmd_journal(struct call *c);
 /* clients.c */
 void cmd_info(struct call *c);
 void cmd_publish(struct call *c);

@@ -59,6 +59,8 @@ const struct op_event sentinel_events[] = {
     {"+config-update-from", W, "<instance>", "A sentinel with a newer configuration told us."},
     {"+convert-to-slave", N, "<instance>", "It said primary and was told to follow."},
     {"+fix-slave-config", N, "<instance>", "It followed the wrong node and was told the right one."},
+    {"+failover-loss", N, "<group> <bytes>|unknown <from> <to> proved|bound|seen|unknown #<sentence>", "What a failover that this sentinel led may have lost, and how sure that is."},
+    {"+formed", N, "<group> <what>", "News of a formed group: members, mode, who votes."},
     /* links, scripts, files */
     {"+misconfigured", W, "<instance> #<error>", "It lives, and refuses this sentinel: a wrong password or a missing right. No reason for a failover."},
     {"-misconfigured", W, "<instance>", "It lets this sentinel in again."},

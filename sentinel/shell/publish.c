@@ -1,6 +1,7 @@
 #include "sentinel/shell/publish.h"
 
 #include "common/io/log.h"
+#include "sentinel/shell/accounts.h"
 #include "sentinel/shell/crash.h"
 #include "sentinel/shell/events.h"
 #include "sentinel/shell/hooks.h"
@@ -23,5 +24,6 @@ void publish_event(struct shell *sh, const char *name, const char *payload, cons
     g = group && level >= LOG_LEVEL_WARNING ? sentinel_conf_find(&sh->opt->sentinel, group) : NULL;
     if (g && g->opt.notification_script)
         hooks_notify(sh->hooks, g->opt.notification_script, name, payload);
+    accounts_event(sh->accounts, name, payload, group);
     crash_note(name);
 }

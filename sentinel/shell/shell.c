@@ -7,6 +7,7 @@
 #include "common/io/notify.h"
 #include "common/io/session.h"
 #include "sentinel/core/names.h"
+#include "sentinel/shell/accounts.h"
 #include "sentinel/shell/clients.h"
 #include "sentinel/shell/commands.h"
 #include "sentinel/shell/directory.h"
@@ -334,6 +335,7 @@ struct shell *shell_new(struct loop *l, struct sentinel_options *o, const char *
     sh->resolver = resolver_new(l);
     pubsub_init(&sh->pubsub);
     replay_init(sh);
+    sh->accounts = accounts_new(sh);
     sh->links = links_new(sh);
     sh->ha_links = ha_links_new(sh);
     sh->formed = formed_groups_new(sh);
@@ -365,6 +367,7 @@ void shell_free(struct shell *sh)
     actions_fini(&sh->actions);
     vec_fini(&sh->later);
     resolver_free(sh->resolver);
+    accounts_free(sh->accounts);
     mem_free(sh->event_counts);
     mem_free(sh);
 }

@@ -16,6 +16,7 @@ struct save;
 struct hooks;
 struct directory;
 struct status;
+struct accounts;
 struct ha_links;
 struct formed_groups;
 
@@ -47,6 +48,7 @@ struct shell {
     struct hooks *hooks;
     struct directory *directory;
     struct status *status;
+    struct accounts *accounts;
     struct ha_links *ha_links;
     struct formed_groups *formed;
     struct resp_server server;
