@@ -130,6 +130,7 @@ void cmd_remove(struct call *c)
     ev.group = g->id;
     memcpy(name, g->name, sizeof name);
     accounts_gone(sh->accounts, g->id);
+    formed_groups_gone(sh->formed, g->id);
     directory_forget(sh->directory, name);
     sentinel_conf_remove(&sh->opt->sentinel, name);      /* first: the step saves */
     shell_ask(sh, &ev, &a);

@@ -252,7 +252,8 @@ bool group_option_is_script(const struct option *o)
 
 bool group_option_is_formed(const struct option *o)
 {
-    static const char *const names[] = {"mode", "sync-acks", "profile", "voters", "member-drop-after", "down-after-milliseconds"};
+    static const char *const names[] = {"mode", "sync-acks", "profile", "voters", "member-drop-after",
+                                        "down-after-milliseconds", "crash-evidence"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(o->name, names[i]) == 0)
@@ -291,6 +292,7 @@ bool group_options_want(const struct group_options *g, struct formed_want *out, 
     out->k = (int)g->sync_acks;
     out->voters = (int)g->voters;
     out->member_drop_after_ms = g->member_drop_after_ms;
+    out->no_crash_evidence = !g->crash_evidence;
     timing_of(g, &out->timing);
     *wrong = ha_timing_check(&out->timing, text);
     return true;

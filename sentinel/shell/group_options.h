@@ -41,7 +41,7 @@ void group_options_init(struct group_options *g);
 void group_options_fini(struct group_options *g);
 /* Is this the row of a script path (SENTINEL SET may be forbidden to touch it)? */
 bool group_option_is_script(const struct option *o);
-/* Is this a row that says how a group is formed (down-after-milliseconds is one of them)? */
+/* Is this a row that says how a group is formed (down-after-milliseconds and crash-evidence are among them)? */
 bool group_option_is_formed(const struct option *o);
 /* How long a node may be silent, a profile's own value counted in. */
 int64_t group_options_down_after(const struct group_options *g);
