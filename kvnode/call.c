@@ -209,12 +209,22 @@ static void reject(struct call *c, const char *text)
     }
 }
 
+/* A write that changed nothing tells what it found: it waits as a write, and needs the lease as a read. */
+static void hold_reply(struct client *cl, uint32_t flags, bool changed)
+{
+    if (changed || (flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
+        held_touched(cl, true);
+    if (!changed && (flags & (CMD_WRITE | CMD_MAY_REPLICATE | CMD_READ)))
+        held_touched(cl, false);
+}
+
 void call_request(struct call *c)
 {
     struct client *cl = c->user = client_of(c->session);
     struct server *srv = cl->srv;
     bool queueing = cl->txn != TXN_NONE && !(c->cmd->flags & CMD_NO_QUEUE);
     uint32_t flags = c->cmd->flags;
+    uint64_t dirty = srv->ks->dirty;
     const char *text;
 
     ahead_look(cl, c->argc, c->argv);
@@ -238,6 +248,8 @@ void call_request(struct call *c)
     text = refusal(srv, flags);
     if (text) {
         reject(c, text);
+        if ((flags & CMD_WRITE) && client_is_left_over(cl))
+            session_close_when_sent(cl->session);
         return;
     }
     if (queueing && (int64_t)cl->queue_bytes > srv->opt.client_query_buffer_limit) {
@@ -250,8 +262,8 @@ void call_request(struct call *c)
         return;
     }
     call_execute(cl, c->cmd, c->argc, c->argv, c->reply);
-    if (srv->ha_bound && ha_holds_replies(srv) && (flags & (CMD_WRITE | CMD_READ | CMD_MAY_REPLICATE)))
-        held_touched(cl, flags & (CMD_WRITE | CMD_MAY_REPLICATE));
+    if (srv->ha_bound && ha_holds_replies(srv))
+        hold_reply(cl, flags, srv->ks->dirty != dirty);
 }
 
 int call_apply(struct client *cl, int argc, const struct slice *argv, struct reply *r, struct err *e)

@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "kvnode/client/tracking.h"
 #include "kvnode/client/txn.h"
+#include "kvnode/ha/ha.h"
 #include "kvnode/server.h"
 
 struct client *client_new(struct server *srv, struct session *s)
@@ -13,9 +14,17 @@ struct client *client_new(struct server *srv, struct session *s)
 
     c->srv = srv;
     c->session = s;
+    c->came_under = srv->ha_bound ? ha_member_of(srv)->follow_epoch : 0;
     list_init(&c->monitor_link);
     list_init(&c->held);
     return c;
+}
+
+bool client_is_left_over(const struct client *c)
+{
+    const struct member *m = ha_member_of(c->srv);
+
+    return c->session && c->srv->ha_bound && m->phase == MP_FOLLOWER && m->follow_epoch != c->came_under;
 }
 
 void client_reset(struct client *c)

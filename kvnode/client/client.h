@@ -31,6 +31,7 @@ struct client {
     struct server *srv;
     struct session *session;        /* NULL: is_primary */
     int db;
+    uint64_t came_under;            /* epoch of the primary that we followed when it came; 0: we followed none */
     bool is_primary;                /* applies the primary's stream: nothing is refused, nothing is answered */
     bool in_exec;
     int ahead;                      /* requests whose keys have been brought near (client/ahead.c) */
@@ -64,6 +65,9 @@ struct client {
 struct client *client_new(struct server *srv, struct session *s);
 void client_free(struct client *c);                  /* leaves every list it is in */
 static inline struct client *client_of(const struct session *s) { return s->user; }
+/* It came before this node of a formed group began to follow its present primary: a write of it is refused once,
+ * then it is closed, so that it looks for the primary anew. */
+bool client_is_left_over(const struct client *c);
 void client_reset(struct client *c);                 /* RESET: db 0, no transaction, no watch, no tracking, no monitor */
 
 /* What CLIENT LIST shows of it (session_facts_hook). */

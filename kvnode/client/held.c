@@ -342,6 +342,10 @@ void held_fini(struct server *srv)
         return;
     loop_hook_remove(&h->flush);
     timer_clear(&h->deadline);
+    list_each_safe(struct barrier, w, &h->waiting, order)
+        barrier_drop(h, w);
+    list_each_safe(struct barrier, o, &h->turn, order)
+        barrier_drop(h, o);
     list_each_safe(struct barrier, b, &h->spare, order)
         mem_free(b);
     mem_free(h);

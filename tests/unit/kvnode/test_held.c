@@ -1,0 +1,516 @@
+/* Replies that wait: over real sockets in one loop, with a pretend log (its offset is what a command makes it)
+ * and a member that is the primary of an epoch because we say so. */
+#include "kvnode/client/held.h"
+
+#include "common/base/mem.h"
+#include "common/io/clock.h"
+#include "kvnode/client/client.h"
+#include "kvnode/ha/ha_inside.h"
+#include "kvnode/repl/feed_inside.h"
+#include "kvnode/server.h"
+#include "tests/support/suite.h"
+
+#include <string.h>
+
+#define turn_until(cond)                                                      \
+    do {                                                                      \
+        int64_t until_ = clock_mono_ms() + 10000;                             \
+        while (!(cond)) {                                                     \
+            loop_run_once(srv.loop, false);                                   \
+            ck_assert_msg(clock_mono_ms() < until_, "never: %s", #cond);      \
+        }                                                                     \
+    } while (0)
+
+static struct server srv;
+static struct ha ha;
+static struct feed feed;
+static int ran;
+
+/* Each is ten bytes of log. */
+static void cmd_w(struct call *c)
+{
+    ran++;
+    feed.history.offset += 10;
+    reply_int(c->reply, feed.history.offset);
+    held_touched(client_of(c->session), true);
+}
+
+static void cmd_r(struct call *c)
+{
+    ran++;
+    reply_simple(c->reply, "READ");
+    held_touched(client_of(c->session), false);
+}
+
+static void cmd_big(struct call *c)
+{
+    char *p = mem_zalloc(300000);
+
+    feed.history.offset += 10;
+    reply_bulk(c->reply, p, 300000);
+    mem_free(p);
+    held_touched(client_of(c->session), true);
+}
+
+static const struct command own[] = {
+    {"w", 1, CMD_WRITE, cmd_w, 0, 0, 0, "generic", "", "A write."},
+    {"r", 1, CMD_READ, cmd_r, 0, 0, 0, "generic", "", "A read."},
+    {"big", 1, CMD_WRITE, cmd_big, 0, 0, 0, "generic", "", "A large answer."},
+};
+
+static const char *admit(struct resp_server *rs, struct session *s)
+{
+    s->user = client_new(rs->owner, s);
+    return NULL;
+}
+
+static void gone(struct session *s)
+{
+    client_free(client_of(s));
+    s->user = NULL;
+}
+
+static void lease(bool valid)
+{
+    ha.lease_until_ms = valid ? NEVER_MS : 1;
+}
+
+static void begin(void)
+{
+    static const struct resp_server_hooks hooks = {.admit = admit, .gone = gone};
+    struct err e;
+
+    memset(&srv, 0, sizeof srv);
+    memset(&ha, 0, sizeof ha);
+    memset(&feed, 0, sizeof feed);
+    ran = 0;
+    srv.loop = loop_new();
+    srv.ha = &ha;
+    srv.ha_bound = true;
+    srv.feed = &feed;
+    feed.history.offset = 1000;
+    ha.srv = &srv;
+    ha.started = true;
+    pthread_mutex_init(&ha.lock, NULL);
+    ha.phase = ha.m.phase = MP_OPEN;
+    ha.m.epoch = 7;
+    ha.m.rec.timing.lease_ms = 60000;
+    ha.holds = true;
+    lease(true);
+    held_init(&srv);
+    held_confirmed(&srv, 1000);
+    command_table_init(&srv.commands);
+    command_table_add(&srv.commands, session_commands, session_commands_n);
+    command_table_add(&srv.commands, own, sizeof own / sizeof own[0]);
+    resp_server_init(&srv.resp, srv.loop, &srv.commands, &hooks, &srv);
+    ck_assert_int_eq(resp_server_listen(&srv.resp, "127.0.0.1", 0, 64, &e), 0);
+}
+
+static void finish(void)
+{
+    resp_server_fini(&srv.resp);
+    held_fini(&srv);
+    command_table_fini(&srv.commands);
+    loop_free(srv.loop);
+}
+
+/* --- clients --- */
+
+struct cl {
+    struct stream *s;
+    struct str got;
+    bool up, ended;
+};
+
+static void cl_up(struct stream *s, void *o)
+{
+    (void)s;
+    ((struct cl *)o)->up = true;
+}
+
+static void cl_data(struct stream *s, void *o)
+{
+    struct buf *in = stream_in(s);
+
+    str_append(&((struct cl *)o)->got, buf_data(in), buf_len(in));
+    buf_consume(in, buf_len(in));
+}
+
+static void cl_end(struct stream *s, enum stream_end how, int why, void *o)
+{
+    (void)how, (void)why;
+    ((struct cl *)o)->ended = true;
+    stream_close(s);
+}
+
+static const struct stream_events cl_events = {cl_up, cl_data, cl_end, NULL};
+
+static void cl_open(struct cl *c)
+{
+    struct addr to;
+
+    memset(c, 0, sizeof *c);
+    addr_set(&to, "127.0.0.1", 9, resp_server_port(&srv.resp));
+    c->s = stream_connect(srv.loop, &to, NULL, 1000, &cl_events, c);
+    turn_until(c->up);
+}
+
+static void cl_close(struct cl *c)
+{
+    if (!c->ended)
+        stream_close(c->s);
+    str_fini(&c->got);
+}
+
+static void turns(void)
+{
+    for (int i = 0; i < 8; i++)
+        loop_run_once(srv.loop, false);
+}
+
+static void says(struct cl *c, const char *text)
+{
+    stream_write(c->s, text, strlen(text));
+    turns();
+}
+
+/* This has come since the last look, and no more. */
+#define got(c, want)                                                          \
+    do {                                                                      \
+        turns();                                                              \
+        ck_assert_str_eq(str_c(&(c)->got), want);                             \
+        str_clear(&(c)->got);                                                 \
+    } while (0)
+
+static const char *info(void)
+{
+    static struct str s;
+
+    str_clear(&s);
+    held_info(&srv, &s);
+    return str_c(&s);
+}
+
+START_TEST(writes_wait_for_their_offset)
+{
+    struct cl a, b;
+
+    begin();
+    cl_open(&a);
+    cl_open(&b);
+    says(&a, "PING\r\nw\r\nPING\r\nw\r\n");
+    ck_assert_int_eq(ran, 2);
+    got(&a, "+PONG\r\n");
+    says(&b, "PING\r\nw\r\n");
+    says(&b, "PING\r\n");
+    got(&b, "+PONG\r\n");
+    ck_assert(strstr(info(), "ha_waiting_clients:2\r\nha_waiting_bytes:39\r\n") != NULL);
+    held_confirmed(&srv, 1019);
+    got(&a, "");                             /* a turn leaves together */
+    held_confirmed(&srv, 1020);
+    got(&a, ":1010\r\n+PONG\r\n:1020\r\n");
+    got(&b, "");
+    held_confirmed(&srv, 1030);
+    got(&b, ":1030\r\n+PONG\r\n");
+    ck_assert(strstr(info(), "ha_waiting_clients:0\r\nha_waiting_bytes:0\r\n") != NULL);
+    cl_close(&a);
+    cl_close(&b);
+    finish();
+}
+END_TEST
+
+START_TEST(barriers_of_one_client_in_order)
+{
+    struct cl a;
+
+    begin();
+    cl_open(&a);
+    says(&a, "w\r\n");
+    says(&a, "PING\r\nw\r\n");
+    says(&a, "w\r\n");
+    held_confirmed(&srv, 1010);
+    got(&a, ":1010\r\n+PONG\r\n");           /* up to where the next one begins */
+    held_confirmed(&srv, 1030);
+    got(&a, ":1020\r\n:1030\r\n");
+    cl_close(&a);
+    finish();
+}
+END_TEST
+
+START_TEST(confirmed_in_its_own_turn)
+{
+    struct cl a;
+
+    begin();
+    cl_open(&a);
+    held_confirmed(&srv, 5000);              /* as a primary alone in its group has it at once */
+    says(&a, "w\r\nr\r\n");
+    got(&a, ":1010\r\n+READ\r\n");
+    cl_close(&a);
+    finish();
+}
+END_TEST
+
+START_TEST(reads_in_three_modes)
+{
+    struct cl a, b;
+
+    begin();
+    cl_open(&a);
+    cl_open(&b);
+    srv.opt.ha_read = HA_READ_COMMITTED;
+    says(&a, "r\r\n");
+    got(&a, "+READ\r\n");                    /* all that it could have seen is confirmed */
+    says(&b, "w\r\n");
+    says(&a, "r\r\n");
+    got(&a, "");
+    held_confirmed(&srv, 1010);
+    got(&a, "+READ\r\n");
+    got(&b, ":1010\r\n");
+    says(&b, "w\r\n");
+    srv.opt.ha_read = HA_READ_LEASED;
+    says(&a, "r\r\n");
+    got(&a, "+READ\r\n");
+    says(&b, "r\r\n");                       /* behind its own write */
+    got(&b, "");
+    srv.opt.ha_read = HA_READ_DIRTY;
+    says(&a, "r\r\n");
+    got(&a, "+READ\r\n");
+    held_confirmed(&srv, 1020);
+    got(&b, ":1020\r\n+READ\r\n");
+    cl_close(&a);
+    cl_close(&b);
+    finish();
+}
+END_TEST
+
+START_TEST(reads_need_the_lease_when_they_leave)
+{
+    struct cl a, b;
+
+    begin();
+    cl_open(&a);
+    cl_open(&b);
+    lease(false);
+    srv.opt.ha_read = HA_READ_COMMITTED;
+    says(&a, "r\r\nPING\r\n");
+    says(&b, "w\r\n");
+    held_confirmed(&srv, 1010);
+    got(&b, ":1010\r\n");                    /* what is confirmed needs none */
+    got(&a, "");
+    srv.opt.ha_read = HA_READ_LEASED;
+    says(&b, "r\r\n");
+    got(&b, "");
+    lease(true);
+    got(&a, "+READ\r\n+PONG\r\n");
+    got(&b, "+READ\r\n");
+    lease(false);
+    srv.opt.ha_read = HA_READ_DIRTY;
+    says(&a, "r\r\n");
+    got(&a, "+READ\r\n");
+    srv.opt.ha_read = HA_READ_LEASED;
+    says(&b, "w\r\n");
+    says(&b, "r\r\n");                       /* joins what waits, with its need of a lease */
+    held_confirmed(&srv, 1020);
+    got(&b, "");
+    lease(true);
+    got(&b, ":1020\r\n+READ\r\n");
+    cl_close(&a);
+    cl_close(&b);
+    finish();
+}
+END_TEST
+
+START_TEST(too_late_is_unconfirmed)
+{
+    struct cl a, b;
+
+    begin();
+    ha.m.rec.timing.lease_ms = 200;
+    srv.opt.sync_timeout_ms = 30;
+    cl_open(&a);
+    cl_open(&b);
+    says(&a, "w\r\nPING\r\nw\r\n");
+    turn_until(a.ended);
+    ck_assert_int_eq(strncmp(str_c(&a.got), "-UNCONFIRMED executed here", 26), 0);
+    ck_assert_ptr_eq(strchr(str_c(&a.got), '\n'), str_c(&a.got) + a.got.len - 1);
+    ck_assert(strstr(info(), "ha_unconfirmed_clients:1\r\n") != NULL);
+    says(&b, "PING\r\n");
+    got(&b, "+PONG\r\n");
+    srv.opt.sync_timeout_ms = 60000;         /* no longer than the lease */
+    says(&b, "r\r\n");
+    turn_until(b.ended);
+    ck_assert_int_eq(strncmp(str_c(&b.got), "-UNCONFIRMED what was read", 26), 0);
+    cl_close(&a);
+    cl_close(&b);
+    finish();
+}
+END_TEST
+
+/* Time passed while nobody looked; what was confirmed meanwhile arrives in the turn in which the clock strikes. */
+START_TEST(confirmed_wins_over_the_clock)
+{
+    struct cl a;
+
+    begin();
+    ha.m.rec.timing.lease_ms = 20;
+    cl_open(&a);
+    stream_write(a.s, "w\r\n", 3);
+    turn_until(ran == 1);
+    int64_t until = clock_mono_ms() + 50;
+    while (clock_mono_ms() < until)
+        ;
+    held_confirmed(&srv, 1010);
+    got(&a, ":1010\r\n");
+    cl_close(&a);
+    finish();
+}
+END_TEST
+
+START_TEST(demoted_tells_everybody)
+{
+    struct cl a, b, c;
+
+    begin();
+    cl_open(&a);
+    cl_open(&b);
+    cl_open(&c);
+    says(&a, "PING\r\nw\r\nQUIT\r\n");
+    says(&b, "w\r\n");
+    says(&b, "w\r\n");
+    held_give_up(&srv, "demoted");
+    turn_until(a.ended && b.ended);
+    ck_assert_int_eq(strncmp(str_c(&a.got), "+PONG\r\n-UNCONFIRMED ", 20), 0);
+    ck_assert_int_eq(strncmp(str_c(&b.got), "-UNCONFIRMED ", 13), 0);
+    says(&c, "PING\r\n");
+    got(&c, "+PONG\r\n");
+    ck_assert(!c.ended);
+    cl_close(&a);
+    cl_close(&b);
+    cl_close(&c);
+    finish();
+}
+END_TEST
+
+/* What an earlier epoch of ours confirmed says nothing of this one, whose offsets may be lower. */
+START_TEST(another_epoch_confirms_anew)
+{
+    struct cl a;
+
+    begin();
+    held_confirmed(&srv, 9000);
+    held_give_up(&srv, "demoted");
+    ha.m.epoch = 9;
+    cl_open(&a);
+    says(&a, "w\r\n");
+    got(&a, "");
+    held_confirmed(&srv, 1010);
+    got(&a, ":1010\r\n");
+    ha.m.epoch = 11;                         /* nobody even said that it ended */
+    says(&a, "r\r\n");
+    got(&a, "");
+    held_confirmed(&srv, 1010);
+    got(&a, "+READ\r\n");
+    cl_close(&a);
+    finish();
+}
+END_TEST
+
+START_TEST(quit_reply_off_kill_and_leave)
+{
+    struct cl a, b, c, d;
+
+    begin();
+    cl_open(&a);
+    cl_open(&b);
+    cl_open(&c);
+    cl_open(&d);
+    says(&a, "w\r\nQUIT\r\n");
+    says(&b, "CLIENT REPLY OFF\r\nw\r\nw\r\nCLIENT REPLY ON\r\n");
+    got(&b, "+OK\r\n");                      /* nothing was answered that could wait */
+    says(&c, "w\r\n");
+    session_close(session_by_id(&srv.resp, 3));
+    turn_until(c.ended);
+    says(&d, "w\r\n");
+    stream_close(d.s);
+    d.ended = true;
+    got(&a, "");
+    ck_assert(!a.ended);
+    ck_assert(strstr(info(), "ha_waiting_clients:1\r\n") != NULL);
+    held_confirmed(&srv, 1100);
+    turn_until(a.ended);
+    ck_assert_str_eq(str_c(&a.got), ":1010\r\n+OK\r\n");
+    cl_close(&a);
+    cl_close(&b);
+    cl_close(&c);
+    cl_close(&d);
+    finish();
+}
+END_TEST
+
+/* One that sends for ever and hears nothing is not run for ever. */
+START_TEST(a_client_that_does_not_wait_is_stopped)
+{
+    struct cl a;
+    size_t many = 300000;
+    char *text = mem_alloc(3 * many);
+
+    begin();
+    cl_open(&a);
+    for (size_t i = 0; i < many; i++)
+        memcpy(text + 3 * i, "w\r\n", 3);
+    stream_write(a.s, text, 3 * many);
+    turn_until(strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
+    ck_assert_int_lt(ran, (1 << 20) / 8 + 2048);
+    int was = ran;
+    turns();
+    ck_assert_int_eq(ran, was);
+    int64_t until = clock_mono_ms() + 20000;
+    while (ran < (int)many && clock_mono_ms() < until) {
+        held_confirmed(&srv, feed.history.offset);
+        turns();
+    }
+    ck_assert_int_eq(ran, (int)many);
+    held_confirmed(&srv, feed.history.offset);
+    turns();
+    turn_until(strstr(info(), "ha_waiting_bytes:0\r\nha_waiting_stopped:0\r\n") != NULL);
+    str_clear(&a.got);
+    says(&a, "big\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\n");
+    turn_until(strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
+    held_give_up(&srv, "demoted");           /* while it is stopped */
+    turn_until(a.ended);
+    mem_free(text);
+    cl_close(&a);
+    finish();
+}
+END_TEST
+
+/* Turns, not bytes: one request in each. */
+START_TEST(a_client_of_many_turns_is_stopped)
+{
+    struct cl a;
+
+    begin();
+    cl_open(&a);
+    for (int i = 0; i < 1200; i++) {
+        stream_write(a.s, "w\r\n", 3);
+        loop_run_once(srv.loop, false);
+        loop_run_once(srv.loop, false);
+    }
+    turns();
+    ck_assert_int_le(ran, 1026);
+    ck_assert(strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
+    held_confirmed(&srv, feed.history.offset);
+    turn_until(ran == 1200);
+    held_confirmed(&srv, feed.history.offset);
+    turns();
+    ck_assert(strstr(info(), "ha_waiting_clients:0\r\n") != NULL);
+    cl_close(&a);
+    finish();
+}
+END_TEST
+
+SUITE(held, writes_wait_for_their_offset, barriers_of_one_client_in_order, confirmed_in_its_own_turn, reads_in_three_modes,
+      reads_need_the_lease_when_they_leave, too_late_is_unconfirmed, confirmed_wins_over_the_clock, demoted_tells_everybody,
+      another_epoch_confirms_anew, quit_reply_off_kill_and_leave, a_client_that_does_not_wait_is_stopped,
+      a_client_of_many_turns_is_stopped)
