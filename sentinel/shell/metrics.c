@@ -4,8 +4,12 @@
 
 #include "common/base/words.h"
 #include "common/io/clock.h"
+#include "sentinel/shell/accounts.h"
 #include "sentinel/shell/directory.h"
 #include "sentinel/shell/events.h"
+#include "sentinel/shell/explain.h"
+#include "sentinel/shell/formed_groups.h"
+#include "sentinel/shell/formed_groups.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/save.h"
@@ -78,6 +82,48 @@ static int replicas_down(const struct group *g)
     return n;
 }
 
+static const struct account *account(const struct shell *sh, const struct group *g)
+{
+    return accounts_of(sh->accounts, g->id);
+}
+
+/* NULL: the group is plain. */
+static const struct voter *formed_half(const struct shell *sh, const struct group *g)
+{
+    return formed_groups_is_formed(sh->formed, g->id) ? formed_voter(formed_groups_find(sh->formed, g->id)) : NULL;
+}
+
+static double lease_seconds(const struct shell *sh, const struct group *g)
+{
+    const struct voter *v = formed_half(sh, g);
+    int64_t left_ms = v && v->promise.epoch == v->f.rec.epoch ? v->promise.until_ms - clock_mono_ms() : 0;
+
+    return left_ms > 0 ? (double)left_ms / 1000 : 0;
+}
+
+static void parts(const struct shell *sh, struct str *out, const struct metric *m, bool sum)
+{
+    for (size_t i = 0; i < core_group_count(sh->core); i++) {
+        const struct group *g = core_group_at(sh->core, i);
+        const struct account *a = account(sh, g);
+
+        for (int p = 0; p < PARTS && a->led > 0; p++)
+            metric_sample(out, m, (const char *const[]){"group", g->name, "part", account_part_name((enum account_part)p), NULL},
+                          (double)(sum ? a->part_sum_ms[p] : a->part_ms[p]) / 1000);
+    }
+}
+
+static void part_seconds(const void *from, struct str *out, const struct metric *m)
+{
+    parts(from, out, m, false);
+}
+
+static void part_seconds_sum(const void *from, struct str *out, const struct metric *m)
+{
+    parts(from, out, m, true);
+}
+
+ONE(strangers, formed_groups_strangers(sh->formed))
 ONE(uptime, (clock_mono_ms() - sh->started_at_ms) / 1000.0)
 ONE(groups, core_group_count(sh->core))
 ONE(epoch, core_current_epoch(sh->core))
@@ -93,6 +139,7 @@ ONE(tilts, core_counts(sh->core)->tilts)
 ONE(save_seconds, (double)save_last_us(sh->save) / 1e6)
 ONE(links_total, links_count(sh->links))
 ONE(links_now_up, links_up(sh->links))
+ONE(ha_strangers, formed_groups_strangers(sh->formed))
 ONE(clients, sh->server.nsessions)
 ONE(commands, sh->server.stats.commands)
 ONE(scripts_running, hooks_running(sh->hooks))
@@ -110,6 +157,18 @@ GROUP(replicas, g->nodes.n - 1)
 GROUP(replicas_bad, replicas_down(g))
 GROUP(config_epoch, g->config_epoch)
 GROUP(failing_over, g->fo.state != FO_IDLE)
+GROUP(can_failover, explain_can((struct shell *)sh, g))
+GROUP(switches, account(sh, g)->seen)
+GROUP(led, account(sh, g)->led)
+GROUP(lossy, account(sh, g)->lossy)
+GROUP(lost_bytes, account(sh, g)->lost_bytes)
+GROUP(is_formed, formed_half(sh, g) != NULL)
+GROUP(formed_epoch, formed_half(sh, g) ? formed_half(sh, g)->f.rec.epoch : 0)
+GROUP(members, formed_half(sh, g) ? formed_half(sh, g)->f.rec.n_members : 0)
+GROUP(voters, formed_half(sh, g) ? formed_half(sh, g)->f.rec.n_voters : 0)
+GROUP(ballots, account(sh, g)->votes)
+GROUP(promises, account(sh, g)->renewals)
+GROUP(lease, lease_seconds(sh, g))
 
 #define P "kvorum_sentinel_"
 const struct metric sentinel_metrics[] = {
@@ -129,6 +188,7 @@ const struct metric sentinel_metrics[] = {
     {P "save_seconds", METRIC_GAUGE, "How long the last save of the state took.", save_seconds},
     {P "links", METRIC_GAUGE, "Links to nodes and other sentinels.", links_total},
     {P "links_up", METRIC_GAUGE, "Those that are up.", links_now_up},
+    {P "messages_ignored_total", METRIC_COUNTER, "SENTINEL HA of sentinels that the group does not know, or that mean nothing.", ha_strangers},
     {P "clients", METRIC_GAUGE, "Connected clients.", clients},
     {P "commands_total", METRIC_COUNTER, "Commands answered.", commands},
     {P "scripts_running", METRIC_GAUGE, "Scripts that run.", scripts_running},
@@ -147,5 +207,20 @@ const struct metric sentinel_metrics[] = {
     {P "replicas_not_following", METRIC_GAUGE, "Replicas that are down or without a link to their primary.", replicas_bad},
     {P "config_epoch", METRIC_GAUGE, "Epoch of the present configuration.", config_epoch},
     {P "failover_in_progress", METRIC_GAUGE, "1 while this sentinel fails the group over.", failing_over},
+    {P "can_failover", METRIC_GAUGE, "1 when a failover could be completed now (SENTINEL EXPLAIN says what lacks).", can_failover},
+    {P "switches_total", METRIC_COUNTER, "Times the group got another primary, whoever led.", switches},
+    {P "failovers_led_total", METRIC_COUNTER, "Failovers of the group that this sentinel led to the end.", led},
+    {P "failovers_lossy_total", METRIC_COUNTER, "Those that may have lost something.", lossy},
+    {P "failover_lost_bytes_total", METRIC_COUNTER, "Upper bounds of what they lost, added up.", lost_bytes},
+    {P "failover_last_part_seconds", METRIC_GAUGE, "The last of them by parts: detection, election, seal, store, open.", part_seconds},
+    {P "failover_part_seconds_total", METRIC_COUNTER, "All of them by parts, added up.", part_seconds_sum},
+    {P "formed", METRIC_GAUGE, "1 when the group has a record (a mode).", is_formed},
+    {P "formed_epoch", METRIC_GAUGE, "Epoch of its record.", formed_epoch},
+    {P "formed_members", METRIC_GAUGE, "Members of its record.", members},
+    {P "formed_voters", METRIC_GAUGE, "Voters of its record.", voters},
+    {P "formed_votes_total", METRIC_COUNTER, "Votes given in ballots of the formed group.", ballots},
+    {P "formed_lease_promises_total", METRIC_COUNTER, "Times its primary renewed its lease here.", promises},
+    {P "formed_lease_seconds", METRIC_GAUGE, "How long the promise to its primary still runs.", lease},
+    {P "strangers_total", METRIC_COUNTER, "Messages about formed groups that were ignored: of nobody known, of another group, or meaningless.", strangers},
 };
 const size_t sentinel_metrics_n = sizeof sentinel_metrics / sizeof sentinel_metrics[0];
