@@ -166,10 +166,10 @@ class Voter:
             out += [str(w) for w in v] if isinstance(v, tuple) else [str(v)]
         return " ".join(out) + (" rec " + rec if rec else "")
 
-    def say(self, node, kind, **fields):
+    def say(self, node, kind, /, **fields):
         self.attach(node).say(self.words(kind, **fields))
 
-    def last(self, node, kind, **want):
+    def last(self, node, kind, /, **want):
         """The newest message of this kind from that node, with these fields; None: not yet."""
         with self.lock:
             for n, m in reversed(self.heard):
@@ -177,7 +177,7 @@ class Voter:
                     return m
         return None
 
-    def ask(self, node, kind, answer, timeout=10, want=None, **fields):
+    def ask(self, node, kind, answer, timeout=10, want=None, /, **fields):
         """Says it, again every 300 ms, until that answer comes: the answer."""
         with self.lock:
             self.heard = [(n, m) for n, m in self.heard if not (n is node and m["kind"] == answer)]
