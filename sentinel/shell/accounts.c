@@ -32,8 +32,8 @@ struct book {
     struct run run;
     bool unsettled;                    /* plain: switched, the loss is said at the end of the failover */
     /* formed: as seen after the last step */
+    bool watched;
     uint64_t promised;
-    uint64_t renewed_epoch;
     int64_t renewed_at_ms;
 };
 
@@ -298,9 +298,10 @@ static void watch_renewals(struct book *b, const struct formed *f)
         b->renewed_at_ms = n->renewed_at_ms;
     }
     if (v->f.promised != b->promised) {
-        b->sum.votes += v->f.voted_for[0] != '\0';
+        b->sum.votes += b->watched && v->f.voted_for[0] != '\0';
         b->promised = v->f.promised;
     }
+    b->watched = true;
 }
 
 /* Where a state's end belongs. */

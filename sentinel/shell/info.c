@@ -4,6 +4,8 @@
 #include "sentinel/shell/clients.h"
 #include "sentinel/shell/crash.h"
 #include "sentinel/shell/directory.h"
+#include "sentinel/shell/explain.h"
+#include "sentinel/shell/formed_groups.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/save.h"
@@ -57,6 +59,22 @@ static void stats(struct shell *sh, struct str *out)
                pubsub_pattern_count(&sh->pubsub), (unsigned long long)s->error_replies);
 }
 
+static void one_formed(struct shell *sh, size_t i, const struct group *g, struct str *out)
+{
+    const struct formed *f = formed_groups_find(sh->formed, g->id);
+    const struct ha_record *r = f ? &formed_voter(f)->f.rec : NULL;
+    struct explanation x;
+
+    if (!formed_groups_is_formed(sh->formed, g->id))
+        return;
+    explain_group(sh, g, &x);
+    str_printf(out, "formed%zu:name=%s,mode=%s,epoch=%llu,ballot=%llu,change=%u,sync_acks=%d,members=%d,members_usable=%d,seals_needed=%d,"
+               "voters=%d,voters_usable=%d,can_failover=%s\r\n", i, g->name, ha_mode_name(r->mode), (unsigned long long)r->epoch,
+               (unsigned long long)r->ballot, (unsigned)r->change, r->k, r->n_members, x.members_usable, x.seals_needed, r->n_voters,
+               x.voters_usable, x.can ? "yes" : "no");
+    explain_fini(&x);
+}
+
 static void sentinel(struct shell *sh, struct str *out)
 {
     const struct core_counts *n = core_counts(sh->core);
@@ -84,6 +102,9 @@ static void sentinel(struct shell *sh, struct str *out)
                links_up(sh->links), links_count(sh->links), directory_waiting(sh->directory));
     if (trouble)
         str_printf(out, "kvorum_save_trouble:%s\r\n", trouble);
+    str_printf(out, "kvorum_strangers:%llu\r\n", (unsigned long long)formed_groups_strangers(sh->formed));
+    for (size_t i = 0; i < core_group_count(sh->core); i++)
+        one_formed(sh, i, core_group_at(sh->core, i), out);
 }
 
 static const struct {
