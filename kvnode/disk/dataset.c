@@ -8,6 +8,7 @@
 #include "kvnode/disk/load.h"
 #include "kvnode/disk/record.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/follow.h"
 #include "kvnode/server.h"
@@ -23,12 +24,15 @@ static const char *path_of(const struct server *srv) { return srv->opt.dbfilenam
 static struct load_opts options(const struct server *srv)
 {
     return (struct load_opts){.verify = srv->opt.rdbchecksum,
-                              .drop_expired_ms = server_is_replica(srv) ? 0 : clock_wall_ms(),
+                              .drop_expired_ms = srv->ha_bound || server_is_replica(srv) ? 0 : clock_wall_ms(),
                               .bulk_max = srv->opt.proto_max_bulk_len,
                               .databases = srv->ks->ndbs,
                               .limits = srv->ks->limits,
                               .key_delay_us = (int)srv->opt.key_load_delay_us};
 }
+
+/* A replica's log, and that of a member that is not opened yet, is another's: nothing is added to it here. */
+static bool log_stands(const struct server *srv) { return server_is_replica(srv) || srv->ha_bound; }
 
 /* What is being read, for the while that it takes. */
 struct reading {
@@ -90,12 +94,13 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
     }
     put_in_place(srv, ks, r);
     if (r->facts.has_history) {
-        feed_restore_history(srv->feed, r->facts.repl_id, r->facts.repl_offset, server_is_replica(srv));
-        if (server_is_replica(srv))
+        feed_restore_history(srv->feed, r->facts.repl_id, r->facts.repl_offset, log_stands(srv));
+        if (log_stands(srv))
             feed_set_stream_db(srv->feed, r->facts.stream_db);
         else
             feed_expired(srv, ld);
     }
+    ha_repl_load_aux(srv, r->facts.has_history ? load_epochs(ld) : (struct slice){"", 0});
     log_notice("DB loaded from disk: %.3f seconds, %llu keys, %llu expired ones left out",
                (double)(clock_wall_ms() - srv->loading.started_at_ms) / 1000, (unsigned long long)r->keys_loaded,
                (unsigned long long)r->keys_expired);
@@ -134,6 +139,7 @@ void dataset_load_at_start(struct server *srv)
     if (load_file(srv->loop, path_of(srv), &o, on_loaded, rd, &rd->load, &e) != 0) {
         mem_free(rd);
         if (e.code == ERR_SYS && e.sys_errno == ENOENT) {
+            ha_repl_load_aux(srv, (struct slice){"", 0});
             prove_life(srv, false, "", 0);
             server_ready(srv);
             follow_resume(srv->follow);

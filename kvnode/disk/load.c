@@ -40,6 +40,7 @@ struct load {
 
     struct buf mine;               /* the thread's own: what it reads from */
     uint64_t delayed_keys;
+    struct str epochs;             /* the AUX field */
     struct str expired;            /* database, length, bytes of each key left out */
     struct keyspace *ks;
     struct rdb_read_result result;
@@ -57,6 +58,7 @@ static void release(struct load *ld)
     buf_fini(&ld->queue);
     buf_fini(&ld->mine);
     str_fini(&ld->expired);
+    str_fini(&ld->epochs);
     pthread_cond_destroy(&ld->more);
     pthread_mutex_destroy(&ld->lock);
     mem_free(ld);
@@ -170,7 +172,7 @@ static struct keyspace *read_all(struct load *ld)
 {
     struct rdb_source from = {source_get, ld};
     struct rdb_read_opts ro = {.verify = ld->o.verify, .drop_expired_ms = ld->o.drop_expired_ms, .expired = note_expired,
-                               .expired_arg = ld, .bulk_max = ld->o.bulk_max, .progress = &ld->progress};
+                               .expired_arg = ld, .epochs = &ld->epochs, .bulk_max = ld->o.bulk_max, .progress = &ld->progress};
     struct keyspace *ks = keyspace_new(ld->o.databases);
 
     ks->expired_keys = KEEP_EXPIRED;
@@ -289,6 +291,7 @@ int load_file_now(const char *path, const struct load_opts *o, struct keyspace *
     close(ld.fd);
     buf_fini(&ld.mine);
     str_fini(&ld.expired);
+    str_fini(&ld.epochs);
     if (got == NULL)
         return err_set(e, ld.e.code, "%s: %s", path, ld.e.text);
     *ks = got;
@@ -371,6 +374,7 @@ void load_cancel(struct load *ld)
     release(ld);
 }
 
+struct slice load_epochs(const struct load *ld) { return (struct slice){str_c(&ld->epochs), ld->epochs.len}; }
 uint64_t load_bytes_done(const struct load *ld) { return atomic_load(&ld->progress.bytes); }
 uint64_t load_keys_done(const struct load *ld) { return atomic_load(&ld->progress.keys); }
 uint64_t load_bytes_total(const struct load *ld) { return ld->total; }

@@ -45,6 +45,9 @@ void load_cancel(struct load *ld);
 /* Inside done: the keys that were left out because of their deadline, one by one. *at starts as 0. */
 bool load_next_expired(const struct load *ld, size_t *at, int *db, struct slice *key);
 
+/* Inside done: the table of epochs that came with the data; empty: none. */
+struct slice load_epochs(const struct load *ld);
+
 uint64_t load_bytes_done(const struct load *ld);
 uint64_t load_keys_done(const struct load *ld);
 uint64_t load_bytes_total(const struct load *ld);    /* 0 = unknown */

@@ -9,6 +9,7 @@
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "kvnode/format/rdb_write.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/server.h"
 
@@ -100,7 +101,7 @@ static void tell_progress(void *arg, uint64_t keys)
         return;                    /* full, or the parent went away: it is only for showing */
 }
 
-static void fill_options(struct snapshot *sn, struct rdb_write_opts *o, struct telling *t)
+static void fill_options(struct snapshot *sn, struct rdb_write_opts *o, struct telling *t, struct str *epochs)
 {
     struct server *srv = sn->srv;
     const struct history *h = feed_history(srv->feed);
@@ -114,6 +115,8 @@ static void fill_options(struct snapshot *sn, struct rdb_write_opts *o, struct t
         o->facts.repl_offset = h->offset;
         o->facts.stream_db = feed_stream_db(srv->feed);
     }
+    ha_repl_save_aux(srv, epochs);
+    o->epochs = epochs->len ? str_c(epochs) : NULL;
     o->compress = srv->opt.rdbcompression;
     o->checksum = srv->opt.rdbchecksum;
     o->progress = tell_progress;
@@ -126,12 +129,14 @@ static int write_file(struct snapshot *sn, const char *temp, const char *path, s
     struct file_sink f = {.incremental = sn->srv->opt.rdb_save_incremental_fsync};
     struct rdb_sink sink = {put_in_file, &f};
     struct rdb_write_opts o;
+    struct str epochs = {0};
 
-    fill_options(sn, &o, t);
     f.fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (f.fd < 0)
         return err_sys(e, "create %s in %s", temp, sn->srv->opt.dir ? sn->srv->opt.dir : ".");
+    fill_options(sn, &o, t, &epochs);
     int rc = rdb_write(sn->srv->ks, &o, &sink, e);
+    str_fini(&epochs);
     if (rc == 0 && fsync(f.fd) != 0)
         rc = err_sys(e, "fsync %s", temp);
     if (close(f.fd) != 0 && rc == 0)

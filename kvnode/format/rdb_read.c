@@ -236,6 +236,8 @@ static int read_aux(struct reader *r)
     } else if (slice_is(name, "repl-offset") && is_num && n >= 0) {
         f->repl_offset = n;
         f->has_history = f->repl_id[0] != '\0';
+    } else if (slice_is(name, "kvorum-epochs") && r->o->epochs) {
+        str_set(r->o->epochs, v.p, v.len);
     }
     return 0;    /* other facts are for others */
 }

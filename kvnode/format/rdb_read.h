@@ -31,6 +31,7 @@ struct rdb_read_opts {
     /* Told of each key left out, so that replicas can be told too; may be NULL. */
     void (*expired)(void *arg, int db, struct slice key);
     void *expired_arg;
+    struct str *epochs;            /* the AUX field "kvorum-epochs" is put there; may be NULL */
     int64_t bulk_max;              /* longest string taken, default 512 MiB */
     struct rdb_progress *progress; /* may be NULL */
 };

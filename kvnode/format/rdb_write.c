@@ -163,6 +163,8 @@ static void put_facts(struct writer *w)
         put_aux(w, "repl-id", f->repl_id);
         put_aux_i64(w, "repl-offset", f->repl_offset);
     }
+    if (w->o->epochs)
+        put_aux(w, "kvorum-epochs", w->o->epochs);
     put_aux(w, "aof-base", "0");
 }
 

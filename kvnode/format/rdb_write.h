@@ -31,6 +31,7 @@ struct rdb_facts {
 
 struct rdb_write_opts {
     struct rdb_facts facts;
+    const char *epochs;            /* AUX "kvorum-epochs": where each epoch of a formed group begins; NULL: none */
     bool compress;                 /* LZF for strings above 20 bytes that get shorter */
     bool checksum;                 /* CRC64 at the end; zero otherwise, which readers take as "do not check" */
     /* Called after each key with the count so far; may be NULL. */

@@ -74,6 +74,8 @@ void ha_repl_fetched(struct server *srv, bool yes, const char *why);       /* th
 void ha_repl_marker(struct call *c);                                       /* HA MARKER came down the stream */
 void ha_repl_save_aux(const struct server *srv, struct str *out);          /* the table as text for an RDB; empty: none */
 void ha_repl_load_aux(struct server *srv, struct slice text);              /* ... of the data that took the place of ours */
+struct tail_lost;
+const struct tail_lost *ha_repl_last_tail(const struct server *srv);       /* what the last copy dropped; NULL: nothing yet */
 bool ha_repl_acks_each_turn(const struct server *srv);                     /* our primary is one of an epoch */
 
 #endif

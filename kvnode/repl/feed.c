@@ -8,6 +8,7 @@
 #include "common/io/log.h"
 #include "common/text/resp_request.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/feed_inside.h"
 #include "kvnode/repl/roles.h"
 #include "kvnode/repl/wait.h"
@@ -124,6 +125,17 @@ void feed_keep_backlog(struct feed *f)
     f->alone_since_ms = server_now_ms(f->srv);
 }
 
+void feed_begin_history(struct feed *f, int64_t offset)
+{
+    char id[ID_MAX];
+
+    new_id(f, id);
+    history_restart(&f->history, id);
+    if (f->history.offset < offset)
+        f->history.offset = offset;
+    feed_keep_backlog(f);
+}
+
 void feed_shift_id(struct feed *f)
 {
     char id[ID_MAX];
@@ -185,6 +197,7 @@ void feed_gone(struct feed *f, struct client *c)
 
     if (r == NULL)
         return;
+    ha_repl_gone(c);
     c->replica = NULL;
     if (r->state != FEED_NEW) {
         log_notice("Connection with replica %s lost.", feed_replica_name(r, name));
@@ -365,7 +378,7 @@ static void age_backlog(struct feed *f, int64_t now_ms)
     int64_t ttl_ms = f->srv->opt.repl_backlog_ttl_s * 1000;
     char id[ID_MAX];
 
-    if (ttl_ms == 0 || f->nreplicas > 0 || !backlog_active(&f->backlog) || server_is_replica(f->srv) ||
+    if (ttl_ms == 0 || f->nreplicas > 0 || f->srv->ha_bound || !backlog_active(&f->backlog) || server_is_replica(f->srv) ||
         now_ms - f->alone_since_ms < ttl_ms)
         return;
     new_id(f, id);

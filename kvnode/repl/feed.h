@@ -46,6 +46,7 @@ void feed_replace_history(struct feed *f, const char id[ID_MAX], int64_t offset)
 /* After a restart: what our file belongs to. A replica goes on as that; a primary under a new id, so that replicas of then can continue. */
 void feed_restore_history(struct feed *f, const char id[ID_MAX], int64_t offset, bool as_replica);
 void feed_keep_backlog(struct feed *f);                  /* make one if there is none */
+void feed_begin_history(struct feed *f, int64_t offset); /* what was written so far is nobody else's; bytes count from here */
 void feed_settings(struct feed *f);                      /* repl-backlog-size and others changed */
 
 /* --- replicas --- */

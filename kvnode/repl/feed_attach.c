@@ -5,6 +5,7 @@
 #include "common/io/log.h"
 #include "kvnode/call.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/feed_inside.h"
 #include "kvnode/repl/handover.h"
 #include "kvnode/repl/wait.h"
@@ -191,15 +192,13 @@ void feed_pump(struct feed *f)
 
 static void full(struct feed *f, struct feed_replica *r)
 {
-    char id[ID_MAX], name[ADDR_TEXT_MAX];
+    char name[ADDR_TEXT_MAX];
 
     f->stats.full++;
     enlist(f, r, FEED_WAIT_FORK);
     if (!backlog_active(&f->backlog)) {
         /* What was written while nobody counted has no offset: nobody may continue from before. */
-        rng_hex(&f->srv->rng, id, ID_HEX);
-        history_restart(&f->history, id);
-        feed_keep_backlog(f);
+        feed_begin_history(f, 0);
         log_notice("Replication backlog created, my new replication IDs are '%s' and '%s'", f->history.id, f->history.id2);
     }
     log_notice("Full resync requested by replica %s", feed_replica_name(r, name));
@@ -209,15 +208,33 @@ static void full(struct feed *f, struct feed_replica *r)
 
 /* --- partial --- */
 
+/* By its replication id; or by its position, when it says one in our group's epochs. */
+static enum history_answer can_continue(const struct feed *f, struct feed_replica *r, struct slice id, int64_t want)
+{
+    const struct backlog *b = &f->backlog;
+
+    if (!backlog_active(b))
+        return HISTORY_TOO_OLD;
+    switch (ha_repl_continues(r->client, want)) {
+    case HA_REPL_BY_ID: break;
+    case HA_REPL_OUT_OF_HISTORY: return HISTORY_PAST_SHIFT;
+    case HA_REPL_IN_HISTORY:
+        if (want < b->first || want > b->first + (int64_t)b->len)
+            return HISTORY_TOO_OLD;
+        if (r->psync2)
+            return HISTORY_CONTINUE;
+        break;
+    }
+    return history_can_continue(&f->history, id, want, b->first, (int64_t)b->len);
+}
+
 static bool partial(struct feed *f, struct feed_replica *r, struct slice id, int64_t want)
 {
     const struct backlog *b = &f->backlog;
     struct buf *out = feed_replica_out(r);
     char name[ADDR_TEXT_MAX];
-    enum history_answer a = HISTORY_TOO_OLD;
+    enum history_answer a = can_continue(f, r, id, want);
 
-    if (backlog_active(b))
-        a = history_can_continue(&f->history, id, want, b->first, (int64_t)b->len);
     if (a != HISTORY_CONTINUE) {
         log_notice("Partial resynchronization not accepted for replica %s: %s (asked for %.*s:%lld, we are %s:%lld)",
                    feed_replica_name(r, name), history_answer_name(a), (int)(id.len < ID_HEX ? id.len : ID_HEX), id.p,
@@ -242,7 +259,7 @@ static bool partial(struct feed *f, struct feed_replica *r, struct slice id, int
 
 /* --- commands --- */
 
-static bool may_sync(struct feed *f, struct call *c)
+static bool may_sync(struct feed *f, struct call *c, bool *full_too)
 {
     struct client *cl = call_client(c);
     struct addr who = {0};
@@ -253,7 +270,9 @@ static bool may_sync(struct feed *f, struct call *c)
         return false;
     feed_replica_addr(replica_of(cl), who.host, &port);
     who.port = (uint16_t)port;
-    refused = role_may_feed(f->srv->role, &who);
+    refused = ha_repl_refuses(cl, full_too);
+    if (!refused && *full_too)         /* a tail is taken from a node that follows nobody */
+        refused = role_may_feed(f->srv->role, &who);
     if (refused) {
         reply_error(c->reply, refused);
         return false;
@@ -267,11 +286,12 @@ static bool may_sync(struct feed *f, struct call *c)
 
 void feed_psync(struct feed *f, struct call *c)
 {
+    bool full_too;
     int64_t want;
 
     if (c->argc > 3 && slice_is_nocase(c->argv[3], "failover") && !handover_take(f->srv, c))
         return;
-    if (!may_sync(f, c))
+    if (!may_sync(f, c, &full_too))
         return;
     if (!num_i64(c->argv[2].p, c->argv[2].len, &want)) {
         reply_error(c->reply, TEXT_NOT_INT);
@@ -282,25 +302,39 @@ void feed_psync(struct feed *f, struct call *c)
     if (!wants_full && partial(f, r, c->argv[1], want))
         return;
     f->stats.partial_err += !wants_full;
-    full(f, r);
+    if (full_too)
+        full(f, r);
+    else
+        reply_error(c->reply, "NOMASTERLINK the log here does not go on from there, and a tail is no full copy");
 }
 
 void feed_sync(struct feed *f, struct call *c)
 {
-    if (!may_sync(f, c))
+    bool full_too;
+
+    if (!may_sync(f, c, &full_too))
         return;
     struct feed_replica *r = replica_of(call_client(c));
+    if (!full_too) {
+        reply_error(c->reply, "NOMASTERLINK SYNC is no way to fetch a tail");
+        return;
+    }
     r->silent = true;
     full(f, r);
 }
 
-static void acked(struct feed *f, struct client *cl, struct slice text)
+/* REPLCONF ACK <offset> [ha-epoch <epoch> ha-life <life>] */
+static void acked(struct feed *f, struct client *cl, int argc, const struct slice *argv)
 {
     struct feed_replica *r = cl->replica;
+    uint64_t epoch, life;
     int64_t offset;
 
-    if (r == NULL || r->state == FEED_NEW || !num_i64(text.p, text.len, &offset))
+    if (r == NULL || r->state == FEED_NEW || !num_i64(argv[2].p, argv[2].len, &offset))
         return;
+    if (argc == 7 && r->state == FEED_ONLINE && slice_is_nocase(argv[3], "ha-epoch") && num_u64(argv[4].p, argv[4].len, &epoch) &&
+        slice_is_nocase(argv[5], "ha-life") && num_u64(argv[6].p, argv[6].len, &life))
+        ha_repl_acked(cl, offset, epoch, life);
     if (offset > r->acked)
         r->acked = offset;
     r->acked_at_ms = server_now_ms(f->srv);
@@ -347,13 +381,19 @@ void feed_replconf(struct feed *f, struct call *c)
 
     if (cl->session == NULL)
         return;
+    if (c->argc > 1 && slice_is_nocase(c->argv[1], "ha-member")) {
+        replica_of(cl);
+        ha_repl_greeted(c);
+        return;
+    }
     if (c->argc % 2 == 0) {
         reply_error(c->reply, TEXT_SYNTAX);
         return;
     }
     for (int i = 1; i + 1 < c->argc; i += 2) {
         if (slice_is_nocase(c->argv[i], "ack")) {
-            acked(f, cl, c->argv[i + 1]);    /* never answered */
+            if (i == 1)
+                acked(f, cl, c->argc, c->argv);      /* never answered */
             return;
         }
         if (slice_is_nocase(c->argv[i], "getack"))

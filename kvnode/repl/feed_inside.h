@@ -1,10 +1,20 @@
-/* What feed.c and feed_attach.c share; nobody else includes it, but report and handover read it. */
+/* What feed.c and feed_attach.c share; nobody else includes it, but report, handover and ha_repl read it. */
 #ifndef KV_REPL_FEED_INSIDE_H
 #define KV_REPL_FEED_INSIDE_H
 
 #include "common/base/addr.h"
 #include "common/io/loop.h"
 #include "kvnode/repl/feed.h"
+
+/* What REPLCONF ha-member said, and what it was answered (ha/ha_repl.h). */
+struct feed_greeted {
+    bool yes;
+    char id[ID_MAX];
+    uint64_t life, gid, epoch;     /* epoch: of the last entry of its log */
+    uint64_t fetch_ballot;         /* it wants a sealed node's tail; 0 = our stream */
+    uint64_t told;                 /* our epoch as it was told; 0 = none */
+    uint64_t link;                 /* its number for the member; 0 = it has none */
+};
 
 enum feed_state {
     FEED_NEW,              /* has said REPLCONF, has not asked for data */
@@ -24,6 +34,7 @@ struct feed_replica {
     bool psync2;                   /* understands "+CONTINUE id" */
     bool silent;                   /* came with SYNC: gives no acknowledgements */
     bool rdb_only;
+    struct feed_greeted ha;
     int64_t acked;                 /* offset it has told */
     int64_t acked_at_ms;
     struct buf pending;            /* stream to be sent behind the file */

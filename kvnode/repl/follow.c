@@ -14,6 +14,7 @@
 #include "common/text/resp_request.h"
 #include "kvnode/disk/load.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/apply.h"
 #include "kvnode/repl/copy.h"
 #include "kvnode/repl/feed.h"
@@ -28,6 +29,7 @@
 #define APPLY_BUDGET_US 20000
 #define CONNECT_TIMEOUT_MS 5000
 #define LINE_MAX_BYTES 4096
+#define FETCH_SILENCE_MS 5000      /* a source of a tail that says nothing for so long has none */
 #define AHEAD_MAX (64u << 20)      /* stream that may gather behind a copy which is being loaded */
 
 struct follow {
@@ -38,6 +40,8 @@ struct follow {
     enum follow_state state;
     struct addr to;
     uint64_t link;
+    bool fetches;                  /* a tail, for ha_repl: not the role's link */
+    int64_t fetch_upto;
     bool waits_for_loading;
     struct greeting greeting;
     bool asked_psync;
@@ -56,8 +60,21 @@ static void on_data(struct stream *s, void *owner);
 static void on_end(struct stream *s, enum stream_end how, int sys_errno, void *owner);
 static const struct stream_events events = {on_up, on_data, on_end, NULL};
 
+static void fetch_over(struct follow *f, bool yes, const char *why)
+{
+    char text[ERR_TEXT_MAX];
+
+    snprintf(text, sizeof text, "%s", why);
+    follow_drop(f);
+    ha_repl_fetched(f->srv, yes, text);
+}
+
 static void lost(struct follow *f, const char *why)
 {
+    if (f->fetches) {
+        fetch_over(f, false, why);
+        return;
+    }
     snprintf(f->why, sizeof f->why, "%s", why);
     log_warning("MASTER <-> REPLICA sync: %s", f->why);
     roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_LINK_LOST, .link = f->link});
@@ -65,6 +82,10 @@ static void lost(struct follow *f, const char *why)
 
 static void stuck(struct follow *f, const struct err *e)
 {
+    if (f->fetches) {
+        fetch_over(f, false, e->text);
+        return;
+    }
     snprintf(f->why, sizeof f->why, "%s", e->text);
     log_error("== CRITICAL == the stream of the primary cannot be followed any further: %s. The data stays as it is; "
               "REPLICAOF starts again.", f->why);
@@ -93,11 +114,14 @@ static void ask_psync(struct follow *f)
 static bool greeting_answer(struct follow *f, struct slice line)
 {
     struct err e = {0};
+    uint64_t link = f->link;
 
     if (greet_answer(&f->greeting, line, &e) != 0) {
         lost(f, e.text);
         return false;
     }
+    if (f->link != link || f->stream == NULL)
+        return false;
     if (greet_done(&f->greeting))
         ask_psync(f);
     return true;
@@ -113,12 +137,51 @@ static void send_ack(struct follow *f, int64_t offset)
     f->acked_at_ms = server_now_ms(f->srv);
 }
 
-static void up(struct follow *f, bool new_history)
+void follow_ack(struct follow *f, int64_t offset, uint64_t epoch, uint64_t life)
 {
+    char text[3][NUM_I64_MAX];
+
+    if (f->stream == NULL || f->state != FOLLOW_CONNECTED)
+        return;
+    num_put_i64(text[0], offset);
+    snprintf(text[1], sizeof text[1], "%llu", (unsigned long long)epoch);
+    snprintf(text[2], sizeof text[2], "%llu", (unsigned long long)life);
+    resp_put_request_z(stream_out(f->stream), "REPLCONF", "ACK", text[0], "ha-epoch", text[1], "ha-life", text[2], NULL);
+    stream_flush_later(f->stream);
+    f->acked_at_ms = server_now_ms(f->srv);
+}
+
+/* The tail is as long as it was to be? Then it is over. */
+static void look_at_fetch(struct follow *f)
+{
+    if (f->fetches && f->state == FOLLOW_CONNECTED && feed_offset(f->srv->feed) >= f->fetch_upto)
+        fetch_over(f, true, "");
+}
+
+static void up(struct follow *f, bool new_history, bool full)
+{
+    uint64_t link = f->link;
+
     f->state = FOLLOW_CONNECTED;
+    if (f->fetches) {
+        look_at_fetch(f);
+        return;
+    }
     f->why[0] = '\0';
     roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_SYNCED, .link = f->link, .new_history = new_history});
+    if (f->link != link || f->stream == NULL)
+        return;
     send_ack(f, feed_offset(f->srv->feed));
+    ha_repl_synced(f->srv, full);
+}
+
+/* Asked before bytes of this link change the log. */
+static bool may_take(struct follow *f)
+{
+    if (ha_repl_may_take(f->srv))
+        return true;
+    lost(f, "the primary's stream may not be taken any more");
+    return false;
 }
 
 static bool continue_as(struct follow *f, struct slice id)
@@ -127,6 +190,8 @@ static bool continue_as(struct follow *f, struct slice id)
     char text[ID_MAX];
     bool renewed = false;
 
+    if (!may_take(f))
+        return false;
     if (id.len == ID_HEX && slice_copy_z(id, text, sizeof text) && strlen(text) == ID_HEX) {
         renewed = strcmp(text, h->id) != 0;
         history_continue_as(h, text);
@@ -139,8 +204,8 @@ static bool continue_as(struct follow *f, struct slice id)
     feed_keep_backlog(f->srv->feed);
     apply_reset(&f->apply, feed_stream_db(f->srv->feed));
     log_notice("Successful partial resynchronization with master.");
-    up(f, renewed);
-    return true;
+    up(f, renewed, false);
+    return f->stream != NULL;
 }
 
 static bool full_announced(struct follow *f, struct slice rest)
@@ -153,6 +218,12 @@ static bool full_announced(struct follow *f, struct slice rest)
         lost(f, "the primary answers PSYNC with a FULLRESYNC that is none");
         return false;
     }
+    if (f->fetches) {
+        lost(f, "it would need a full copy");
+        return false;
+    }
+    if (!may_take(f))
+        return false;
     memcpy(f->copy_id, rest.p, ID_HEX);
     f->copy_id[ID_HEX] = '\0';
     memset(&f->copy, 0, sizeof f->copy);
@@ -234,6 +305,8 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
 {
     struct follow *f = arg;
     struct server *srv = f->srv;
+    const struct load *ld = f->copy.load;
+    struct err refused = {0};
 
     f->copy.load = NULL;
     srv->loading.on = false;
@@ -247,15 +320,22 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
             lost(f, told.text);
         return;
     }
+    if (!may_take(f) || !ha_repl_may_full_copy(srv, load_epochs(ld), f->copy_offset, &refused)) {
+        load_discard(ks);
+        if (refused.code != 0)
+            lost(f, refused.text);
+        return;
+    }
     log_notice("MASTER <-> REPLICA sync: Loading DB in memory: %llu keys", (unsigned long long)r->keys_loaded);
     keyspace_swap(srv->ks, ks);
     load_discard(ks);
     feed_replace_history(srv->feed, f->copy_id, f->copy_offset);
     feed_set_stream_db(srv->feed, r->facts.stream_db);
+    ha_repl_load_aux(srv, load_epochs(ld));
     apply_reset(&f->apply, r->facts.stream_db);
     snapshot_loaded(srv->snapshot, r->keys_loaded, r->keys_expired);
     log_notice("MASTER <-> REPLICA sync: Finished with success");
-    up(f, true);
+    up(f, true, true);
     if (f->stream) {
         stream_pause_reading(f->stream, false);
         on_data(f->stream, f);
@@ -303,6 +383,8 @@ static void read_stream(struct follow *f)
     bool asked = false;
 
     f->more_to_apply = false;
+    if (!may_take(f))
+        return;
     switch (apply_run(&f->apply, stream_in(f->stream), APPLY_BUDGET_US, &asked, &e)) {
     case APPLY_AGAIN:
         f->more_to_apply = true;
@@ -313,6 +395,7 @@ static void read_stream(struct follow *f)
     }
     if (asked)
         send_ack(f, feed_offset(f->srv->feed));
+    look_at_fetch(f);
 }
 
 static void on_turn(void *arg)
@@ -389,6 +472,16 @@ static void start(struct follow *f)
         f->job = resolve_start(f->resolver, f->to.host, connect_ip, f);
 }
 
+void follow_fetch(struct follow *f, const struct addr *from, int64_t upto)
+{
+    follow_drop(f);
+    f->fetches = true;
+    f->fetch_upto = upto;
+    f->to = *from;
+    f->state = FOLLOW_CONNECTING;
+    start(f);
+}
+
 void follow_connect(struct follow *f, const struct addr *primary, uint64_t link)
 {
     follow_drop(f);
@@ -421,6 +514,8 @@ void follow_drop(struct follow *f)
     memset(&f->copy, 0, sizeof f->copy);
     apply_reset(&f->apply, f->apply.client->db);
     f->state = FOLLOW_NONE;
+    f->fetches = false;
+    ha_repl_link_down(f->srv);
     f->waits_for_loading = f->asked_psync = f->more_to_apply = false;
 }
 
@@ -468,6 +563,10 @@ void follow_tick(struct follow *f, int64_t now_ms)
     if (f->stream == NULL)
         return;
     bool loading = f->state == FOLLOW_TRANSFER && f->copy.form == COPY_COMPLETE;
+    if (f->fetches && now_ms - f->last_io_at_ms > FETCH_SILENCE_MS) {
+        lost(f, "its source says nothing");
+        return;
+    }
     if (!loading && now_ms - f->last_io_at_ms > f->srv->opt.repl_timeout_s * 1000) {
         lost(f, f->state == FOLLOW_CONNECTED  ? "MASTER timeout: no data nor PING received..."
                 : f->state == FOLLOW_TRANSFER ? "Timeout receiving bulk data from MASTER..."

@@ -29,6 +29,11 @@ void follow_free(struct follow *f);
  * what happens to it is told with roles_tell. */
 void follow_connect(struct follow *f, const struct addr *primary, uint64_t link);
 void follow_drop(struct follow *f);
+/* The tail of a sealed node's log, up to offset `upto`, by a partial sync; never a full copy. Not the role's business:
+ * what comes of it is told with ha_repl_fetched. */
+void follow_fetch(struct follow *f, const struct addr *from, int64_t upto);
+/* REPLCONF ACK with the words of an epoch (ha/ha_repl.h), leaves in this turn. */
+void follow_ack(struct follow *f, int64_t offset, uint64_t epoch, uint64_t life);
 void follow_resume(struct follow *f);                            /* loading is over: connect if that waited for it */
 
 /* CLIENT KILL: end the link if this is its address (addr.p NULL: whatever it is). It comes back soon. */

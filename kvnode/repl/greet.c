@@ -4,6 +4,7 @@
 #include "common/base/num.h"
 #include "common/io/log.h"
 #include "common/text/resp_request.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/server.h"
 
 #include <string.h>
@@ -54,16 +55,24 @@ static bool say_capa(struct server *srv, struct buf *out)
     return true;
 }
 
+static bool say_member(struct server *srv, struct buf *out)
+{
+    ha_repl_greet(srv, out);
+    return true;
+}
+
 static const struct step {
     bool (*say)(struct server *srv, struct buf *out);    /* false: not needed */
     enum { ERRORS_END, ERRORS_OF_AUTH_PASS, ERRORS_PASS } errors;
     const char *sentence;
+    int (*hear)(struct server *srv, struct slice line, struct err *e);     /* the answer means something; NULL: no */
 } steps[] = {
     {say_auth, ERRORS_END,          "Unable to AUTH to MASTER"},
     {say_ping, ERRORS_OF_AUTH_PASS, "Error reply to PING from master"},
     {say_port, ERRORS_PASS,         "the master does not understand REPLCONF listening-port"},
     {say_ip,   ERRORS_PASS,         "the master does not understand REPLCONF ip-address"},
     {say_capa, ERRORS_PASS,         "the master does not understand REPLCONF capa"},
+    {say_member, ERRORS_PASS,       "the primary cannot be followed", ha_repl_answered},
 };
 #define NSTEPS ((int)(sizeof steps / sizeof steps[0]))
 
@@ -89,6 +98,7 @@ static int next_said(const struct greeting *g, int i)
 
 void greet_say(struct greeting *g, struct server *srv, struct buf *out)
 {
+    g->srv = srv;
     g->said = 0;
     for (int i = 0; i < NSTEPS; i++)
         g->said |= (unsigned)steps[i].say(srv, out) << i;
@@ -102,11 +112,13 @@ int greet_answer(struct greeting *g, struct slice line, struct err *e)
     const struct step *st = &steps[g->next];
     int n = (int)(line.len < 300 ? line.len : 300);
 
+    g->next = next_said(g, g->next + 1);
+    if (st->hear)
+        return st->hear(g->srv, line, e) ? err_wrap(e, "%s", st->sentence) : 0;
     if (begins(line, "-")) {
         if (st->errors == ERRORS_END || (st->errors == ERRORS_OF_AUTH_PASS && !is_auth_error(line)))
             return err_set(e, ERR_REFUSED, "%s: %.*s", st->sentence, n, line.p);
         log_notice("(Non critical) %s: %.*s", st->sentence, n, line.p);
     }
-    g->next = next_said(g, g->next + 1);
     return 0;
 }

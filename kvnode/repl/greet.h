@@ -13,6 +13,7 @@
 struct server;
 
 struct greeting {
+    struct server *srv;
     int next;                  /* row whose answer comes next */
     unsigned said;             /* rows that were said, a bit each */
 };

@@ -2,10 +2,12 @@
 #include "kvnode/repl/report.h"
 
 #include "kvnode/call.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/feed_inside.h"
 #include "kvnode/repl/follow.h"
 #include "kvnode/repl/handover.h"
 #include "kvnode/repl/roles.h"
+#include "kvnode/repl/tail.h"
 #include "kvnode/server.h"
 
 static int64_t seconds_since(const struct server *srv, int64_t at_ms)
@@ -79,6 +81,22 @@ static void attached_lines(struct server *srv, struct str *out)
     }
 }
 
+/* What was lost with the last full copy: only a node that dropped something has these lines. */
+static void tail_lines(const struct server *srv, struct str *out)
+{
+    const struct tail_lost *l = ha_repl_last_tail(srv);
+
+    if (!l)
+        return;
+    line_i64(out, "last_tail_commands", (int64_t)l->commands);
+    line_i64(out, "last_tail_bytes", (int64_t)l->bytes);
+    line_i64(out, "last_tail_from", l->from);
+    line_i64(out, "last_tail_to", l->to);
+    line_i64(out, "last_tail_whole", l->fork_known && !l->less);
+    line_i64(out, "last_tail_at_ms", l->at_ms);
+    str_printf(out, "last_tail_file:%s\r\n", l->path);
+}
+
 void report_replication(struct server *srv, struct str *out)
 {
     const struct history *h = srv->history;
@@ -89,6 +107,7 @@ void report_replication(struct server *srv, struct str *out)
     if (role_is_replica(srv->role))
         replica_lines(srv, out);
     attached_lines(srv, out);
+    tail_lines(srv, out);
     str_printf(out, "master_failover_state:%s\r\n", handover_state_word(srv->handover));
     str_printf(out, INFO_MASTER_REPLID ":%s\r\n" INFO_MASTER_REPLID2 ":%s\r\n", h->id, h->id2);
     line_i64(out, INFO_MASTER_REPL_OFFSET, h->offset);

@@ -118,7 +118,9 @@ void roles_fini(struct server *srv)
 
 void roles_start(struct server *srv)
 {
-    if (addr_is_set(&srv->opt.replicaof))
+    if (srv->ha_bound)
+        roles_tell(srv, &(struct role_event){.kind = ROLE_EV_SEAL});
+    else if (addr_is_set(&srv->opt.replicaof))
         roles_tell(srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = srv->opt.replicaof});
 }
 

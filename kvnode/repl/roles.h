@@ -10,7 +10,8 @@ struct server;
 
 void roles_init(struct server *srv);             /* makes srv->role, srv->feed (with history and backlog), srv->follow */
 void roles_fini(struct server *srv);
-/* At start, before the data set is read: follow whom the options name. INFO then says so from the first
+/* At start, before the data set is read: follow whom the options name, or stand still when bound to a formed group
+ * (whatever the options say, R10). INFO then says so from the first
  * moment; the link itself waits until loading is over. */
 void roles_start(struct server *srv);
 
