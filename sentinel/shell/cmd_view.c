@@ -124,8 +124,8 @@ static void member_fields(struct fields *f, const struct group *g, const struct 
         hex(f, "life-now", fn->status.life);
         text(f, "state", ha_node_state_name(fn->status.state));
         number(f, "sealed", (int64_t)fn->status.sealed);
-        number(f, "epoch", (int64_t)fn->status.pos.epoch);
-        number(f, "offset", fn->status.pos.offset);
+        number(f, "log-epoch", (int64_t)fn->status.pos.epoch);
+        number(f, "log-offset", fn->status.pos.offset);
     }
 }
 
