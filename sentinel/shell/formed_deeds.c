@@ -6,6 +6,7 @@
 #include "common/io/log.h"
 #include "common/io/session.h"
 #include "common/text/ha_text.h"
+#include "sentinel/shell/accounts.h"
 #include "sentinel/shell/ha_links.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/publish.h"
@@ -168,7 +169,6 @@ void fgroup_journal(struct fgroup *g, const char *text)
     }
     j->wall_ms = clock_wall_ms();
     j->text = mem_strdup(text);
-    log_notice("%s: %s", g->name, text);
 }
 
 /* ---- deeds ---------------------------------------------------------------------------------------------- */
@@ -210,6 +210,7 @@ static void primary(struct fgroup *g, const struct formed_action *a)
     struct event ev = {.kind = EV_SWITCH, .group = g->id};
 
     tell_formed(g);
+    accounts_formed_primary(g->all->sh->accounts, g->id, g->f, a->epoch);
     ev.u.switched.addr = a->addr;
     ev.u.switched.epoch = a->epoch;
     ev.u.switched.led = formed_lead(g->f)->ballot == a->epoch;
@@ -235,7 +236,10 @@ static bool carry_out(struct fgroup *g, const struct formed_action *a)
         break;
     case FA_PRIMARY: primary(g, a); break;
     case FA_NEWS: news(g, a->text); break;
-    case FA_JOURNAL: fgroup_journal(g, a->text); break;
+    case FA_JOURNAL:
+        fgroup_journal(g, a->text);
+        log_notice("%s: %s", g->name, a->text);
+        break;
     case FA_TRACE: log_verbose("%s: %s", g->name, a->text); break;
     }
     return true;
@@ -287,6 +291,7 @@ void fgroup_step(struct fgroup *g, struct formed_event *ev)
     one_step(g, ev);
     tell_formed(g);
     follow_record(g);
+    accounts_formed(g->all->sh->accounts, g->id, g->f);
     g->all->busy = false;
     timer_set_at(&g->due, formed_deadline_ms(g->f));
     fgroup_look_odown(g);
