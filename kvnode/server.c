@@ -565,8 +565,7 @@ int server_init(struct server *srv, struct err *e)
     signal_watch_start(&srv->on_int, srv->loop, SIGINT, on_signal, srv);
     signal_watch_start(&srv->on_hup, srv->loop, SIGHUP, on_signal, srv);
     notify_watchdog_start(srv->loop);
-    if (!srv->ha_bound)
-        roles_start(srv);              /* a node of a formed group starts fenced, whatever its configuration says */
+    roles_start(srv);
     dataset_load_at_start(srv);
     return 0;
 }
