@@ -55,7 +55,7 @@ static void section_server(struct server *srv, struct str *out)
     exe[n > 0 ? n : 0] = '\0';
     uname(&u);
     line_s(out, "redis_version", COMPAT_VERSION);
-    line_s(out, "kvorum_version", KVORUM_VERSION);
+    line_s(out, INFO_KVORUM_VERSION, KVORUM_VERSION);
     line_s(out, "redis_git_sha1", "00000000");
     line_s(out, "redis_git_dirty", "0");
     line_s(out, "redis_build_id", "0");

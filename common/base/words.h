@@ -23,6 +23,8 @@
 #define INFO_MASTER_REPLID2 "master_replid2"
 #define INFO_SECOND_REPL_OFFSET "second_repl_offset"
 #define INFO_LOADING "loading"
+#define INFO_FAILOVER_STATE "master_failover_state"
+#define INFO_KVORUM_VERSION "kvorum_version"
 #define INFO_HA_PORT "ha_port"
 
 /* Roles: said on the wire as Redis says them. */

@@ -108,7 +108,7 @@ void report_replication(struct server *srv, struct str *out)
         replica_lines(srv, out);
     attached_lines(srv, out);
     tail_lines(srv, out);
-    str_printf(out, "master_failover_state:%s\r\n", handover_state_word(srv->handover));
+    str_printf(out, INFO_FAILOVER_STATE ":%s\r\n", handover_state_word(srv->handover));
     str_printf(out, INFO_MASTER_REPLID ":%s\r\n" INFO_MASTER_REPLID2 ":%s\r\n", h->id, h->id2);
     line_i64(out, INFO_MASTER_REPL_OFFSET, h->offset);
     line_i64(out, INFO_SECOND_REPL_OFFSET, h->id2_until);

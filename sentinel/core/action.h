@@ -33,6 +33,9 @@ enum action_kind {
      * normal and pubsub clients -> EV_ORDER_DONE. ACT_INFO follows on the same link. */
     ACT_PROMOTE,
     ACT_REPOINT,                   /* the same with SLAVEOF `to` */
+    ACT_HAND_OVER,                 /* LINK_NODE_CMD: FAILOVER TO `to` TIMEOUT `ms` -> EV_ORDER_DONE */
+    ACT_CALL_BACK,                 /* LINK_NODE_CMD: FAILOVER ABORT -> EV_ORDER_DONE */
+    ACT_KEEP,                      /* LINK_NODE_CMD: CONFIG REWRITE, answer ignored: it shall be after a restart what it is now */
     ACT_SCRIPT_KILL,               /* LINK_NODE_CMD: SCRIPT KILL, answer ignored */
 
     /* --- to those who wait ------------------------------------------------------ */
@@ -66,7 +69,8 @@ enum news {
     NEWS_RECONF_DONE, NEWS_RECONF_TIMEOUT, NEWS_RECONF_BEST_EFFORT, NEWS_END, NEWS_END_TIMEOUT, NEWS_SWITCH_MASTER,
     NEWS_CONFIG_UPDATE, NEWS_CONVERT, NEWS_FIX_CONFIG, NEWS_CMD_LINK_DROP, NEWS_SUB_LINK_DROP,
     /* ours */
-    NEWS_CRASH_EVIDENCE, NEWS_CRASH_EVIDENCE_OVER, NEWS_WITHDRAWN, NEWS_NOT_SAVED,
+    NEWS_CRASH_EVIDENCE, NEWS_CRASH_EVIDENCE_OVER, NEWS_WITHDRAWN, NEWS_NOT_SAVED, NEWS_SENDING_FAILOVER,
+    NEWS_NOT_HANDED_OVER,
     NEWS_KINDS
 };
 
@@ -83,6 +87,7 @@ struct action {
     enum news news;                /* ACT_EVENT */
     uint64_t ticket;
     uint64_t epoch;
+    int64_t ms;                    /* ACT_HAND_OVER */
     char id[ID_MAX];
     struct addr from, to;
     const struct hello *hello;     /* ACT_HELLO; good until actions_clear */

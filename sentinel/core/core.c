@@ -24,6 +24,8 @@ void core_timing_default(struct core_timing *t)
         .rebid_min_ms = 50,
         .rebid_max_ms = 300,
         .asking_ms = 300,
+        .hand_over_ms = 1000,
+        .hand_over_only_ms = 5000,
         .repair_grace_ms = 2000,
     };
 }
@@ -202,7 +204,7 @@ static void on_failover(struct core *c, const struct event *ev)
     if (g == NULL)
         say_reply(c, ev->ticket, "ERR No such master with that name");
     else
-        failover_order(c, g, ev->ticket);
+        failover_order(c, g, ev->ticket, ev->u.coordinated);
 }
 
 static void on_group_formed(struct core *c, const struct event *ev)

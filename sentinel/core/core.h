@@ -36,6 +36,8 @@ struct core_timing {
     int64_t rebid_min_ms;          /* 50: after a split vote try again in min..max, */
     int64_t rebid_max_ms;          /* 300: doubled for each further try, up to election_ms */
     int64_t asking_ms;             /* 300: wait for the replicas' offsets before choosing */
+    int64_t hand_over_ms;          /* 1000: how long writes may wait for a planned switch that can be forced otherwise */
+    int64_t hand_over_only_ms;     /* 5000: the same when it is coordinated or not at all; at most failover-timeout */
     int64_t repair_grace_ms;       /* 2000: how long a stray may say the wrong thing before we correct it */
 };
 void core_timing_default(struct core_timing *t);

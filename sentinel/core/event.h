@@ -53,7 +53,7 @@ enum event_kind {
     EV_INFO,                       /* `link` (LINK_NODE_CMD) answered INFO: u.info; NULL = with an error or nothing */
     /* `link` (LINK_PEER) answered ACT_ASK: `group`, u.answer. */
     EV_ANSWER,
-    /* `link` (LINK_NODE_CMD) answered ACT_PROMOTE or ACT_REPOINT: u.order. */
+    /* `link` (LINK_NODE_CMD) answered ACT_PROMOTE, ACT_REPOINT, ACT_HAND_OVER or ACT_CALL_BACK: u.order. */
     EV_ORDER_DONE,
 
     /* --- what others say or ask ----------------------------------------------- */
@@ -74,7 +74,8 @@ enum event_kind {
     EV_SAVED,
 
     /* --- the operator --------------------------------------------------------- */
-    /* SENTINEL FAILOVER: `group`, `ticket`. Answered at once: OK, INPROG, NOGOODSLAVE. */
+    /* SENTINEL FAILOVER: `group`, `ticket`, u.coordinated: only if the primary hands over by itself (a kvnode is asked
+     * to in any case). Answered at once: OK, INPROG, NOGOODSLAVE, NOGOODPRIMARY. */
     EV_FAILOVER,
     /* SENTINEL RESET of this one group: forget replicas, peers, state; look anew. */
     EV_GROUP_RESET,
@@ -114,6 +115,8 @@ struct node_info {
     bool announced;                /* replica_announced [true] */
     bool loading;                  /* [false] */
     char replid[ID_MAX];           /* master_replid [""] */
+    enum node_hands hands;         /* master_failover_state [HANDS_UNKNOWN] */
+    bool kvnode;                   /* kvorum_version is there [false] */
     uint16_t ha_port;              /* ha_port: where a kvnode has its control links [0: it has none] */
 };
 
@@ -127,7 +130,7 @@ struct hello {
     uint64_t config_epoch;
 };
 
-enum order { ORDER_PROMOTE, ORDER_REPOINT };
+enum order { ORDER_PROMOTE, ORDER_REPOINT, ORDER_HAND_OVER, ORDER_CALL_BACK };
 
 struct event {
     enum event_kind kind;
@@ -164,6 +167,7 @@ struct event {
             const char *why;       /* when not ok: its words; may be NULL */
         } order;
         const struct hello *hello;
+        bool coordinated;          /* EV_FAILOVER */
         struct {
             struct addr primary;   /* which group is meant: the one with this primary */
             uint64_t epoch;        /* the asker's current epoch */

@@ -18,9 +18,10 @@
 typedef bool guard(struct core *c, struct group *g);
 typedef void act(struct core *c, struct group *g);
 
-static guard is_forced, may_bid;
+static guard is_forced, may_bid, hands_over, keeps_it;
 static act wait_turn, wait_more, bid, bid_by_order, withdraw_bid, withdraw, give_up_bid, stand_back, hurry, lead, promote,
-    no_good, vetoed, ask_again, without_it, switch_over, settle, settle_late, begin_again, promotion_late, drop_unsaved;
+    no_good, vetoed, ask_again, without_it, switch_over, settle, settle_late, begin_again, promotion_late, drop_unsaved,
+    hand_over, call_back, not_handed_over, take_it, handed_over, call_off, call_off_unsaved;
 
 const struct fo_row fo_table[] = {
 /*    in             on                    when       act             then           because */
@@ -54,6 +55,8 @@ const struct fo_row fo_table[] = {
     { FO_ASKING,     FE_SETTLED_ELSEWHERE, NULL,      withdraw,       FO_IDLE,       "a newer configuration settles it" },
     { FO_ASKING,     FE_SAVE_FAILED,       NULL,      drop_unsaved,   FO_IDLE,       "our vote is not on disk, so it was not given" },
 
+    { FO_CHOOSING,   FE_CHOSEN,            hands_over, hand_over,     FO_HANDING,    "the primary hands over to the best replica of this moment" },
+    { FO_CHOOSING,   FE_CHOSEN,            keeps_it, not_handed_over, FO_IDLE,   "the primary cannot hand over any more" },
     { FO_CHOOSING,   FE_CHOSEN,            NULL,      promote,        FO_PROMOTING,  "the best replica of this moment" },
     { FO_CHOOSING,   FE_NONE_GOOD,         NULL,      no_good,        FO_IDLE,       "no replica is fit" },
     { FO_CHOOSING,   FE_VETOED,            NULL,      vetoed,         FO_IDLE,       "a replica is still linked to the primary" },
@@ -65,6 +68,20 @@ const struct fo_row fo_table[] = {
     { FO_PROMOTING,  FE_EXPIRED,           NULL,      promotion_late, FO_IDLE,       "the replica never confirmed" },
     { FO_PROMOTING,  FE_SETTLED_ELSEWHERE, NULL,      withdraw,       FO_IDLE,       "a newer configuration settles it" },
     { FO_PROMOTING,  FE_SAVE_FAILED,       NULL,      drop_unsaved,   FO_IDLE,       "our vote is not on disk, so it was not given" },
+
+    { FO_HANDING,    FE_PROMOTED,          NULL,      handed_over,    FO_REPOINTING, "the replica now says it is primary" },
+    { FO_HANDING,    FE_REFUSED,           NULL,      call_back,      FO_CALLING_BACK, "the primary does not hand over" },
+    { FO_HANDING,    FE_EXPIRED,           NULL,      call_back,      FO_CALLING_BACK, "its writers have waited long enough" },
+    { FO_HANDING,    FE_SETTLED_ELSEWHERE, NULL,      call_off,       FO_IDLE,       "a newer configuration settles it" },
+    { FO_HANDING,    FE_SAVE_FAILED,       NULL,      call_off_unsaved, FO_IDLE,     "our vote is not on disk, so it was not given" },
+
+    { FO_CALLING_BACK, FE_PROMOTED,        NULL,      handed_over,    FO_REPOINTING, "the order was faster than its recall" },
+    { FO_CALLING_BACK, FE_UNDONE,          keeps_it, not_handed_over, FO_IDLE,   "all is as it was" },
+    { FO_CALLING_BACK, FE_UNDONE,          NULL,      take_it,        FO_PROMOTING,  "then without its help, as an operator asked for it" },
+    { FO_CALLING_BACK, FE_EXPIRED,         keeps_it, not_handed_over, FO_IDLE,   "nobody says how it stands: repair sees to that" },
+    { FO_CALLING_BACK, FE_EXPIRED,         NULL,      take_it,        FO_PROMOTING,  "nobody says how it stands, and an operator asked for it" },
+    { FO_CALLING_BACK, FE_SETTLED_ELSEWHERE, NULL,    withdraw,       FO_IDLE,       "a newer configuration settles it" },
+    { FO_CALLING_BACK, FE_SAVE_FAILED,     NULL,      drop_unsaved,   FO_IDLE,       "our vote is not on disk, so it was not given" },
 
     { FO_REPOINTING, FE_ALL_REPOINTED,     NULL,      settle,         FO_IDLE,       "every reachable replica follows it" },
     { FO_REPOINTING, FE_EXPIRED,           NULL,      settle_late,    FO_IDLE,       "stragglers are fixed up later" },
@@ -83,6 +100,10 @@ const struct fo_nothing fo_ignored[] = {
     { FO_PROMOTING,  FE_LEADER_GONE,       "we lead" },
     { FO_REPOINTING, FE_LEADER_GONE,       "we lead" },
     { FO_PROMOTING,  FE_SUPPORTS,          "the order is out: finishing is the shorter way" },
+    { FO_HANDING,    FE_SUPPORTS,          "the order is out: finishing is the shorter way" },
+    { FO_HANDING,    FE_LEADER_GONE,       "we lead" },
+    { FO_CALLING_BACK, FE_SUPPORTS,        "first it must be known who leads" },
+    { FO_CALLING_BACK, FE_LEADER_GONE,     "we lead" },
     { FO_REPOINTING, FE_SAVE_FAILED,       "the promotion is a fact; the epoch it stands on was saved before" },
 };
 const size_t fo_ignored_rows = sizeof fo_ignored / sizeof fo_ignored[0];
@@ -104,6 +125,10 @@ static int64_t deadline_of(struct core *c, struct group *g, enum fo_state s)
         return c->now_ms + g->opt[GOPT_FAILOVER_TIMEOUT_MS];
     case FO_CHOOSING:
         return c->now_ms;
+    case FO_HANDING:
+        return c->now_ms + hand_over_limit_ms(c, g);
+    case FO_CALLING_BACK:
+        return c->now_ms + hand_over_back_limit_ms();
     default:
         return NEVER_MS;
     }
@@ -148,6 +173,16 @@ static bool is_forced(struct core *c, struct group *g)
     return g->fo.forced;
 }
 
+static bool hands_over(struct core *c, struct group *g)
+{
+    return g->fo.way != WAY_TAKE && hand_over_possible(c, g);
+}
+
+static bool keeps_it(struct core *c, struct group *g)
+{
+    return g->fo.way == WAY_HAND_OVER_ONLY || model_node(c, g->fo.promoted) == NULL;
+}
+
 /* An epoch that cannot be won, or that would end without a replica, is not worth the
  * votes of the others. The first attempt is made in any case when a majority is at hand:
  * the operator sees in its events why it fails. */
@@ -161,6 +196,7 @@ static bool may_bid(struct core *c, struct group *g)
 static void end_attempt(struct group *g)
 {
     g->fo.forced = false;
+    g->fo.way = WAY_TAKE;
     g->fo.leads = false;
     g->fo.promoted = g->fo.replaced = 0;
     for (size_t i = 0; i < g->nodes.n; i++)
@@ -194,6 +230,7 @@ static void start(struct core *c, struct group *g)
 static void bid(struct core *c, struct group *g)
 {
     g->fo.forced = false;
+    g->fo.way = WAY_TAKE;
     start(c, g);
 }
 
@@ -355,6 +392,56 @@ static void without_it(struct core *c, struct group *g)
     ask_again(c, g);
 }
 
+/* --- acts: the primary hands over ------------------------------------------------------------------------ */
+
+static void hand_over(struct core *c, struct group *g)
+{
+    struct node *n = model_node(c, g->fo.promoted);
+
+    hand_over_send(c, g);
+    say_news_node(c, NEWS_SELECTED, n, NULL);
+    say_news_node(c, NEWS_SENDING_FAILOVER, group_primary(c, g), NULL);
+    say_news_node(c, NEWS_WAIT_PROMOTION, n, NULL);
+}
+
+static void call_back(struct core *c, struct group *g)
+{
+    hand_over_call_back(c, g);
+}
+
+static void not_handed_over(struct core *c, struct group *g)
+{
+    say_news(c, NEWS_NOT_HANDED_OVER, g, "the primary keeps its office");
+    c->counts.failovers_failed++;
+    withdraw(c, g);
+}
+
+static void take_it(struct core *c, struct group *g)
+{
+    say_news(c, NEWS_NOT_HANDED_OVER, g, "the replica is told to take it");
+    g->fo.way = WAY_TAKE;
+    promote(c, g);
+}
+
+/* No order made it what it is, so nothing has been written down there. */
+static void handed_over(struct core *c, struct group *g)
+{
+    say_keep(c, model_node(c, g->fo.promoted));
+    switch_over(c, g);
+}
+
+static void call_off(struct core *c, struct group *g)
+{
+    hand_over_call_back(c, g);
+    withdraw(c, g);
+}
+
+static void call_off_unsaved(struct core *c, struct group *g)
+{
+    hand_over_call_back(c, g);
+    drop_unsaved(c, g);
+}
+
 static void promotion_late(struct core *c, struct group *g)
 {
     say_news(c, NEWS_SLAVE_TIMEOUT, g, NULL);
@@ -412,6 +499,7 @@ static void finish(struct core *c, struct group *g)
 {
     (void)c;
     g->fo.forced = false;
+    g->fo.way = WAY_TAKE;
     for (size_t i = 0; i < g->nodes.n; i++)
         g->nodes.at[i]->reconf = RECONF_NONE;
 }
@@ -585,6 +673,12 @@ static enum fo_event what_is_so(struct core *c, struct group *g)
     case FO_REPOINTING:
         e = g->odown ? FE_ODOWN : repoint_some(c, g) ? FE_ALL_REPOINTED : FO_EVENTS;
         break;
+    case FO_HANDING:
+        e = hand_over_goes(c, g);
+        break;
+    case FO_CALLING_BACK:
+        e = hand_over_goes_back(c, g);
+        break;
     case FO_STATES:
         break;
     }
@@ -612,7 +706,7 @@ bool failover_running(const struct group *g)
     return g->fo.state != FO_IDLE && g->fo.state != FO_WAITING;
 }
 
-void failover_order(struct core *c, struct group *g, uint64_t ticket)
+void failover_order(struct core *c, struct group *g, uint64_t ticket, bool coordinated)
 {
     if (g->formed) {
         say_reply(c, ticket, "ERR This group is formed: its voters choose its primary");
@@ -626,6 +720,13 @@ void failover_order(struct core *c, struct group *g, uint64_t ticket)
         say_reply(c, ticket, "NOGOODSLAVE No suitable replica to promote");
         return;
     }
+    if (coordinated && !hand_over_possible(c, g)) {
+        say_reply(c, ticket, group_primary(c, g)->hands == HANDS_UNKNOWN
+                                 ? "NOGOODPRIMARY Primary does not support FAILOVER command"
+                                 : "NOGOODPRIMARY Primary is not well enough to hand over");
+        return;
+    }
+    g->fo.way = coordinated ? WAY_HAND_OVER_ONLY : group_primary(c, g)->kvnode ? WAY_HAND_OVER : WAY_TAKE;
     say_reply(c, ticket, NULL);
     feed(c, g, FE_MANUAL);
     touch(c, g);
@@ -638,6 +739,8 @@ void failover_order_done(struct core *c, struct node *n, enum order what, bool o
     if (!ok)
         say_trace(c, g, "%s:%u did not carry out the order to %s: %s", n->addr.host, (unsigned)n->addr.port,
                   order_name(what), why ? why : "no reason given");
+    if (!ok && what == ORDER_HAND_OVER && g->fo.state == FO_HANDING && n->id == g->primary)
+        g->fo.hand_refused = true;
     if (!ok && what == ORDER_PROMOTE && g->fo.state == FO_PROMOTING && g->fo.promoted == n->id)
         n->refused = REFUSED_ORDER;
     touch(c, g);

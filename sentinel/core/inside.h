@@ -7,6 +7,7 @@
 #include "common/base/rng.h"
 #include "common/base/str.h"
 #include "sentinel/core/core.h"
+#include "sentinel/core/failover.h"
 #include "sentinel/core/names.h"
 
 /* Ids -> things. id = generation << 20 | slot + 1. */
@@ -99,6 +100,9 @@ void say_hello(struct core *c, const struct group *g, struct link_ref l);
 void say_ask(struct core *c, const struct group *g, const struct peer *p, uint64_t epoch, const char *candidate);
 void say_promote(struct core *c, const struct node *n);
 void say_repoint(struct core *c, const struct node *n, const struct addr *to);
+void say_hand_over(struct core *c, const struct node *primary, const struct addr *to, int64_t ms);
+void say_call_back(struct core *c, const struct node *primary);
+void say_keep(struct core *c, const struct node *n);
 void say_answer(struct core *c, uint64_t ticket, bool down, const char *leader, uint64_t epoch);
 void say_reply(struct core *c, uint64_t ticket, const char *error);              /* error NULL = OK */
 void say_client_reconfig(struct core *c, const struct group *g, bool leader, const struct addr *from, const struct addr *to);
@@ -155,13 +159,23 @@ bool         choose_possible(struct core *c, struct group *g);         /* the sa
 
 /* --- failover.c ---------------------------------------------------------------------- */
 void failover_group(struct core *c, struct group *g);          /* chores; moves as far as the facts go */
-void failover_order(struct core *c, struct group *g, uint64_t ticket); /* SENTINEL FAILOVER */
+void failover_order(struct core *c, struct group *g, uint64_t ticket, bool coordinated); /* SENTINEL FAILOVER */
 void failover_order_done(struct core *c, struct node *n, enum order what, bool ok, const char *why);
 void failover_supports(struct core *c, struct group *g);       /* we voted for another */
 void failover_leader_gone(struct core *c, struct group *g);    /* ... whose link ended */
 void failover_settled_elsewhere(struct core *c, struct group *g);      /* a newer configuration came, or a reset */
 void failover_save_failed(struct core *c, struct group *g);
 bool failover_running(const struct group *g);                  /* as SENTINEL MASTER shows it */
+
+/* --- hand_over.c ---------------------------------------------------------------------- */
+bool hand_over_possible(const struct core *c, const struct group *g);  /* the primary is well and knows FAILOVER */
+void hand_over_send(struct core *c, struct group *g);          /* to fo.promoted */
+void hand_over_call_back(struct core *c, struct group *g);
+int64_t hand_over_limit_ms(const struct core *c, const struct group *g);       /* how long FO_HANDING may last */
+int64_t hand_over_back_limit_ms(void);                         /* ... FO_CALLING_BACK */
+/* What is so in these two states: FE_PROMOTED, FE_REFUSED, FE_UNDONE or nothing (FO_EVENTS); asks on. */
+enum fo_event hand_over_goes(struct core *c, struct group *g);
+enum fo_event hand_over_goes_back(struct core *c, struct group *g);
 
 /* --- repair.c ------------------------------------------------------------------------- */
 void repair_group(struct core *c, struct group *g);

@@ -18,7 +18,8 @@ static const char *vote_kept(const struct core *c, const struct group *g)
 static const char *failover_coherent(const struct core *c, const struct group *g)
 {
     const struct failover *f = &g->fo;
-    bool leading = f->state == FO_ASKING || f->state == FO_PROMOTING || f->state == FO_REPOINTING;
+    bool hands = f->state == FO_HANDING || f->state == FO_CALLING_BACK;
+    bool leading = f->state == FO_ASKING || f->state == FO_PROMOTING || f->state == FO_REPOINTING || hands;
 
     if (f->state == FO_CHOOSING)
         return "a choice was left for later";
@@ -33,6 +34,8 @@ static const char *failover_coherent(const struct core *c, const struct group *g
         return "it leads without a majority";
     if (f->state == FO_PROMOTING && model_node(c, f->promoted) == NULL)
         return "it promotes nobody";
+    if (hands && (!f->forced || f->way == WAY_TAKE))
+        return "the primary hands over, and nobody has asked for it";
     if (f->state == FO_REPOINTING && g->config_epoch != f->epoch)
         return "the configuration is not of the failover that is being finished";
     return NULL;

@@ -50,6 +50,9 @@ enum link_how {
 
 enum node_role { ROLE_UNKNOWN, ROLE_PRIMARY, ROLE_REPLICA };
 
+/* FAILOVER on a node, as its INFO tells (master_failover_state). */
+enum node_hands { HANDS_UNKNOWN, HANDS_IDLE, HANDS_OVER };     /* it has no such command; nothing runs; it is at it */
+
 /* Both kinds of target, nodes and peers, are watched the same way. */
 struct watch {
     bool up;                       /* the command link is established and greeted */
@@ -123,6 +126,8 @@ struct node {
     bool announced;                /* replica: may be shown to clients */
     bool loading;
     char replid[ID_MAX];
+    enum node_hands hands;
+    bool kvnode;                   /* one of ours */
 
     /* in a failover */
     enum refusal refused;
@@ -167,7 +172,19 @@ enum group_opt {
     GOPT_COUNT
 };
 
-enum fo_state { FO_IDLE, FO_WAITING, FO_BIDDING, FO_ASKING, FO_CHOOSING, FO_PROMOTING, FO_REPOINTING, FO_STATES };
+enum fo_state {
+    FO_IDLE, FO_WAITING, FO_BIDDING, FO_ASKING, FO_CHOOSING, FO_PROMOTING, FO_REPOINTING,
+    FO_HANDING,                    /* the primary itself was told to hand over: FAILOVER TO */
+    FO_CALLING_BACK,               /* ... and told to leave it: FAILOVER ABORT; which came first is not known yet */
+    FO_STATES
+};
+
+/* How the chosen one gets the office. */
+enum fo_way {
+    WAY_TAKE,                      /* it is told to lead, whatever the old one does */
+    WAY_HAND_OVER,                 /* the old one hands over; if it cannot in good time, it is taken */
+    WAY_HAND_OVER_ONLY             /* ... if it cannot, it keeps it */
+};
 
 struct failover {
     enum fo_state state;
@@ -176,6 +193,8 @@ struct failover {
     uint64_t epoch;                /* of the present or last attempt */
     int64_t started_at_ms;         /* the present or last attempt, 0 = never */
     bool forced;                   /* an operator's order: no majority needed, no veto */
+    enum fo_way way;
+    bool hand_refused;             /* the primary answered FAILOVER with an error */
     bool by_evidence;              /* the primary is down by evidence, not by silence */
     bool leads;                    /* we own `epoch` */
     core_id promoted;              /* the chosen node, 0 = none yet */

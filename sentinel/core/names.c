@@ -39,6 +39,9 @@ static const char *const action_kinds[ACT_KINDS] = {
     [ACT_ASK] = "ask",
     [ACT_PROMOTE] = "promote",
     [ACT_REPOINT] = "repoint",
+    [ACT_HAND_OVER] = "hand-over",
+    [ACT_CALL_BACK] = "call-back",
+    [ACT_KEEP] = "keep",
     [ACT_SCRIPT_KILL] = "script-kill",
     [ACT_ANSWER] = "answer",
     [ACT_REPLY] = "reply",
@@ -96,6 +99,8 @@ static const char *const news_kinds[NEWS_KINDS] = {
     [NEWS_CRASH_EVIDENCE_OVER] = "-crash-evidence",
     [NEWS_WITHDRAWN] = "-failover-withdrawn",
     [NEWS_NOT_SAVED] = "-state-not-saved",
+    [NEWS_SENDING_FAILOVER] = "+failover-state-send-failover",
+    [NEWS_NOT_HANDED_OVER] = "-failover-not-handed-over",
 };
 
 static const char *const fo_states[FO_STATES] = {
@@ -106,6 +111,8 @@ static const char *const fo_states[FO_STATES] = {
     [FO_CHOOSING] = "choosing",
     [FO_PROMOTING] = "promoting",
     [FO_REPOINTING] = "repointing",
+    [FO_HANDING] = "handing-over",
+    [FO_CALLING_BACK] = "calling-back",
 };
 
 static const char *const fo_states_on_wire[FO_STATES] = {
@@ -114,6 +121,8 @@ static const char *const fo_states_on_wire[FO_STATES] = {
     [FO_CHOOSING] = "select_slave",
     [FO_PROMOTING] = "wait_promotion",
     [FO_REPOINTING] = "reconf_slaves",
+    [FO_HANDING] = "wait_promotion",
+    [FO_CALLING_BACK] = "wait_promotion",
 };
 
 static const char *const fo_events[FO_EVENTS] = {
@@ -154,7 +163,7 @@ static const char *const group_opts[GOPT_COUNT] = {
     [GOPT_REBOOT_DOWN_AFTER_MS] = "master-reboot-down-after-period",
     [GOPT_CRASH_EVIDENCE] = "crash-evidence",
 };
-static const char *const orders[] = {"promote", "repoint"};
+static const char *const orders[] = {"promote", "repoint", "hand-over", "call-back"};
 
 const char *event_kind_name(enum event_kind k) { return NAME_OF(event_kinds, k); }
 const char *action_kind_name(enum action_kind k) { return NAME_OF(action_kinds, k); }

@@ -94,6 +94,8 @@ void observe_info(struct core *c, struct node *n, const struct node_info *i)
     n->offset = i->offset;
     n->loading = i->loading;
     memcpy(n->replid, i->replid, sizeof n->replid);
+    n->hands = i->hands;
+    n->kvnode = i->kvnode;
     if (i->role == ROLE_REPLICA)
         see_replica(c, n, i);
     else

@@ -122,6 +122,24 @@ void say_repoint(struct core *c, const struct node *n, const struct addr *to)
     order(c, ACT_REPOINT, n)->to = *to;
 }
 
+void say_hand_over(struct core *c, const struct node *primary, const struct addr *to, int64_t ms)
+{
+    struct action *a = order(c, ACT_HAND_OVER, primary);
+
+    a->to = *to;
+    a->ms = ms;
+}
+
+void say_call_back(struct core *c, const struct node *primary)
+{
+    order(c, ACT_CALL_BACK, primary);
+}
+
+void say_keep(struct core *c, const struct node *n)
+{
+    order(c, ACT_KEEP, n);
+}
+
 void say_answer(struct core *c, uint64_t ticket, bool down, const char *leader, uint64_t epoch)
 {
     struct action *a = add(c, ACT_ANSWER);

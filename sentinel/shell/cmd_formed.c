@@ -73,9 +73,9 @@ static const char *member_at(struct call *c, const struct group *g, int at)
 
 /* --- FAILOVER ------------------------------------------------------------------------------------- */
 
-static void plain_failover(struct call *c, const struct group *g)
+static void plain_failover(struct call *c, const struct group *g, bool coordinated)
 {
-    struct event ev = {.kind = EV_FAILOVER, .group = g->id};
+    struct event ev = {.kind = EV_FAILOVER, .group = g->id, .u.coordinated = coordinated};
     struct shell_answer a;
 
     shell_ask(shell_of(c), &ev, &a);
@@ -114,14 +114,11 @@ void cmd_failover(struct call *c)
             wrong = true;
     }
     if (wrong || (coordinated && ev.kind == FV_FORCE))
-        reply_error(c->reply, "ERR SENTINEL FAILOVER <group> [COORDINATED] [TO host port] | FORCE <seals> [TO host port]");
+        reply_error(c->reply, "ERR Unknown failover option specified: <group> [COORDINATED] [TO host port] | FORCE <seals> [TO host port]");
     else if (formed_groups_is_formed(shell_of(c)->formed, g->id))
         formed_groups_order(shell_of(c)->formed, g->id, &ev, c->session);
-    else if (coordinated)
-        reply_error(c->reply, "ERR A coordinated failover of a plain group is not there yet: SENTINEL FAILOVER <group>, or form the group "
-                              "(SENTINEL SET <group> mode <mode>), which hands over without a loss");
     else
-        plain_failover(c, g);
+        plain_failover(c, g, coordinated);
 }
 
 /* --- DISSOLVE, DROP ------------------------------------------------------------------------------------ */

@@ -43,6 +43,8 @@ const struct op_event sentinel_events[] = {
     {"-failover-withdrawn", W, "<instance> <reason>", "The attempt was given up: the primary lives, or a replica is still linked to it."},
     {"+selected-slave", W, "<instance>", "This replica is to become the primary."},
     {"+failover-state-send-slaveof-noone", N, "<instance>", "Telling it so."},
+    {"+failover-state-send-failover", N, "<instance>", "Telling the primary to hand over to it."},
+    {"-failover-not-handed-over", W, "<instance> <what then>", "The primary did not hand over in time, or refused; it was called back."},
     {"+failover-state-wait-promotion", N, "<instance>", "Waiting until it says that it is the primary."},
     {"-failover-abort-slave-timeout", W, "<instance>", "It never said so."},
     {"+promoted-slave", W, "<instance>", "It is the primary."},

@@ -3,6 +3,7 @@
  * not a reason to close the link. */
 #include "sentinel/shell/links.h"
 
+#include "common/base/num.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/resp_link.h"
@@ -356,7 +357,8 @@ static void on_order(void *arg, const struct redisReply *r)
     char why[128];
 
     ev.u.order.what = w->order;
-    ev.u.order.ok = order_done(r, why, sizeof why);
+    ev.u.order.ok = w->order == ORDER_HAND_OVER || w->order == ORDER_CALL_BACK ? order_taken(r, why, sizeof why)
+                                                                                : order_done(r, why, sizeof why);
     ev.u.order.why = why;
     wait_end(w);
     if (!r)
@@ -420,7 +422,10 @@ static struct wait *wait_new(struct slink *l, const struct action *a)
     w->l = l;
     w->group = a->group;
     w->epoch = a->epoch;
-    w->order = a->kind == ACT_PROMOTE ? ORDER_PROMOTE : ORDER_REPOINT;
+    w->order = a->kind == ACT_PROMOTE     ? ORDER_PROMOTE
+               : a->kind == ACT_HAND_OVER ? ORDER_HAND_OVER
+               : a->kind == ACT_CALL_BACK ? ORDER_CALL_BACK
+                                          : ORDER_REPOINT;
     list_append(&l->waiting, &w->link);
     return w;
 }
@@ -467,6 +472,24 @@ static void send_order(struct slink *l, const struct action *a)
         wait_end(w);
 }
 
+/* FAILOVER is one command, and its OK means that it has begun. */
+static void send_hand_over(struct slink *l, const struct action *a)
+{
+    struct wait *w = wait_new(l, a);
+    struct addr to = shell_shown(l->all->sh, &a->to);
+    char port[8], ms[NUM_I64_MAX];
+    bool sent;
+
+    snprintf(port, sizeof port, "%u", to.port);
+    num_put_i64(ms, a->ms);
+    if (a->kind == ACT_HAND_OVER)
+        sent = resp_link_sendz(l->k, on_order, w, renamed(l, "FAILOVER"), "TO", to.host, port, "TIMEOUT", ms, NULL);
+    else
+        sent = resp_link_sendz(l->k, on_order, w, renamed(l, "FAILOVER"), "ABORT", NULL);
+    if (!sent)
+        wait_end(w);
+}
+
 void links_do(struct links *all, const struct action *a)
 {
     struct slink *l = find(all, a->link);
@@ -497,6 +520,9 @@ void links_do(struct links *all, const struct action *a)
     case ACT_ASK: send_ask(l, a); break;
     case ACT_PROMOTE:
     case ACT_REPOINT: send_order(l, a); break;
+    case ACT_HAND_OVER:
+    case ACT_CALL_BACK: send_hand_over(l, a); break;
+    case ACT_KEEP: resp_link_sendz(l->k, NULL, NULL, renamed(l, "CONFIG"), "REWRITE", NULL); break;
     case ACT_SCRIPT_KILL: resp_link_sendz(l->k, NULL, NULL, renamed(l, "SCRIPT"), "KILL", NULL); break;
     default: CHECK(!"an action about a link");
     }

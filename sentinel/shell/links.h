@@ -16,7 +16,8 @@ struct resp_link_opts;
 
 struct links *links_new(struct shell *sh);
 void links_free(struct links *all);
-/* ACT_LINK_*, ACT_PING, ACT_INFO, ACT_HELLO, ACT_ASK, ACT_PROMOTE, ACT_REPOINT, ACT_SCRIPT_KILL. */
+/* ACT_LINK_*, ACT_PING, ACT_INFO, ACT_HELLO, ACT_ASK, ACT_PROMOTE, ACT_REPOINT, ACT_HAND_OVER,
+ * ACT_CALL_BACK, ACT_KEEP, ACT_SCRIPT_KILL. */
 void links_do(struct links *all, const struct action *a);
 /* Passwords or renamed commands of a group changed: its links are made anew. group 0: those to peers. */
 void links_new_auth(struct links *all, core_id group);

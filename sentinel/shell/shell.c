@@ -91,6 +91,9 @@ static bool carry_out(struct shell *sh, const struct action *a, bool *save_faile
     case ACT_ASK:
     case ACT_PROMOTE:
     case ACT_REPOINT:
+    case ACT_HAND_OVER:
+    case ACT_CALL_BACK:
+    case ACT_KEEP:
     case ACT_SCRIPT_KILL: links_do(sh->links, a); return true;
     case ACT_ANSWER:
     case ACT_REPLY: answer(sh, a); return true;

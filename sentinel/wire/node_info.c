@@ -82,6 +82,9 @@ static void ha_port(struct node_info *i, struct slice v)
 
 static void loading(struct node_info *i, struct slice v) { i->loading = slice_is(v, "1"); }
 
+static void hands(struct node_info *i, struct slice v) { i->hands = slice_is(v, "no-failover") ? HANDS_IDLE : HANDS_OVER; }
+static void kvnode(struct node_info *i, struct slice v) { i->kvnode = v.len > 0; }
+
 static const struct {
     const char *name;
     void (*read)(struct node_info *i, struct slice v);
@@ -98,6 +101,8 @@ static const struct {
     {INFO_REPLICA_ANNOUNCED, announced},
     {INFO_LOADING, loading},
     {INFO_MASTER_REPLID, replid},
+    {INFO_FAILOVER_STATE, hands},
+    {INFO_KVORUM_VERSION, kvnode},
     {INFO_HA_PORT, ha_port},
 };
 

@@ -61,3 +61,15 @@ bool order_done(const struct redisReply *exec, char *why, size_t cap)
     }
     return true;
 }
+
+bool order_taken(const struct redisReply *reply, char *why, size_t cap)
+{
+    struct slice text = reply_text(reply);
+
+    why[0] = '\0';
+    if (!reply)
+        snprintf(why, cap, "the link ended before the answer came");
+    else if (!reply_is_status(reply, "OK"))
+        snprintf(why, cap, "%.*s", (int)(text.len < 100 ? text.len : 100), text.p);
+    return reply && reply_is_status(reply, "OK");
+}

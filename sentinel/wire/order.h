@@ -28,6 +28,8 @@ void order_write(enum order what, const struct addr *to, const char *(*renamed)(
                  struct order_text *out);
 /* Was it carried out? exec is the answer to EXEC. CONFIG REWRITE may fail (a node without a
  * file), CLIENT KILL too (too old a node); following or not is what counts. why: at least 128 bytes. */
+/* FAILOVER: one command, answered when it has begun. */
+bool order_taken(const struct redisReply *reply, char *why, size_t cap);
 bool order_done(const struct redisReply *exec, char *why, size_t cap);
 
 #endif

@@ -317,6 +317,9 @@ static void act(struct world *w, struct proc *p, const struct action *a)
             story_tell(w, p, "answers the operator: %s", a->text);
         break;
     case ACT_SCRIPT_KILL:
+    case ACT_HAND_OVER:            /* the nodes here have no FAILOVER, and say so */
+    case ACT_CALL_BACK:
+    case ACT_KEEP:
     case ACT_CLIENT_RECONFIG:
     case ACT_DIRECTORY: break;
     case ACT_SAVE:

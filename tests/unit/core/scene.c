@@ -4,7 +4,8 @@
 #include <check.h>
 #include <stdio.h>
 
-static bool muted[16];
+static bool muted[16], is_kvnode[16];
+static enum node_hands hands[16];
 
 struct addr scene_addr(int i)
 {
@@ -121,6 +122,8 @@ static void put_action(struct scene *s, struct str *out, const struct action *a)
     case ACT_LINK_DROP:
     case ACT_SCRIPT_KILL:
     case ACT_PROMOTE:
+    case ACT_CALL_BACK:
+    case ACT_KEEP:
         put_link(s, out, a->link);
         break;
     case ACT_ASK:
@@ -129,6 +132,7 @@ static void put_action(struct scene *s, struct str *out, const struct action *a)
         put_id(out, a->id);
         break;
     case ACT_REPOINT:
+    case ACT_HAND_OVER:
         put_link(s, out, a->link);
         str_append_z(out, " ->");
         put_addr(out, &a->to);
@@ -211,6 +215,8 @@ const char *scene_info(struct scene *s, int node, enum node_role role, int follo
     struct info_replica replicas[8];
 
     memset(i.run_id, 'a' + node, ID_HEX);
+    i.hands = hands[node];
+    i.kvnode = is_kvnode[node];
     if (role == ROLE_REPLICA)
         i.primary = scene_addr(follows);
     for (int k = 2; role == ROLE_PRIMARY && follows >= k; k++) {
@@ -257,6 +263,13 @@ const char *scene_tick(struct scene *s)
 
 /* --- time ------------------------------------------------------------------------------------ */
 
+void scene_hands(struct scene *s, int node, bool kvnode, enum node_hands h)
+{
+    (void)s;
+    is_kvnode[node] = kvnode;
+    hands[node] = h;
+}
+
 void scene_mute(struct scene *s, int node)
 {
     (void)s;
@@ -293,6 +306,8 @@ static void answer_one(struct scene *s, struct action *a)
     i.priority = n->priority;
     i.offset = n->offset;
     i.announced = n->announced;
+    i.hands = n->hands;
+    i.kvnode = n->kvnode;
     scene_step(s, (struct event){.kind = EV_INFO, .link = l, .u.info = &i});
 }
 
@@ -351,6 +366,8 @@ void scene_init(struct scene *s, int nodes, int peers)
 
     memset(s, 0, sizeof *s);
     memset(muted, 0, sizeof muted);
+    memset(is_kvnode, 0, sizeof is_kvnode);
+    memset(hands, 0, sizeof hands);
     s->now = 100000;
     s->c = core_new(scene_id(1), 1);
     actions_init(&s->out);

@@ -57,6 +57,7 @@ const char *scene_tick(struct scene *s);
 /* Time passes: every deadline up to then gets its tick, and everything that is up answers
  * its PINGs, and its INFOs with what it said last. What was told meanwhile is in `all`. */
 void scene_pass(struct scene *s, int64_t ms);
+void scene_hands(struct scene *s, int node, bool kvnode, enum node_hands h);      /* from its next INFO on */
 void scene_mute(struct scene *s, int node);         /* node: answers nothing any more in scene_pass */
 
 /* Node i is killed: both links close, the reconnects are refused. */

@@ -28,9 +28,11 @@ static bool can_happen(enum fo_state in, enum fo_event on)
     case FE_VETOED:
         return in == FO_CHOOSING;
     case FE_PROMOTED:
+        return in == FO_PROMOTING || in == FO_HANDING || in == FO_CALLING_BACK;
     case FE_REFUSED:
+        return in == FO_PROMOTING || in == FO_HANDING;
     case FE_UNDONE:
-        return in == FO_PROMOTING;
+        return in == FO_PROMOTING || in == FO_CALLING_BACK;
     case FE_ALL_REPOINTED:
         return in == FO_REPOINTING;
     case FE_SUPPORTS:

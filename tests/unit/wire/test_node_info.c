@@ -16,10 +16,12 @@ START_TEST(test_primary)
 {
     read_it("# Server\r\nrun_id:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n"
             "connected_slaves:2\r\nslave0:ip=10.0.0.2,port=6380,state=online,offset=14,lag=1\r\n"
-            "slave1:ip=::1,port=6381,state=wait_bgsave,offset=0,lag=0\r\nmaster_replid:bbbb\r\nmaster_repl_offset:28\r\n");
+            "slave1:ip=::1,port=6381,state=wait_bgsave,offset=0,lag=0\r\nmaster_failover_state:no-failover\r\nmaster_replid:bbbb\r\nmaster_repl_offset:28\r\n");
     ck_assert_str_eq(t.info.run_id, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
     ck_assert_int_eq(t.info.role, ROLE_PRIMARY);
     ck_assert_int_eq(t.info.offset, 28);
+    ck_assert_int_eq(t.info.hands, HANDS_IDLE);
+    ck_assert(!t.info.kvnode);
     ck_assert_str_eq(t.info.replid, "bbbb");
     ck_assert_uint_eq(t.info.n_replicas, 2);
     ck_assert_str_eq(t.info.replicas[0].addr.host, "10.0.0.2");
@@ -34,6 +36,10 @@ END_TEST
 
 START_TEST(test_replica)
 {
+    read_it("kvorum_version:0.1\nmaster_failover_state:failover-in-progress\n");
+    ck_assert_int_eq(t.info.hands, HANDS_OVER);
+    ck_assert(t.info.kvnode);
+    node_info_fini(&t);
     read_it("role:slave\nmaster_host:10.0.0.1\nmaster_port:6379\nmaster_link_status:down\n"
             "master_link_down_since_seconds:12\nslave_repl_offset:99\nslave_priority:0\nreplica_announced:0\n"
             "loading:1\nmaster_repl_offset:100\n");
@@ -54,6 +60,7 @@ START_TEST(test_defaults_and_noise)
 {
     read_it("");
     ck_assert_int_eq(t.info.role, ROLE_UNKNOWN);
+    ck_assert_int_eq(t.info.hands, HANDS_UNKNOWN);
     ck_assert_int_eq(t.info.priority, 100);
     ck_assert(t.info.announced);
     node_info_fini(&t);
