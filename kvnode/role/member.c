@@ -412,6 +412,10 @@ void member_status(const struct member *m, int64_t now_ms, struct ha_msg *out)
     out->epoch = member_is_primary(m) ? m->epoch : m->phase == MP_FOLLOWER ? m->stream_epoch : m->end.epoch;
     if (m->phase == MP_FOLLOWER || is_plain(m))
         out->addr = m->follows_addr;
+    if (m->f.gid != 0 && !m->f.used) {
+        memcpy(out->node, m->f.bound_primary, ID_MAX);
+        out->node_life = m->f.bound_primary_life;
+    }
     out->flags = flags_of(m, now_ms, out);
 }
 

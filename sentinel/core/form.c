@@ -68,6 +68,16 @@ static bool pick_voters(const struct formed *f, struct ha_record *r, const char 
     return true;
 }
 
+/* It would refuse any attempt but one of the primary, in that life, which it is bound to. */
+static bool bound_elsewhere(const struct formed *f, const struct formed_node *n)
+{
+    const char *lacks;
+    const struct formed_node *p = the_primary(f, &lacks);
+
+    return n->status.gid != 0 && n->status.node[0] != '\0' && p &&
+           (strcmp(n->status.node, p->id) != 0 || n->status.node_life != p->status.life);
+}
+
 bool form_ready(const struct formed *f, struct ha_record *target, const char **lacks)
 {
     const struct formed_node *primary;
@@ -86,6 +96,10 @@ bool form_ready(const struct formed *f, struct ha_record *target, const char **l
         }
         if (n->status.flags & HA_F_USED) {
             *lacks = "a node was opened or sealed in another group: dissolve that first";
+            return false;
+        }
+        if (bound_elsewhere(f, n)) {
+            *lacks = "a node is bound to an earlier attempt under another primary: it is let go first";
             return false;
         }
         memcpy(m->id, n->id, sizeof m->id);
@@ -132,21 +146,48 @@ static void bind(struct formed *f, const char *id, bool release)
     formed_to_node(f, id, &m);
 }
 
+static bool attempt_dead(const struct formed *f, const struct ha_record *r);
+
 static bool releasing(const struct formed *f) { return f->lead.want.purpose != LEAD_FORM; }
+
+/* Nothing was said with this number yet: it is lifted above all that nodes have taken. */
+static void lift_number(struct formed *f)
+{
+    struct lead *l = &f->lead;
+
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        const struct ha_msg *st = &f->nodes.at[i].status;
+        uint64_t high = st->ballot > st->sealed ? st->ballot : st->sealed;
+        if (st->kind == HA_STATUS && high >= l->ballot && !PLANT(BIND_ANY_NUMBER))
+            l->ballot = high + 1;
+    }
+    if (l->ballot > f->ballot_seen)
+        f->ballot_seen = l->ballot;
+}
+
+/* The primary that could leave the attempt lost its memory, or is nobody we know: a voter that promised a higher
+ * number without holding the record is the other proof. They are asked to; their heartbeats tell. */
+static void ask_for_proof(struct formed *f)
+{
+    struct lead *l = &f->lead;
+    const struct formed_node *p = formed_node(f, l->next.primary);
+    const struct ha_member *seat = ha_member(&l->next, l->next.primary);
+    struct ha_msg m = lead_msg(f, HA_VOTE);
+
+    if (l->want.purpose != LEAD_RELEASE || (p && (p->status.kind != HA_STATUS || p->status.life == seat->life)))
+        return;
+    formed_to_voter(f, f->self.id, &m);
+    for (size_t i = 0; i < f->peers.n; i++)
+        if (l->next.n_voters == 0 || ha_voter(&l->next, f->peers.at[i].id))
+            formed_to_voter(f, f->peers.at[i].id, &m);
+}
 
 void form_bind_primary(struct formed *f)
 {
     struct lead *l = &f->lead;
 
     CHECK(l->next.n_members > 0);          /* form_look filled it */
-    for (size_t i = 0; i < f->nodes.n; i++) {      /* nothing was said with this number yet: lift it above theirs */
-        const struct ha_msg *st = &f->nodes.at[i].status;
-        uint64_t high = st->ballot > st->sealed ? st->ballot : st->sealed;
-        if (high >= l->ballot && !PLANT(BIND_ANY_NUMBER))
-            l->ballot = high + 1;
-    }
-    if (l->ballot > f->ballot_seen)
-        f->ballot_seen = l->ballot;
+    lift_number(f);
     l->next.gid = rng_u64(&f->rng) | 1;
     l->next.ballot = l->next.epoch = l->next.born = l->ballot;
     l->base = l->next;
@@ -170,15 +211,13 @@ void form_release_primary(struct formed *f)
     struct lead *l = &f->lead;
 
     if (l->want.purpose == LEAD_RELEASE) {
-        struct formed_node *p;
         l->next = l->base;                 /* the record of the attempt */
-        p = formed_node(f, l->next.primary);
-        if (p && p->status.kind == HA_STATUS && p->status.ballot >= l->ballot)
-            l->ballot = p->status.ballot + 1;
+        lift_number(f);
     }
     reset_bound(f);
     formed_journal(f, "number %llu: letting %s go", (unsigned long long)l->ballot, l->next.primary);
     bind(f, l->next.primary, true);
+    ask_for_proof(f);
 }
 
 void form_release_rest(struct formed *f) { bind_open(f); }
@@ -219,9 +258,10 @@ void form_store_last(struct formed *f)
 
 void form_again(struct formed *f)
 {
-    if (f->lead.state == LD_BINDING_PRIMARY)
+    if (f->lead.state == LD_BINDING_PRIMARY) {
         bind(f, f->lead.next.primary, releasing(f));
-    else if (f->lead.state == LD_BINDING_REST)
+        ask_for_proof(f);
+    } else if (f->lead.state == LD_BINDING_REST)
         bind_open(f);
 }
 
@@ -244,11 +284,28 @@ enum lead_event form_look(struct formed *f)
         return LE_REFUSED;
     p = lead_seal_of(f, l->next.primary);
     if (l->state == LD_BINDING_PRIMARY)
-        return p && p->bound ? LE_BOUND : LEAD_EVENTS;
+        return (p && p->bound) || (l->want.purpose == LEAD_RELEASE && attempt_dead(f, &l->next)) ? LE_BOUND : LEAD_EVENTS;
     for (size_t i = 0; i < l->seals.n; i++)
         if (!l->seals.at[i].bound)
             return LEAD_EVENTS;
     return LE_BOUND;
+}
+
+/* The word of the primary counts only of the memory that was bound: another one cannot say what that had done. A node that
+ * left for another attempt is not held by this one. */
+static void hear_released(struct formed *f, struct lead_seal *s, const struct ha_msg *m)
+{
+    const struct ha_record *r = &f->lead.next;
+    bool left = !m->ok && m->why == HA_WHY_BOUND && m->promised > r->ballot;
+
+    if (f->lead.state == LD_BINDING_PRIMARY && m->life != ha_member(r, r->primary)->life)
+        return;
+    if (m->ok || left || (f->lead.state == LD_BINDING_REST && m->why == HA_WHY_BOUND))
+        s->bound = true;
+    else if (m->why != HA_WHY_UNSAVED) {
+        f->lead.refused = true;
+        f->lead.why = m->why;
+    }
 }
 
 bool form_answer(struct formed *f, const struct ha_msg *m)
@@ -263,7 +320,9 @@ bool form_answer(struct formed *f, const struct ha_msg *m)
     if (!s)
         return true;
     s->why = m->why;
-    if (m->ok)
+    if (f->lead.want.purpose == LEAD_RELEASE)
+        hear_released(f, s, m);
+    else if (m->ok)
         s->bound = true;
     else if (m->why != HA_WHY_UNSAVED && m->why != HA_WHY_NOT_FOLLOWING) {     /* those may pass */
         f->lead.refused = true;
@@ -274,16 +333,79 @@ bool form_answer(struct formed *f, const struct ha_msg *m)
 
 /* --- attempts ------------------------------------------------------------------------------------------------ */
 
+static bool promised_without(const struct ha_record *r, uint64_t gid, uint64_t promised)
+{
+    return gid != r->gid && promised > r->ballot;
+}
+
+/* V of an attempt without a record is unknown, but stands among the sentinels that we know: all of them must have
+ * promised a higher number and hold nothing of it. */
+static bool all_promised_without(const struct formed *f, const struct ha_record *r)
+{
+    if (f->peers.n < 2 || !promised_without(r, f->voter.f.rec.gid, f->voter.f.promised))
+        return false;
+    for (size_t i = 0; i < f->peers.n; i++) {
+        const struct ha_msg *al = &f->peers.at[i].alive;
+        if (!f->peers.at[i].up || al->kind != HA_ALIVE || !promised_without(r, al->gid, al->promised))
+            return false;
+    }
+    return true;
+}
+
 /* Dead for ever: its primary, of that life, left it for a higher number; or a voter of its V that does not
  * hold its record has promised a higher one. */
 bool form_attempt_dead(const struct formed *f)
 {
     const struct ha_record *r = formed_newest(f);
-    const struct ha_member *m;
 
-    if (!r || !ha_record_is_formation(r))
+    return r && ha_record_is_formation(r) && attempt_dead(f, r);
+}
+
+/* The nodes' words, of an attempt that nobody at hand holds a record of, and that did not move for as long as it takes
+ * to call somebody down. */
+bool form_orphan(const struct formed *f, struct ha_record *out)
+{
+    const struct formed_node *first = NULL;
+    struct ha_member *m;
+
+    for (size_t i = 0; i < f->nodes.n && !first; i++) {
+        const struct ha_msg *st = &f->nodes.at[i].status;
+        if (f->nodes.at[i].up && st->kind == HA_STATUS && st->gid != 0 && st->node[0] != '\0' && !(st->flags & HA_F_USED) &&
+            f->now_ms - f->nodes.at[i].bound_at_ms >= formed_timing(f)->down_after_ms)
+            first = &f->nodes.at[i];
+    }
+    for (size_t i = 0; first && i < f->peers.n; i++)
+        if (!f->peers.at[i].up || f->peers.at[i].alive.kind != HA_ALIVE || f->peers.at[i].alive.gid == first->status.gid)
+            return false;
+    if (!first || f->voter.f.rec.gid == first->status.gid)
         return false;
-    m = ha_member(r, r->primary);
+    memset(out, 0, sizeof *out);
+    out->gid = first->status.gid;
+    memcpy(out->primary, first->status.node, sizeof out->primary);
+    m = &out->member[out->n_members++];
+    memcpy(m->id, first->status.node, sizeof m->id);
+    m->life = first->status.node_life;
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        const struct ha_msg *st = &f->nodes.at[i].status;
+        if (st->gid != out->gid || out->n_members == HA_MEMBERS_MAX)
+            continue;
+        if (st->ballot > out->ballot)
+            out->ballot = out->epoch = out->born = st->ballot;
+        if (strcmp(f->nodes.at[i].id, out->primary) == 0)
+            continue;
+        m = &out->member[out->n_members++];
+        memcpy(m->id, f->nodes.at[i].id, sizeof m->id);
+        m->life = st->life;
+    }
+    return true;
+}
+
+static bool attempt_dead(const struct formed *f, const struct ha_record *r)
+{
+    const struct ha_member *m = ha_member(r, r->primary);
+
+    if (r->n_voters == 0 && all_promised_without(f, r))
+        return true;
     for (size_t i = 0; i < f->nodes.n; i++) {
         const struct ha_msg *st = &f->nodes.at[i].status;
         if (strcmp(f->nodes.at[i].id, r->primary) == 0 && st->kind == HA_STATUS && st->life == m->life &&
@@ -293,7 +415,7 @@ bool form_attempt_dead(const struct formed *f)
     for (size_t i = 0; i < f->peers.n; i++) {
         const struct ha_msg *al = &f->peers.at[i].alive;
         const struct ha_voter *v = ha_voter(r, f->peers.at[i].id);
-        if (v && al->kind == HA_ALIVE && al->life == v->life && al->gid != r->gid && al->promised > r->ballot)
+        if (v && al->kind == HA_ALIVE && al->life == v->life && promised_without(r, al->gid, al->promised))
             return true;
     }
     return false;

@@ -234,6 +234,8 @@ static void hear_node(struct formed *f, struct formed_node *n, const struct ha_m
     n->heard_at_ms = f->now_ms;
     switch (m->kind) {
     case HA_STATUS:
+        if (n->status.kind != HA_STATUS || n->status.gid != m->gid || n->status.ballot != m->ballot)
+            n->bound_at_ms = f->now_ms;
         n->status = *m;
         n->status.rec = NULL;
         lead_answer(f, m);

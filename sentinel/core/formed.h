@@ -118,6 +118,7 @@ struct formed_node {
     bool crashed;                      /* closed, then refused */
     int64_t heard_at_ms;               /* its last message, 0 = never */
     int64_t renewed_at_ms;             /* primary: its last RENEW */
+    int64_t bound_at_ms;               /* since when its status names the same gid and number */
     struct ha_msg status;              /* its last HA_STATUS; kind HA_NOTHING = none; rec is NULL */
 };
 struct formed_peer {

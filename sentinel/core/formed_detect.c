@@ -113,11 +113,13 @@ static bool left_in_joint(struct formed *f, const struct ha_record *own, struct 
     return stands(f, own) && renews_now(f, own) && p->status.kind == HA_STATUS && (p->status.flags & HA_F_JOINT) != 0;
 }
 
-/* R0: our record is of an attempt that nobody opened. A dead one is simply forgotten. */
+/* R0: our record is of an attempt that nobody opened. A dead one is simply forgotten. Or nodes are bound to one that
+ * died before it had a record. */
 static bool attempt_stands_still(struct formed *f, const struct ha_record *own, struct lead_want *want)
 {
-    (void)want;
-    if (own == NULL || !ha_record_is_formation(own) || f->renewed_epoch == own->epoch || form_may_seal(f, own))
+    if (own == NULL || own->dissolved)
+        return form_orphan(f, &want->target);
+    if (!ha_record_is_formation(own) || f->renewed_epoch == own->epoch || form_may_seal(f, own))
         return false;
     for (size_t i = 0; i < f->peers.n; i++) {
         const struct ha_msg *a = &f->peers.at[i].alive;

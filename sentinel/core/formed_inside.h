@@ -137,6 +137,8 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
 
 /* --- form.c, change.c: asked by the driver in lead.c and by detection -------------------------- */
 bool form_ready(const struct formed *f, struct ha_record *target, const char **lacks);    /* all nodes and voters at hand: the record to form */
+bool form_orphan(const struct formed *f, struct ha_record *out);         /* nodes bound to an attempt of which nobody holds a record: what is
+                                                                            known of it (no voters, members as far as they are at hand) */
 bool form_attempt_dead(const struct formed *f);                          /* our record is of an attempt that can never open (R0) */
 bool form_may_seal(const struct formed *f, const struct ha_record *base);/* R0: a formation record is sealed on only after its marker was shown */
 bool change_settings_due(struct formed *f, struct lead_want *out);       /* only the operator's wish; whether it can be now is another question */

@@ -58,8 +58,8 @@ void formed_tell(struct formed *f)
             formed_primary(f, own);            /* its address changed */
         return;
     }
-    if (f->renewed_epoch != own->epoch && !formed_at_majority(f))
-        return;
+    if (f->renewed_epoch != own->epoch && (!formed_at_majority(f) || !form_may_seal(f, own)))
+        return;                                /* an attempt at forming stands once its marker was shown */
     formed_primary(f, own);
     f->opened_said = true;
     for (size_t i = 0; i < f->nodes.n; i++)

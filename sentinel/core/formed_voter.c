@@ -235,6 +235,8 @@ void formed_voter_renews(struct formed *f, struct formed_node *n, const struct h
         n->status.kind = HA_NOTHING;               /* what we knew was of an earlier process */
     if (n->status.kind != HA_NOTHING)
         n->status.flags = m->flags | (n->status.flags & HA_F_HAS_DATA);
+    if (ha_record_is_formation(own) && m->state != HA_PRIMARY)
+        return;                                    /* it is bound and waits for OPEN: nothing is open yet */
     if (f->renewed_epoch != m->epoch) {
         f->renewed_epoch = m->epoch;
         f->next_alive_ms = f->now_ms;              /* others that cannot hear it shall know */

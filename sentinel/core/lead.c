@@ -440,6 +440,8 @@ void lead_start(struct formed *f, const struct lead_want *want)
         if (want->purpose == LEAD_RELEASE)
             l->base = *own;
     }
+    if (want->purpose == LEAD_RELEASE && want->target.gid != 0)
+        l->base = want->target;            /* of which nobody holds a record */
     move(f, LE_START);
     settle(f);
 }

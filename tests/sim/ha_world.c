@@ -512,6 +512,28 @@ static void clients_turn(struct hs_world *w)
     }
 }
 
+/* What plain sentinels do beside all this: a plain node that follows nobody is pointed at the primary, which is the one with the longest log. */
+static void plain_turn(struct hs_world *w)
+{
+    struct hs_proc *best = NULL;
+
+    for (int i = 0; i < w->n_procs; i++) {
+        struct hs_proc *p = &w->proc[i];
+        if (!p->node)
+            continue;
+        if (!p->alive || p->n.m.f.used)
+            return;                    /* who is down may be the primary; a formed group looks after itself */
+        if (p->n.follows < 0 && (p->n.m.phase == MP_PLAIN || p->n.m.phase == MP_BOUND) && (!best || p->n.log.n > best->n.log.n))
+            best = p;
+    }
+    for (int i = 0; best && i < w->n_procs; i++) {
+        struct hs_proc *p = &w->proc[i];
+        if (p->node && p != best && p->n.follows < 0 && member_takes_plain_orders(&p->n.m) && p->n.m.phase == MP_PLAIN && !p->paused &&
+            !p->saving && p->n.next >= p->n.out.n)
+            hs_node_role(w, p, best->id);
+    }
+}
+
 static void form_turn(struct hs_world *w)
 {
     struct hs_proc *v = &w->proc[rng_below(&w->rng, (uint64_t)w->sc.voters)];
@@ -546,8 +568,10 @@ static void turn(struct hs_world *w)
             health_turn(w, p);
         }
     }
-    if (!w->sc.formed)
+    if (!w->sc.formed) {
+        plain_turn(w);
         form_turn(w);
+    }
     clients_turn(w);
     for (size_t i = w->links.n; i-- > 0;)
         if (!w->links.at[i]->open) {
