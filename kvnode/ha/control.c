@@ -50,7 +50,7 @@ struct say {
 
 struct heard {
     uint64_t link;
-    bool gone, taken;                  /* taken: the control thread stepped the member with it */
+    bool gone;
     int64_t at_ms;
     struct ha_msg msg;
     struct ha_record rec;
@@ -140,7 +140,6 @@ static void say_free(struct say *s)
 
 static void tell_main(struct control *c, struct heard *x)
 {
-    x->at_ms = clock_mono_ms();
     pthread_mutex_lock(&c->lock);
     vec_push(&c->to_main, x);
     if (c->to_main.n == 1)
@@ -188,32 +187,48 @@ static void on_due(struct timer *t, void *arg)
     set_due(c, stepped ? 0 : loop_now_ms(c->loop) + LOOK_MS);
 }
 
+/* Takes back, from what the main thread has not come to, the next answer to a renewal that has waited for long. *more:
+ * younger ones are there. */
+static struct heard *take_back(struct control *c, int64_t old_ms, bool *more)
+{
+    struct heard *x = NULL;
+
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < c->to_main.n && !x; i++) {
+        struct heard *y = c->to_main.at[i];
+
+        if (y->gone || y->msg.kind != HA_LEASE)
+            continue;
+        if (y->at_ms > old_ms) {
+            *more = true;
+            continue;
+        }
+        x = y;
+        vec_remove(&c->to_main, i);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return x;
+}
+
 /* Answers to a renewal that the main thread has not taken: they keep the lease alive. */
 static void on_late(struct timer *t, void *arg)
 {
     struct control *c = arg;
     int64_t old_ms = clock_mono_ms() - GRACE_MS;
-    bool more = false;
+    bool more = false, may = main_is_well(c);
+    struct heard *x;
 
-    (void)t;
-    if (!main_is_well(c)) {
-        timer_set(&c->late, LOOK_MS);
-        return;
-    }
-    pthread_mutex_lock(&c->lock);
-    for (size_t i = 0; i < c->to_main.n; i++) {
-        struct heard *x = c->to_main.at[i];
+    while (may && (x = take_back(c, old_ms, &more)) != NULL) {
+        uint64_t as = ha_told_as(c->srv, x->link);
 
-        if (x->gone || x->taken || x->msg.kind != HA_LEASE)
-            continue;
-        if (x->at_ms <= old_ms && ha_step_aside(c->srv, x->link, &x->msg))
-            x->taken = true;
+        may = as == 0 || ha_step_aside(c->srv, as, &x->msg);
+        if (may)
+            mem_free(x);
         else
-            more = true;
+            tell_main(c, x);           /* not now: it is the main thread's */
     }
-    pthread_mutex_unlock(&c->lock);
-    if (more)
-        timer_set(&c->late, GRACE_MS);
+    if (more || !may)
+        timer_set(t, may ? GRACE_MS : LOOK_MS);
 }
 
 /* --- one link: answers ---------------------------------------------------------------------------------------- */
@@ -324,13 +339,14 @@ static const char *take_line(struct control *c, uint64_t link, enum speaker who,
         return "it is not from whom attached this link";
     x = mem_zalloc(sizeof *x);
     x->link = link;
+    x->at_ms = clock_mono_ms();
     x->msg = c->msg;
     if (c->msg.rec) {
         x->rec = c->rec;
         x->msg.rec = &x->rec;
     }
     tell_main(c, x);
-    if (x->msg.kind == HA_LEASE && !timer_is_set(&c->late))
+    if (c->msg.kind == HA_LEASE && !timer_is_set(&c->late))
         timer_set(&c->late, GRACE_MS + 1);
     return NULL;
 }
@@ -569,7 +585,7 @@ static void on_heard(struct fd_watch *w, int fired, void *arg)
 
         if (x->gone)
             ha_heard_gone(c->srv, x->link);
-        else if (!x->taken)
+        else
             ha_heard(c->srv, x->link, &x->msg);
         mem_free(x);
     }

@@ -149,7 +149,7 @@ uint64_t ha_way(const struct ha *h, const struct member_order *o)
 }
 
 /* A voter's message is told with its link; a replica's with that of its replication; our primary's with the one we hold. */
-uint64_t ha_told_as(const struct ha *h, uint64_t link)
+static uint64_t told_as(const struct ha *h, uint64_t link)
 {
     const struct ha_link *l = link_of(h, link);
 
@@ -161,9 +161,20 @@ uint64_t ha_told_as(const struct ha *h, uint64_t link)
     return 0;
 }
 
+uint64_t ha_told_as(struct server *srv, uint64_t link)
+{
+    struct ha *h = srv->ha;
+    uint64_t as;
+
+    pthread_mutex_lock(&h->lock);
+    as = told_as(h, link);
+    pthread_mutex_unlock(&h->lock);
+    return as;
+}
+
 void ha_heard(struct server *srv, uint64_t link, const struct ha_msg *m)
 {
-    uint64_t as = ha_told_as(srv->ha, link);
+    uint64_t as = ha_told_as(srv, link);
 
     if (as != 0)
         ha_tell(srv, &(struct member_event){.kind = ME_MSG, .link = as, .id = m->from, .life = m->life, .msg = m});

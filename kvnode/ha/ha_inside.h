@@ -75,8 +75,8 @@ bool ha_step_aside(struct server *srv, uint64_t link, const struct ha_msg *m);
 /* Where an order MO_SEND really goes; main thread, or (under the lock) the control thread. 0: nowhere. */
 uint64_t ha_way(const struct ha *h, const struct member_order *o);
 bool ha_is_voter_link(const struct ha *h, uint64_t link);
-/* The number under which the member knows who speaks on this link; 0 = it does not. Lock as above. */
-uint64_t ha_told_as(const struct ha *h, uint64_t link);
+/* The number under which the member knows who speaks on this link; 0 = it does not. Either thread, without the lock. */
+uint64_t ha_told_as(struct server *srv, uint64_t link);
 void ha_status(struct server *srv, struct ha_msg *out);
 /* From the control thread's queue, on the main thread. */
 void ha_heard(struct server *srv, uint64_t link, const struct ha_msg *m);
