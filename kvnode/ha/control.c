@@ -325,6 +325,12 @@ static const unsigned speakers[HA_KINDS] = {
     [HA_RENEW] = BY_PRIMARY,
 };
 
+/* Words that mean nothing without the number of an election. */
+static bool needs_ballot(enum ha_kind k)
+{
+    return k == HA_BIND || k == HA_SEAL || k == HA_FETCH || k == HA_STOP || k == HA_RESUME || k == HA_FINISH;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *take_line(struct control *c, uint64_t link, enum speaker who, const char *id, struct slice line)
 {
@@ -337,6 +343,8 @@ static const char *take_line(struct control *c, uint64_t link, enum speaker who,
         return "that is not yours to say to a node";
     if (id && strcmp(id, c->msg.from) != 0)
         return "it is not from whom attached this link";
+    if (needs_ballot(c->msg.kind) && c->msg.ballot == 0)
+        return "it names no ballot";
     x = mem_zalloc(sizeof *x);
     x->link = link;
     x->at_ms = clock_mono_ms();

@@ -83,6 +83,26 @@ static bool is_our_group(const struct ha *h, struct slice group)
     return h->m.f.gid != 0 && slice_is(group, gid);
 }
 
+static bool in_record(const struct ha *h, const char *id, bool voter)
+{
+    return voter ? ha_voter(&h->m.rec, id) != NULL : ha_member(&h->m.rec, id) != NULL;
+}
+
+/* Whoever stands in the record finds a place: the oldest link of somebody who does not goes. */
+static bool has_room(struct ha *h, const char *id, bool voter)
+{
+    if (h->links.n < CONTROL_LINKS_MAX)
+        return true;
+    if (h->m.rec.gid == 0 || !in_record(h, id, voter))
+        return false;
+    for (size_t i = 0; i < h->links.n; i++)
+        if (!in_record(h, h->links.at[i].id, h->links.at[i].voter)) {
+            control_close(h->control, h->links.at[i].link);
+            return true;
+        }
+    return false;
+}
+
 const char *ha_attach(struct server *srv, struct session *s, struct slice group, bool voter, const char *id, uint64_t life)
 {
     struct ha *h = srv->ha;
@@ -96,7 +116,7 @@ const char *ha_attach(struct server *srv, struct session *s, struct slice group,
         return "ERR this node waits for another group: see its option ha-group";
     if (!voter && !is_our_group(h, group))
         return "ERR this node is not of that group";
-    if (h->links.n >= CONTROL_LINKS_MAX)
+    if (!has_room(h, id, voter))
         return "ERR this node holds as many control links as it can";
     w = mem_zalloc(sizeof *w);
     w->srv = srv;

@@ -12,14 +12,7 @@ import time
 import pytest
 import redis
 from ha_play import LAN, Play, hex_id, number
-from harness import BIN, TOP, Process, Yard, free_port, wait_until
-
-
-@pytest.fixture
-def yard():
-    y = Yard("ha-node")
-    yield y
-    y.close()
+from harness import BIN, TOP, Process, free_port, wait_until
 
 
 @pytest.fixture
@@ -268,6 +261,11 @@ class Wire:
         return self.reply()
 
     def close(self):
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.file.close()
         self.sock.close()
 
 
@@ -492,6 +490,10 @@ def test_sixty_links(yard, play):
     took = [w for w in wires if w.attached == "+OK"]
     assert 40 <= len(took) < 60, len(took)
     assert all(w.ask("PING") == "+PONG" for w in took)
+    unharmed(play, n, c)
+    v = play.voters[0]
+    v.links.pop(n).close()
+    v.attach(n)                            # whoever is in V finds a place
     unharmed(play, n, c)
     for w in wires:
         w.close()
