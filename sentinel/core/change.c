@@ -263,8 +263,9 @@ static bool node_joined(struct formed *f, struct ha_record *t)
     for (size_t i = 0; i < f->nodes.n; i++) {
         const struct formed_node *n = &f->nodes.at[i];
         struct ha_member *m;
+        bool another = n->status.flags & HA_F_USED && n->status.gid != t->gid;
         if (ha_member(t, n->id) || !n->up || n->status.kind != HA_STATUS || n->status.life == 0 ||
-            !(n->status.flags & HA_F_LINK_UP) || n->status.flags & HA_F_USED || t->n_members == HA_MEMBERS_MAX)
+            !(n->status.flags & HA_F_LINK_UP) || another || t->n_members == HA_MEMBERS_MAX)
             continue;
         m = &t->member[t->n_members++];
         memset(m, 0, sizeof *m);
