@@ -245,6 +245,19 @@ static bool carry_out(struct fgroup *g, const struct formed_action *a)
     return true;
 }
 
+static void one_step(struct fgroup *g, struct formed_event *ev);
+
+/* What each sentinel goes by for itself: on a formed group FV_FORM takes member-drop-after and crash-evidence, no more. */
+static void own_settings(struct fgroup *g)
+{
+    struct formed_want want;
+    const char *wrong;
+    struct formed_event ev = {.kind = FV_FORM, .want = &want};
+
+    if (formed_groups_want(g->all, g->id, &want, &wrong) && !wrong)
+        one_step(g, &ev);
+}
+
 /* The record of others settles what the options say; and whether we are counted at all. */
 static void follow_record(struct fgroup *g)
 {
@@ -267,6 +280,8 @@ static void follow_record(struct fgroup *g)
         shell_set_group(sh, g->id, c);
         save_soon(sh->save);
     }
+    if (r->gid != 0 && !r->dissolved)
+        own_settings(g);
 }
 
 static void one_step(struct fgroup *g, struct formed_event *ev)
