@@ -129,7 +129,7 @@ enum ha_kind {
     /* node -> voter */
     HA_STATUS,             /* gid, ballot = number of the last BIND, life, incarnation, state, sealed, epoch, pos, flags; addr: whom it
                               follows, unset = nobody; promised, change: ballot and change of the record it knows; node, node_life: bound
-                              and not used yet: the primary it is bound to */
+                              and not used yet: the primary it is bound to; ms: follower: so long ago it heard its primary, 0 = never */
     HA_BOUND,              /* ballot, ok, why */
     HA_SEALED,             /* ballot, ok, why, incarnation, pos, promised-free: a counted seal if the life is right */
     HA_OPENED,             /* ballot, epoch, ok, why */

@@ -112,6 +112,7 @@ static void enter(struct member *m, enum member_phase p)
     if (p == MP_FOLLOWER || p == MP_BOUND || p == MP_PLAIN)
         return;
     m->follow_epoch = m->up_link = m->stream_epoch = 0;
+    m->primary_heard_at_ms = 0;
     m->link_up = false;
     memset(&m->follows_addr, 0, sizeof m->follows_addr);
 }
@@ -416,6 +417,8 @@ void member_status(const struct member *m, int64_t now_ms, struct ha_msg *out)
         memcpy(out->node, m->f.bound_primary, ID_MAX);
         out->node_life = m->f.bound_primary_life;
     }
+    if (m->phase == MP_FOLLOWER && m->primary_heard_at_ms != 0)
+        out->ms = ms_max(now_ms - m->primary_heard_at_ms, 1);
     out->flags = flags_of(m, now_ms, out);
 }
 

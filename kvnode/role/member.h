@@ -193,6 +193,7 @@ struct member {
     uint64_t follow_epoch;             /* as told by FOLLOW */
     uint64_t up_link, stream_gid, stream_epoch;    /* of the link to our primary; 0 = nothing said there */
     bool link_up;
+    int64_t primary_heard_at_ms;       /* its last renewal, or the last that its stream brought */
     /* as member: what we promised */
     uint64_t promise_epoch;
     int64_t promise_until_ms;          /* 0 = none */

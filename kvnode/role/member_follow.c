@@ -108,6 +108,7 @@ void member_on_stream(struct member_turn *t)
     if (m->up_link != 0 && m->up_link != t->ev->link)
         m->link_up = false;            /* 0: a link that was up before it had an epoch */
     m->up_link = t->ev->link;
+    m->primary_heard_at_ms = t->now_ms;
     m->stream_gid = t->msg->gid;
     m->stream_epoch = t->msg->epoch;
     if (m->phase == MP_PLAIN)

@@ -192,6 +192,8 @@ static void on_own_log(struct member_turn *t)
 
 void member_on_log(struct member_turn *t)
 {
+    if (t->m->link_up && t->m->end.offset != t->ev->pos.offset)
+        t->m->primary_heard_at_ms = t->now_ms;
     t->m->end = t->ev->pos;
     t->m->durable = t->ev->durable;
     t->m->log_known = true;

@@ -233,8 +233,10 @@ void member_on_renew(struct member_turn *t)
 
     if (t->msg->ms <= 0)
         return;                        /* it does not say how long */
-    if (why == HA_WHY_NONE)
+    if (why == HA_WHY_NONE) {
+        t->m->primary_heard_at_ms = t->now_ms;
         promise(t);
+    }
     member_heard(t, why == HA_WHY_NONE ? "promises the primary a lease" : "promises nothing");
     answer = member_say(t, t->ev->link, HA_LEASE);
     answer->epoch = t->msg->epoch;

@@ -84,16 +84,16 @@ static bool nobody_heard_it(struct formed *f, const struct ha_record *own, struc
     return true;
 }
 
-/* R4 (2) */
+/* R4 (2). In whichever life, member or not (any more): it can follow nobody until the epoch is above its seal. */
 static bool sealed_above(struct formed *f, const struct ha_record *own, struct lead_want *want)
 {
     (void)want;
     if (!stands(f, own))
         return false;
-    for (int i = 0; i < own->n_members; i++) {
-        const struct formed_node *n = formed_node(f, own->member[i].id);
-        if (n != NULL && n->status.kind == HA_STATUS && n->status.life == own->member[i].life &&
-            n->status.gid == own->gid && n->status.sealed > own->epoch)
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        const struct formed_node *n = &f->nodes.at[i];
+        if ((n->up || ha_member(own, n->id) != NULL) && n->status.kind == HA_STATUS && n->status.gid == own->gid &&
+            n->status.sealed > own->epoch)
             return true;
     }
     return false;

@@ -104,11 +104,29 @@ static bool follows_right(const struct ha_msg *s, const struct ha_record *own)
     return s->state == HA_FOLLOWER && s->epoch == own->epoch && (s->flags & HA_F_LINK_UP) != 0;
 }
 
+/* A node that waits for its group (ha-group) and has no memory of it takes no plain order: it is bound, then told whom
+ * to follow, and comes in by a change. */
+static void bind_waiting(struct formed *f, const struct formed_node *n, const struct ha_record *own)
+{
+    struct ha_msg m = {.kind = HA_BIND, .gid = own->gid, .ballot = own->ballot};
+
+    if (n->status.state != HA_FENCED || n->status.gid != 0 || own->dissolved || !f->opened_said)
+        return;
+    if (n->status.ballot >= m.ballot)
+        m.ballot = n->status.ballot + 1;
+    formed_ballot_seen(f, m.ballot);           /* whoever lets it go must have a higher one */
+    memcpy(m.node, own->primary, sizeof m.node);
+    m.node_life = ha_member(own, own->primary)->life;
+    formed_to_node(f, n->id, &m);
+}
+
 void formed_tell_node(struct formed *f, const struct formed_node *n)
 {
     const struct ha_record *own = formed_newest(f);
     const struct ha_msg *s = &n->status;
 
+    if (own != NULL && n->up && s->kind == HA_STATUS)
+        bind_waiting(f, n, own);
     if (own == NULL || !n->up || s->kind != HA_STATUS || s->gid != own->gid)
         return;
     if (own->dissolved) {

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-bool hs_cold;
-
 void hs_scene(uint64_t seed, struct hs_scene *s)
 {
     struct rng r;
@@ -22,7 +20,7 @@ void hs_scene(uint64_t seed, struct hs_scene *s)
         s->nodes = 3;
     s->members = s->nodes;
     s->formed = rng_chance(&r, 700);
-    s->cold = rng_chance(&r, 250) && !s->formed && hs_cold;
+    s->cold = rng_chance(&r, 250) && !s->formed;
     s->spares = s->formed && rng_chance(&r, 300);
     if (s->formed && s->nodes > 2 && rng_chance(&r, 200))
         s->members--;

@@ -182,7 +182,7 @@ const char *hs_judge_excuse(struct hs_world *w)
     bool marker = false;
 
     if (!r)
-        return NULL;
+        return w->sc.formed || w->t.opened > 0 ? "all voters lost their memory" : NULL;
     for (int i = 0; i < w->n_procs; i++) {
         const struct ha_record *own = w->proc[i].node ? NULL : &formed_voter(w->proc[i].v.f)->f.rec;
         int voters = 0, members = 0;

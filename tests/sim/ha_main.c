@@ -25,11 +25,10 @@ struct options {
 
 static int usage(void)
 {
-    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--keep-on] [--cold] [--plant NAME] [--plants] [--bound N]\n"
+    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--keep-on] [--plant NAME] [--plants] [--bound N]\n"
           "  --seeds N     play N runs of a formed group, each from its seed; --from S: the first of them (1)\n"
           "  --seed S      play only this one; --trace tells it on standard error\n"
           "  --keep-on     do not stop after ten failures\n"
-          "  --cold        some groups are formed from nodes that were born fenced\n"
           "  --plant NAME  with this bug in it\n"
           "  --plants      for each bug (or only --plant NAME): how many seeds until it is caught, at most --bound (2000)\n", stderr);
     return 2;
@@ -226,8 +225,6 @@ static bool parse(int argc, char **argv, struct options *o)
             o->trace = true;
         } else if (strcmp(a, "--verbose") == 0) {
             o->verbose = true;
-        } else if (strcmp(a, "--cold") == 0) {
-            hs_cold = true;
         } else if (strcmp(a, "--keep-on") == 0) {
             o->keep_on = true;
         } else if (strcmp(a, "--plants") == 0) {

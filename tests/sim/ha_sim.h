@@ -252,7 +252,6 @@ const char *hs_judge_excuse(struct hs_world *w);           /* why calm cannot be
 struct hs_proc *hs_primary(struct hs_world *w);            /* of the highest epoch, NULL */
 
 /* --- ha_chaos.c --- */
-extern bool hs_cold;                                       /* seeds that form a group from nodes born fenced, too */
 void hs_scene(uint64_t seed, struct hs_scene *out);
 void hs_chaos_begin(struct hs_world *w);
 void hs_chaos_fault(struct hs_world *w);

@@ -512,7 +512,7 @@ static void clients_turn(struct hs_world *w)
     }
 }
 
-/* What plain sentinels do beside all this: a plain node that follows nobody is pointed at the primary, which is the one with the longest log. */
+/* What plain sentinels do beside all this: a plain node that follows nobody, or another, is pointed at the primary, which is the one with the longest log. */
 static void plain_turn(struct hs_world *w)
 {
     struct hs_proc *best = NULL;
@@ -528,7 +528,7 @@ static void plain_turn(struct hs_world *w)
     }
     for (int i = 0; best && i < w->n_procs; i++) {
         struct hs_proc *p = &w->proc[i];
-        if (p->node && p != best && p->n.follows < 0 && member_takes_plain_orders(&p->n.m) && p->n.m.phase == MP_PLAIN && !p->paused &&
+        if (p->node && p != best && p->n.follows != best->id && member_takes_plain_orders(&p->n.m) && p->n.m.phase == MP_PLAIN && !p->paused &&
             !p->saving && p->n.next >= p->n.out.n)
             hs_node_role(w, p, best->id);
     }

@@ -130,5 +130,110 @@ START_TEST(test_a_returned_life_enters_through_a_joint)
 }
 END_TEST
 
+/* Two of three members can hold a write now: a JOINT that asks for both others would stand in the way of all writes. */
+START_TEST(test_what_cannot_be_satisfied_is_not_begun)
+{
+    struct formed_want want = {.mode = HA_STRICT, .k = 2, .voters = 3, .timing = record().timing};
+    struct play s;
+
+    play_setup(&s);
+    hear(&s, N1, 100, (struct ha_msg){.kind = HA_STATUS, .state = HA_PRIMARY, .incarnation = 41, .epoch = 4, .ballot = 1, .pos = {4, 9}});
+    hear(&s, N2, 101, (struct ha_msg){.kind = HA_STATUS, .state = HA_FOLLOWER, .flags = HA_F_LINK_UP, .ballot = 1, .pos = {4, 9}});
+    step(&s, &(struct formed_event){.kind = FV_SET, .want = &want, .ticket = 3});
+    for (int i = 0; i < 300; i++) {
+        s.now_ms += 5;
+        renew(&s);
+        ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
+    }
+    hear(&s, N3, 102, (struct ha_msg){.kind = HA_STATUS, .state = HA_FOLLOWER, .flags = HA_F_LINK_UP, .ballot = 1, .pos = {4, 9}});
+    for (int i = 0; i < 300 && formed_lead(s.f)->state == LD_IDLE; i++) {
+        s.now_ms += 5;
+        renew(&s);
+    }
+    ck_assert_int_eq(formed_lead(s.f)->want.purpose, LEAD_CHANGE);
+    ck_assert_int_eq(formed_lead(s.f)->want.target.k, 2);
+    play_fini(&s);
+}
+END_TEST
+
+/* Its leader died before OPEN: the primary asks for its lease, and yet nothing is open. */
+START_TEST(test_bound_and_waiting_is_not_open)
+{
+    struct voter_facts facts = {.life = 200, .promised = 4, .promise_max_ms = 800, .rec = record()};
+    struct play s;
+
+    facts.rec.born = 4;
+    play_setup_with(&s, &facts);
+    ck_assert(ha_record_is_formation(formed_newest(s.f)));
+    renew(&s);
+    ck_assert(said(&s, id(N1), HA_LEASE)->ok);                     /* promised all the same */
+    for (int i = 0; i < 600 && formed_lead(s.f)->state == LD_IDLE; i++) {
+        s.now_ms += 5;
+        renew(&s);
+    }
+    ck_assert_int_eq(formed_lead(s.f)->want.purpose, LEAD_RELEASE);
+    later(&s, 60);
+    ck_assert(said(&s, id(N1), HA_BIND)->gid == 0);
+    hear(&s, N1, 999, (struct ha_msg){.kind = HA_BOUND, .ok = true});       /* another memory: what had the old one done? */
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_BINDING_PRIMARY);
+    hear(&s, N1, 100, (struct ha_msg){.kind = HA_BOUND, .ok = true});
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_BINDING_REST);
+    play_fini(&s);
+}
+END_TEST
+
+static struct ha_msg bound_to(int node, uint64_t life)
+{
+    struct ha_msg m = status_of(node, true);
+
+    m.gid = 9;
+    m.ballot = 3;
+    memcpy(m.node, id(N1), ID_MAX);
+    m.node_life = life;
+    return m;
+}
+
+/* An attempt died before it had a record: whoever is bound to it would refuse every other one. */
+START_TEST(test_orphans_are_let_go)
+{
+    struct play s;
+
+    play_setup_with(&s, NULL);
+    for (int i = S2; i <= S3; i++)
+        alive(&s, i);
+    for (int i = 0; i < 1000 && formed_lead(s.f)->state == LD_IDLE; i++) {
+        hear_plain(&s, N1, 555, status_of(N1, false));             /* the one they were bound to lost its memory */
+        hear_plain(&s, N2, 101, bound_to(N2, 100));
+        later(&s, 5);
+    }
+    ck_assert_int_eq(formed_lead(s.f)->want.purpose, LEAD_RELEASE);
+    ck_assert_ptr_nonnull(said(&s, id(S2), HA_VOTE));              /* without its word, that of the voters */
+    for (int i = S2; i <= S3; i++) {
+        ck_assert_int_eq(formed_lead(s.f)->state, LD_BINDING_PRIMARY);
+        hear_plain(&s, i, (uint64_t)(200 + i - S1), (struct ha_msg){.kind = HA_ALIVE, .promised = formed_lead(s.f)->ballot});
+        later(&s, 150);
+    }
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_BINDING_REST);
+    ck_assert(said(&s, id(N2), HA_BIND)->gid == 0 && said(&s, id(N2), HA_BIND)->old_gid == 9);
+    play_fini(&s);
+}
+END_TEST
+
+START_TEST(test_a_node_that_waits_for_its_group_is_bound)
+{
+    struct ha_msg m = {.kind = HA_STATUS, .state = HA_FENCED, .incarnation = 77, .ballot = 6};
+    struct play s;
+
+    play_setup(&s);
+    hear(&s, S2, 201, (struct ha_msg){.kind = HA_ALIVE, .ballot = 4, .epoch = 4, .promised = 4, .ok = true});
+    hear_plain(&s, N3, 888, m);
+    ck_assert_ptr_nonnull(said(&s, id(N3), HA_BIND));
+    ck_assert(said(&s, id(N3), HA_BIND)->gid == 7 && said(&s, id(N3), HA_BIND)->ballot == 7);
+    ck_assert_str_eq(said(&s, id(N3), HA_BIND)->node, id(N1));
+    play_fini(&s);
+}
+END_TEST
+
 SUITE(form, test_forming_asks_everybody_in_order, test_a_node_that_refuses_ends_the_forming, test_two_primaries_are_not_formed,
-      test_a_returned_life_enters_through_a_joint)
+      test_a_returned_life_enters_through_a_joint, test_what_cannot_be_satisfied_is_not_begun, test_bound_and_waiting_is_not_open,
+      test_orphans_are_let_go, test_a_node_that_waits_for_its_group_is_bound)

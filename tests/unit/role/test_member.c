@@ -698,6 +698,10 @@ START_TEST(test_follow_stream_ack)
     ck_assert_str_eq(LOG(4, 80), "");                       /* rolling back: not yet the primary's history */
     ck_assert_str_eq(EVENT(.kind = ME_FOLLOWS, .yes = true), "ack");
     EVENT(.kind = ME_LOG, .pos = {5, 101}, .durable = 95);
+    now += 300;
+    HEAR(.kind = HA_LOOK);
+    ck_assert_int_eq(said(HA_STATUS)->ms, 300);             /* so long ago its primary was heard */
+    EVENT(.kind = ME_LOG, .pos = {5, 101}, .durable = 95);
     ck_assert(said(HA_ACK)->epoch == 5 && said(HA_ACK)->pos.offset == 95 && said(HA_ACK)->life == 11);
     ck_assert_str_eq(HEAR(.kind = HA_SEAL, .ballot = 9, .epoch = 5), "fence SAVE sealed");
     ck_assert_str_eq(LOG(5, 102), "");
