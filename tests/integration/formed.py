@@ -129,6 +129,11 @@ class FormedGroup:
             if f.endswith(".rdb"):
                 os.unlink(os.path.join(process.folder, f))
 
+    def add_line(self, process, line):
+        """To its configuration file, for its next start."""
+        with open(process.conf, "a") as f:
+            f.write(line + "\n")
+
     def close(self, keep=False):
         self.yard.close(keep)
 
