@@ -311,6 +311,7 @@ void core_step(struct core *c, const struct event *ev, struct actions *out)
     CHECK((unsigned)ev->kind < EV_KINDS);
     c->out = out;
     c->counts.steps++;
+    c->hears_all = ev->kind == EV_TICK;
     health_clock(c, ev->now_ms);
     if (ev->kind != EV_SAVE_FAILED && c->saving)
         c->save_broken = false;            /* nothing was heard of it: it is on disk */

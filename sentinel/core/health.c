@@ -9,6 +9,11 @@
  *        │                           ▲
  *        └── comes up again: nothing happened (a CLIENT KILL, a restart: see the run id)
  *
+ * Silence is judged on a tick only: whoever hands in events tells what has arrived before it
+ * tells the time. And nobody is silent because we, or the machine we share, are slow: what our
+ * own turns came late while an answer was owed is added to down-after (up to half of it), and
+ * so is what its answers took of late (up to a quarter).
+ *
  * When our own turn came late (a suspended machine, a starved process) then it was we
  * who were silent. We distrust only what that spoils: the windows of silence begin anew
  * and old evidence is dropped. Votes and peers' words are as good as ever. */
@@ -20,20 +25,26 @@
 #define RECONF_LOOK_MS 250         /* INFO of a replica that is just being repointed */
 #define PINGS_IN_DOWN_AFTER 10     /* a hang is noticed at most this part of down-after late */
 #define PING_MIN_MS 10
+#define LATE_MIN_MS 5              /* timers are no more exact than that */
+#define SLOW_MIN_MS 20             /* quicker than that is not slow */
+#define SLOW_FADES 8               /* a slow answer is forgotten by an eighth with each quicker one */
 
 /* --- time ------------------------------------------------------------------------------- */
 
-static void watch_again(struct watch *w, int64_t now)
+static void watch_again(const struct core *c, struct watch *w)
 {
     if (w->waiting_since_ms != 0)
-        w->waiting_since_ms = now;
-    w->good_at_ms = now;
-    w->answer_at_ms = now;
+        w->waiting_since_ms = c->now_ms;
+    w->late_before_ms = c->late_total_ms;
+    w->good_at_ms = c->now_ms;
+    w->answer_at_ms = c->now_ms;
 }
 
-static void node_again(struct node *n, int64_t now)
+static void node_again(const struct core *c, struct node *n)
 {
-    watch_again(&n->w, now);
+    int64_t now = c->now_ms;
+
+    watch_again(c, &n->w);
     n->was_closed = n->was_refused = n->crashed = false;
     n->heard_at_ms = now;
     n->said_role_at_ms = now;
@@ -54,11 +65,11 @@ static void distrust(struct core *c, int64_t late_ms)
         struct group *g = c->groups.at[i];
 
         for (size_t k = 0; k < g->nodes.n; k++)
-            node_again(g->nodes.at[k], c->now_ms);
+            node_again(c, g->nodes.at[k]);
         touch(c, g);
     }
     for (size_t i = 0; i < c->peers.n; i++)
-        watch_again(&c->peers.at[i]->w, c->now_ms);
+        watch_again(c, &c->peers.at[i]->w);
 }
 
 void health_clock(struct core *c, int64_t now_ms)
@@ -69,6 +80,8 @@ void health_clock(struct core *c, int64_t now_ms)
     c->now_ms = ms_max(c->now_ms, now_ms);
     if (!first && late_ms > c->timing.tilt_trigger_ms)
         distrust(c, late_ms);
+    else if (!first && late_ms > LATE_MIN_MS)
+        c->late_total_ms += late_ms;
     if (c->tilt_since_ms != 0 && c->now_ms >= c->tilt_until_ms) {
         c->tilt_since_ms = 0;
         say_news_bare(c, NEWS_TILT_OVER, NULL, "#tilt mode exited");
@@ -81,8 +94,10 @@ static void send_ping(struct core *c, struct watch *w, struct link_ref l)
 {
     say_link(c, ACT_PING, l);
     w->ping_sent_at_ms = c->now_ms;
-    if (w->waiting_since_ms == 0)
+    if (w->waiting_since_ms == 0) {
         w->waiting_since_ms = c->now_ms;
+        w->late_before_ms = c->late_total_ms;
+    }
 }
 
 static void send_info(struct core *c, struct node *n)
@@ -213,6 +228,9 @@ static void watch_pong(struct core *c, struct watch *w, enum pong what)
 {
     w->answer_at_ms = c->now_ms;
     if (what <= PONG_MASTERDOWN) {
+        int64_t took_ms = w->waiting_since_ms != 0 ? c->now_ms - w->waiting_since_ms : 0;
+
+        w->slow_ms = ms_max(took_ms < SLOW_MIN_MS ? 0 : took_ms, w->slow_ms - (w->slow_ms + SLOW_FADES - 1) / SLOW_FADES);
         w->good_at_ms = c->now_ms;
         w->waiting_since_ms = 0;
     }
@@ -437,14 +455,27 @@ int64_t health_silent_ms(const struct core *c, const struct watch *w)
     return w->up ? 0 : c->now_ms - w->good_at_ms;
 }
 
-/* Be woken when this silence, should it last, becomes too long. */
-static bool too_silent(struct core *c, struct group *g, const struct watch *w)
+static int64_t silence_allowed_ms(const struct core *c, const struct group *g, const struct watch *w)
 {
-    int64_t silent_ms = health_silent_ms(c, w);
     int64_t limit_ms = g->opt[GOPT_DOWN_AFTER_MS];
 
-    if (silent_ms > limit_ms)
+    if (w->waiting_since_ms == 0)
+        return limit_ms;
+    return limit_ms + ms_min(c->late_total_ms - w->late_before_ms, limit_ms / 2) + ms_min(w->slow_ms, limit_ms / 4);
+}
+
+/* was: it was too silent before. Be woken when this silence, should it last, becomes too long. */
+static bool too_silent(struct core *c, struct group *g, const struct watch *w, bool was)
+{
+    int64_t silent_ms = health_silent_ms(c, w);
+    int64_t limit_ms = silence_allowed_ms(c, g, w);
+
+    if (silent_ms > limit_ms && (was || c->hears_all))
         return true;
+    if (silent_ms > limit_ms) {
+        wake(g, c->now_ms);                /* the tick comes when everything that is here has been told */
+        return false;
+    }
     if (w->waiting_since_ms != 0 || !w->up)
         wake(g, c->now_ms - silent_ms + limit_ms + 1);
     return false;
@@ -466,7 +497,7 @@ static bool in_wrong_role(struct core *c, struct group *g, const struct node *n)
 
 static bool is_down(struct core *c, struct group *g, struct node *n)
 {
-    if (too_silent(c, g, &n->w))
+    if (too_silent(c, g, &n->w, n->sdown))
         return true;
     if (n->crashed && g->opt[GOPT_CRASH_EVIDENCE])
         return true;
@@ -495,7 +526,7 @@ static void judge_node(struct core *c, struct group *g, struct node *n)
 static void judge_seat(struct core *c, struct group *g, struct seat *s)
 {
     struct peer *p = model_peer(c, s->peer);
-    bool down = too_silent(c, g, &p->w);
+    bool down = too_silent(c, g, &p->w, s->sdown);
 
     if (down == s->sdown)
         return;

@@ -27,6 +27,8 @@ struct core {
 
     int64_t now_ms;                /* of this step; never goes back */
     int64_t expected_ms;           /* by when we had asked to be woken */
+    int64_t late_total_ms;         /* by how much our turns came late, all together */
+    bool hears_all;                /* this step is a tick: whatever had arrived before it has been told */
     int64_t tilt_since_ms;         /* 0 = not in tilt */
     int64_t tilt_until_ms;
 

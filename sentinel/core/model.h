@@ -61,6 +61,8 @@ struct watch {
     int64_t waiting_since_ms;      /* oldest PING without a good answer; 0 = none waits */
     int64_t good_at_ms;            /* last good answer, or when we began to look */
     int64_t answer_at_ms;          /* last answer of any kind, or when we began to look */
+    int64_t late_before_ms;        /* core.late_total_ms when the PING of waiting_since_ms left */
+    int64_t slow_ms;               /* how long its answers took of late: the longest, fading with each quicker one */
 };
 
 /* A place in the heap of deadlines. */

@@ -53,6 +53,79 @@ START_TEST(test_a_short_pause_is_none)
 }
 END_TEST
 
+static void down_after_1000(struct scene *s)
+{
+    scene_init(s, 3, 2);
+    scene_step(s, (struct event){.kind = EV_GROUP_SET, .group = s->group, .u.set = {GOPT_DOWN_AFTER_MS, 1000}});
+    scene_pass(s, 1000);
+    scene_mute(s, 1);
+}
+
+/* An answer that has arrived behind other news is heard before its sender is found silent. */
+START_TEST(test_what_has_arrived_is_heard_first)
+{
+    struct scene s;
+
+    down_after_1000(&s);
+    scene_pass(&s, 1000);
+    s.now += 101;
+    scene_info(&s, 2, ROLE_REPLICA, 1, true, 102);
+    ck_assert(!scene_node(&s, 1)->sdown);
+    ck_assert(core_deadline_ms(s.c) <= s.now);
+    scene_pong(&s, scene_cmd(&s, 1), PONG_OK);
+    scene_tick(&s);
+    ck_assert(!scene_node(&s, 1)->sdown);
+    scene_fini(&s);
+}
+END_TEST
+
+/* We were put aside, it was not silent: what we were late by is added, up to half of down-after. */
+START_TEST(test_our_own_lateness_is_not_its_silence)
+{
+    struct scene s;
+
+    down_after_1000(&s);
+    scene_pass(&s, 800);
+    s.now = ms_max(s.now, core_deadline_ms(s.c)) + 250;        /* this turn is 250 ms late */
+    scene_tick(&s);
+    while (s.now < scene_node(&s, 1)->w.waiting_since_ms + 1240)
+        scene_pass(&s, 5);
+    ck_assert(!scene_node(&s, 1)->sdown);
+    scene_pass(&s, 30);
+    ck_assert(scene_node(&s, 1)->sdown);
+    scene_fini(&s);
+
+    down_after_1000(&s);
+    for (int i = 0; i < 5; i++) {      /* always 300 late: not for ever */
+        s.now = ms_max(s.now, core_deadline_ms(s.c)) + 300;
+        scene_tick(&s);
+    }
+    ck_assert(s.now - scene_node(&s, 1)->w.waiting_since_ms > 1500);
+    ck_assert(scene_node(&s, 1)->sdown);
+    scene_fini(&s);
+}
+END_TEST
+
+/* Who took long of late is given longer, up to a quarter; quick answers take that away again. */
+START_TEST(test_who_is_slow_is_given_longer)
+{
+    struct scene s;
+
+    down_after_1000(&s);
+    scene_pass(&s, 700);
+    scene_pong(&s, scene_cmd(&s, 1), PONG_OK);         /* after some 600 ms */
+    ck_assert(scene_node(&s, 1)->w.slow_ms >= 500);
+    scene_pass(&s, 1200);
+    ck_assert(!scene_node(&s, 1)->sdown);
+    scene_pass(&s, 200);
+    ck_assert(scene_node(&s, 1)->sdown);
+    for (int i = 0; i < 100; i++)
+        scene_pong(&s, scene_cmd(&s, 1), PONG_OK);
+    ck_assert_int_eq(scene_node(&s, 1)->w.slow_ms, 0);
+    scene_fini(&s);
+}
+END_TEST
+
 START_TEST(test_evidence_is_down_at_once)
 {
     struct scene s;
@@ -302,7 +375,8 @@ START_TEST(test_what_peers_said_grows_old)
 }
 END_TEST
 
-SUITE(health, test_silence, test_silence_of_a_replica, test_a_short_pause_is_none, test_evidence_is_down_at_once,
+SUITE(health, test_silence, test_silence_of_a_replica, test_a_short_pause_is_none, test_what_has_arrived_is_heard_first,
+      test_our_own_lateness_is_not_its_silence, test_who_is_slow_is_given_longer, test_evidence_is_down_at_once,
       test_no_evidence, test_quorum_and_its_age, test_who_denied_is_asked_back, test_wrong_role, test_reboot, test_tilt_begins_the_window_anew,
       test_clock_goes_back, test_stuck_links_are_dropped, test_busy_script, test_peer_down, test_a_late_answer_is_about_another,
       test_what_peers_said_grows_old)
