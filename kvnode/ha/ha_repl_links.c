@@ -29,7 +29,11 @@ static bool get_u64(struct slice s, uint64_t *out) { return num_u64(s.p, s.len, 
 
 static bool get_id(struct slice s, char out[ID_MAX])
 {
-    return s.len == ID_HEX && strspn(s.p, "0123456789abcdef") >= ID_HEX && slice_copy_z(s, out, ID_MAX);
+    bool ok = s.len == ID_HEX;
+
+    for (size_t i = 0; ok && i < s.len; i++)
+        ok = (s.p[i] >= '0' && s.p[i] <= '9') || (s.p[i] >= 'a' && s.p[i] <= 'f');
+    return ok && slice_copy_z(s, out, ID_MAX);
 }
 
 static void answer_greeting(struct call *c, uint64_t epoch)

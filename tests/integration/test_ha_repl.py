@@ -165,3 +165,219 @@ def test_a_diverged_primary_saves_its_tail(yard, play):
     assert text.count("lost:") == 5
     with nodes[0].connect() as c:
         assert c.get("lost:0") is None
+
+
+def copy_of_log_is(nodes):
+    return len({digest(n) for n in nodes}) == 1
+
+
+def test_the_shorter_one_fetches_the_tail(yard, play):
+    """Two are sealed at different lengths; the shorter one takes the tail of the longer one by a partial sync, answers its
+    seal again with the longer position, is opened, and the longer one follows it. Nobody makes a full copy."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 10)
+    wait_level(play, *nodes)
+    seal(play, 2, nodes[2])                        # stands still here
+    write(nodes[0], 25, "more")
+    wait_level(play, nodes[0], nodes[1])
+    nodes[0].kill()
+    seal(play, 2, nodes[1])
+    longer, shorter = position(play, nodes[1]), position(play, nodes[2])
+    assert longer > shorter
+    v = play.voters[0]
+    m = v.ask(nodes[2], "fetch", "sealed", 10, {"ballot": 2}, ballot=2, node=play.ids[nodes[1]][0], addr=("127.0.0.1", nodes[1].port),
+              pos=longer)
+    assert m.get("ok") and tuple(m["pos"]) == longer, m
+    play.promote(nodes[2], 2, seal=[])
+    play.wait_open(nodes[2])
+    wait_link_up(nodes[1])
+    write(nodes[2], 5, "after")
+    wait_level(play, nodes[2], nodes[1])
+    assert copy_of_log_is(nodes[1:])
+    assert "Full resync from master" not in nodes[2].log_text().split("Fetching the tail")[1]
+    assert int(nodes[2].info("stats")["sync_full"]) == 0
+
+
+def test_a_fetch_that_cannot_be(yard, play):
+    """The source is gone, or of another ballot: the seal is answered all the same, with what there is."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 10)
+    wait_level(play, *nodes)
+    seal(play, 3, nodes[2])
+    here = position(play, nodes[2])
+    v = play.voters[0]
+    for port in (free_port(), nodes[0].port, nodes[1].port):       # nobody; the primary itself; one that is not sealed
+        m = v.ask(nodes[2], "fetch", "sealed", 15, {"ballot": 3}, ballot=3, node=play.ids[nodes[0]][0], addr=("127.0.0.1", port),
+                  pos=(1, here[1] + 100))
+        assert m.get("ok") and tuple(m["pos"]) == here, (port, m)
+    seal(play, 3, nodes[1])
+    play.promote(nodes[1], 3, seal=[])
+    wait_link_up(nodes[2])
+
+
+def test_who_missed_two_epochs_continues(yard, play):
+    """A replica that slept through two epochs is unknown by its replication id, but its position is in the table."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 10)
+    wait_level(play, *nodes)
+    life = play.look(nodes[2])["life"]
+    play.seal(nodes[2], 2)                          # stands still, and is not told whom to follow
+    for ballot, to in ((2, nodes[1]), (3, nodes[0])):
+        others = [n for n in nodes[:2] if n is not to]
+        seal(play, ballot, *nodes[:2])
+        play.look(to)
+        pid, _, incarnation = play.ids[to]
+        play.rec.update(ballot=ballot, change=0, epoch=ballot, primary=pid, incarnation=incarnation)
+        play.store()
+        m = play.voters[0].ask(to, "open", "opened", 10, {"epoch": ballot}, ballot=ballot, rec=play.record_words())
+        assert m.get("ok"), m
+        play.follow(others[0])
+        play.wait_open(to)
+        write(to, 10, "e%d" % ballot)
+        wait_level(play, to, others[0])
+    before = int(nodes[0].info("stats")["sync_full"])
+    play.follow(nodes[2])
+    wait_link_up(nodes[2])
+    wait_level(play, nodes[0], nodes[2])
+    assert int(nodes[0].info("stats")["sync_full"]) == before
+    assert play.look(nodes[2])["life"] == life
+    assert copy_of_log_is(nodes)
+    with nodes[2].connect() as c:
+        assert c.get("e2:3") == "v3" and c.get("e3:3") == "v3"
+
+
+def test_a_clean_stop_keeps_life_and_place(yard, play):
+    """A replica that is stopped saves; it comes back with the same life and table and continues."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 10)
+    wait_level(play, *nodes)
+    life, place = play.look(nodes[2])["life"], position(play, nodes[2])
+    full = int(nodes[0].info("stats")["sync_full"])
+    assert nodes[2].stop() == 0
+    write(nodes[0], 10, "meanwhile")
+    nodes[2].launch()
+    wait_until(lambda: field(nodes[2], "ha_state") == "fenced", what="born fenced")
+    m = play.look(nodes[2])
+    assert m["life"] == life and tuple(m["pos"]) == place, m
+    play.follow(nodes[2])
+    wait_link_up(nodes[2])
+    wait_level(play, nodes[0], nodes[2])
+    assert int(nodes[0].info("stats")["sync_full"]) == full
+    assert copy_of_log_is(nodes)
+
+
+def test_a_bound_node_starts_sealed_whatever_its_file_says(yard, play):
+    """Role, replication and expiry stand still until it is told whom to follow."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    with nodes[0].connect() as c:
+        c.set("soon", "x", px=600)
+    write(nodes[0], 3)
+    wait_level(play, *nodes)
+    nodes[0].stop()
+    with open(nodes[0].conf, "a") as f:
+        f.write("replicaof 127.0.0.1 %d\n" % nodes[1].port)
+    nodes[0].launch()
+    wait_until(lambda: field(nodes[0], "ha_state") == "fenced", what="born fenced")
+    place = position(play, nodes[0])
+    info = nodes[0].info("replication")
+    assert info["role"] == "slave" and info["master_link_status"] == "down", info
+    time.sleep(0.8)                                # the key's deadline passes
+    with nodes[0].connect() as c:
+        assert "loading:0" and c.execute_command("ROLE")[0] == "slave"
+    assert position(play, nodes[0]) == place
+    # nobody is fed by it
+    with nodes[0].connect() as c:
+        with pytest.raises(redis.exceptions.ResponseError, match="NOMASTERLINK"):
+            c.execute_command("PSYNC", "?", "-1")
+
+
+def test_stock_servers_read_our_files_and_streams(yard, play):
+    """redis-server takes the stream of an epoch's primary, and loads the file that carries the table."""
+    if not find("redis-server"):
+        pytest.skip("redis-server is not installed")
+    nodes = nodes_of(yard, 2)
+    play.form(nodes, k=1)
+    wait_link_up(nodes[1])
+    write(nodes[0], 10)
+    stock = yard.node("stock", "redis-server", ["replicaof 127.0.0.1 %d" % nodes[0].port])
+    wait_link_up(stock)
+    write(nodes[0], 10, "more")
+    wait_until(lambda: int(field(stock, "slave_repl_offset")) == int(field(nodes[0], "master_repl_offset")), what="stock in step")
+    seal(play, 2, *nodes)
+    play.promote(nodes[0], 2, seal=[])              # a marker comes down to it, a command it does not know
+    play.wait_open(nodes[0])
+    wait_link_up(nodes[1], stock)
+    write(nodes[0], 10, "epoch2")
+    wait_until(lambda: digest(stock) == digest(nodes[0]), what="the same data")
+    with nodes[0].connect() as c:
+        c.save()
+    again = yard.node("again", "redis-server", start=False)
+    with open(os.path.join(nodes[0].folder, "dump.rdb"), "rb") as f, open(os.path.join(again.folder, "dump.rdb"), "wb") as g:
+        data = f.read()
+        assert b"kvorum-epochs" in data
+        g.write(data)
+    again.start()
+    assert digest(again) == digest(nodes[0])
+
+
+def test_streams_that_may_not_be_taken(yard, play):
+    """A member takes nothing from whoever is not the primary of an epoch of its group: not from a wiped node at the
+    primary's address, not from a plain one."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 10)
+    wait_level(play, *nodes)
+    before = [digest(n) for n in nodes]
+    port = nodes[0].port
+    nodes[0].kill()
+    yard.node("wiped", port=port)                  # empty, at the same address, of no group
+    wait_until(lambda: "not the primary of an epoch" in field(nodes[1], "master_link_down_reason"), what="the refusal to be said")
+    time.sleep(0.3)
+    assert [digest(n) for n in nodes[1:]] == before[1:]
+    assert field(nodes[1], "master_link_status") == "down"
+
+
+def test_greetings_of_strangers(yard, play):
+    """REPLCONF ha-member and its answer; nonsense is refused, and changes nothing."""
+    nodes = nodes_of(yard, 2)
+    play.form(nodes, k=1)
+    wait_link_up(nodes[1])
+    with nodes[0].connect() as c:
+        life = "5"
+        answer = c.execute_command("REPLCONF", "ha-member", "a" * 40, life, str(play.gid), "1", "0")
+        assert re.match(r"HA [0-9a-f]{40} %d stream from " % nodes[0].port, answer), answer
+        for bad in (["x", life, "1", "1", "0"], ["A" * 40, life, "1", "1", "0"], ["a" * 40, "-1", "1", "1", "0"], ["a" * 40, life],
+                    ["a" * 40, life, "1", "1", "0", "0"], ["a" * 40, life, "1", "x", "0"]):
+            with pytest.raises(redis.exceptions.ResponseError):
+                c.execute_command("REPLCONF", "ha-member", *bad)
+        with pytest.raises(redis.exceptions.ResponseError, match="NOMASTERLINK"):     # a tail, of a node that is not sealed
+            c.execute_command("REPLCONF", "ha-member", "a" * 40, life, str(play.gid), "1", "9")
+            c.execute_command("PSYNC", "?", "-1")
+        with pytest.raises(redis.exceptions.ResponseError):
+            c.execute_command("HA", "MARKER", "1", "99", "1")
+    with nodes[1].connect() as c:                  # a follower feeds nobody
+        with pytest.raises(redis.exceptions.ResponseError, match="NOMASTERLINK"):
+            c.execute_command("PSYNC", "?", "-1")
+    write(nodes[0], 5)
+    wait_level(play, *nodes)
+
+
+def test_who_greeted_before_the_epoch_greets_again(yard, play):
+    """PSYNC on a connection that greeted before the epoch began is refused: it has not heard of the stream."""
+    nodes = nodes_of(yard, 2)
+    with nodes[0].connect() as c:
+        c.execute_command("REPLCONF", "ha-member", "a" * 40, "5", "0", "0", "0")
+        play.form(nodes, k=1)
+        with pytest.raises(redis.exceptions.ResponseError, match="epoch began"):
+            c.execute_command("PSYNC", "?", "-1")
