@@ -280,7 +280,7 @@ bool ha_tell(struct server *srv, const struct member_event *ev)
     }
     ha_pay_owed(srv);
     h->telling = true;
-    if (ev->kind == ME_MSG || ev->kind == ME_VOTER_UP) {       /* a plain node's log and role are looked at when somebody asks */
+    if (srv->ha_bound || ev->kind == ME_MSG || ev->kind == ME_VOTER_UP) {      /* a plain node's: when somebody asks */
         look_at_role(srv);
         look_at_log(srv);
     }
