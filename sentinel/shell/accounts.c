@@ -17,6 +17,7 @@ struct run {
     int64_t at_ms[PARTS];              /* when each part ended */
     /* plain */
     int64_t old_offset, old_seen_at_ms, chosen_offset, longest;
+    bool handed_over;                  /* by the old primary itself, once the other had all of it */
     /* formed */
     enum lead_state state;
     enum lead_purpose purpose;
@@ -220,6 +221,7 @@ static void plain_switched(struct accounts *a, struct book *b, const struct grou
         return;
     sum_up(b);
     b->unsettled = true;
+    b->run.handed_over = g->fo.way != WAY_TAKE;
 }
 
 static void plain_ended(struct accounts *a, struct book *b, const struct group *g)
@@ -230,7 +232,11 @@ static void plain_ended(struct accounts *a, struct book *b, const struct group *
         return;
     b->unsettled = false;
     b->run.leads = false;
-    l = account_plain_loss(b->run.old_offset, b->run.at_ms[PART_DETECTION] - b->run.old_seen_at_ms, b->run.longest, b->run.chosen_offset);
+    if (b->run.handed_over)
+        l = (struct account_loss){.sure = SURE_PROVED, .from = b->run.chosen_offset, .to = b->run.chosen_offset};
+    else
+        l = account_plain_loss(b->run.old_offset, b->run.at_ms[PART_DETECTION] - b->run.old_seen_at_ms, b->run.longest,
+                               b->run.chosen_offset);
     settle(a, b, g, &l);
 }
 

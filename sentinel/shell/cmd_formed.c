@@ -130,11 +130,13 @@ void cmd_dissolve(struct call *c)
 
     if (!g)
         return;
-    if (c->argc > 4 || (c->argc == 4 && !slice_is_nocase(c->argv[3], "force"))) {
-        reply_error(c->reply, "ERR SENTINEL DISSOLVE <group> [FORCE]");
+    if (c->argc > 3) {
+        reply_error(c->reply, c->argc == 4 && slice_is_nocase(c->argv[3], "force")
+                                  ? "ERR DISSOLVE ... FORCE is not there yet: without its primary a group is dissolved after a failover "
+                                    "(SENTINEL EXPLAIN says what that waits for)"
+                                  : "ERR SENTINEL DISSOLVE <group>");
         return;
     }
-    ev.yes = c->argc == 4;
     if (is_formed(c, g))
         formed_groups_order(shell_of(c)->formed, g->id, &ev, c->session);
 }
