@@ -15,6 +15,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static void saved_or_not(struct shell *sh, struct reply *r, int rc)
 {
@@ -343,13 +344,23 @@ static int set_one(struct shell *sh, const struct option *o, void *base, struct 
     return option_set(o, base, 1, &value, NULL, NULL) == 0 ? 0 : ((void)sh, -1);
 }
 
+static bool named_before(const struct call *c, int at)
+{
+    for (int i = 3; i < at; i += 2)
+        if (c->argv[i].len == c->argv[at].len && strncasecmp(c->argv[i].p, c->argv[at].p, c->argv[at].len) == 0)
+            return true;
+    return false;
+}
+
+/* All or nothing: the first pass tries, the second sets. */
 void cmd_config_set(struct call *c)
 {
     struct shell *sh = shell_of(c);
     struct sentinel_conf *conf = &sh->opt->sentinel;
 
     if (c->argc % 2 == 0) {
-        reply_error(c->reply, "ERR wrong number of arguments for 'sentinel|config' command");
+        reply_errorf(c->reply, "ERR Missing argument '%.*s' value",
+                     (int)(c->argv[c->argc - 1].len < 128 ? c->argv[c->argc - 1].len : 128), c->argv[c->argc - 1].p);
         return;
     }
     for (int pass = 0; pass < 2; pass++)
@@ -360,8 +371,9 @@ void cmd_config_set(struct call *c)
             struct sentinel_options try_options = {0};
             bool ok;
 
-            if (!o || (o->flags & OPT_FIXED)) {
-                reply_errorf(c->reply, "ERR Invalid argument '%.*s' to SENTINEL CONFIG SET",
+            if (!o || (o->flags & OPT_FIXED) || named_before(c, at)) {
+                reply_errorf(c->reply, "ERR %s argument '%.*s' to SENTINEL CONFIG SET",
+                             o && !(o->flags & OPT_FIXED) ? "Duplicate" : "Invalid",
                              (int)(c->argv[at].len < 128 ? c->argv[at].len : 128), c->argv[at].p);
                 return;
             }
@@ -392,10 +404,11 @@ void cmd_config(struct call *c)
 {
     if (slice_is_nocase(c->argv[2], "get") && c->argc > 3)
         cmd_config_get(c);
-    else if (slice_is_nocase(c->argv[2], "set") && c->argc > 4)
+    else if (slice_is_nocase(c->argv[2], "set") && c->argc > 3)
         cmd_config_set(c);
     else
-        reply_error(c->reply, "ERR Only SENTINEL CONFIG GET <pattern> and SET <param> <value> are supported.");
+        reply_error(c->reply, "ERR Only SENTINEL CONFIG GET <param> [<param> ...] / SET <param> <value> [<param> <value> ...] "
+                              "are supported.");
 }
 
 /* ---- SENTINEL DEBUG ---------------------------------------------------------------------- */
