@@ -114,6 +114,10 @@ static void fill_options(struct snapshot *sn, struct rdb_write_opts *o, struct t
         memcpy(o->facts.repl_id, h->id, sizeof o->facts.repl_id);
         o->facts.repl_offset = h->offset;
         o->facts.stream_db = feed_stream_db(srv->feed);
+        if (h->id2_until >= 0) {
+            memcpy(o->facts.repl_id2, h->id2, sizeof o->facts.repl_id2);
+            o->facts.repl_until = h->id2_until;
+        }
     }
     ha_repl_save_aux(srv, epochs);
     o->epochs = epochs->len ? str_c(epochs) : NULL;

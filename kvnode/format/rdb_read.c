@@ -236,6 +236,10 @@ static int read_aux(struct reader *r)
     } else if (slice_is(name, "repl-offset") && is_num && n >= 0) {
         f->repl_offset = n;
         f->has_history = f->repl_id[0] != '\0';
+    } else if (slice_is(name, "kvorum-repl-id2") && v.len == ID_HEX && memchr(v.p, '\0', v.len) == NULL) {
+        slice_copy_z(v, f->repl_id2, sizeof f->repl_id2);
+    } else if (slice_is(name, "kvorum-repl-until") && is_num && n > 0) {
+        f->repl_until = n;
     } else if (slice_is(name, "kvorum-epochs") && r->o->epochs) {
         str_set(r->o->epochs, v.p, v.len);
     }

@@ -163,6 +163,10 @@ static void put_facts(struct writer *w)
         put_aux(w, "repl-id", f->repl_id);
         put_aux_i64(w, "repl-offset", f->repl_offset);
     }
+    if (f->has_history && f->repl_id2[0]) {
+        put_aux(w, "kvorum-repl-id2", f->repl_id2);
+        put_aux_i64(w, "kvorum-repl-until", f->repl_until);
+    }
     if (w->o->epochs)
         put_aux(w, "kvorum-epochs", w->o->epochs);
     put_aux(w, "aof-base", "0");

@@ -27,6 +27,8 @@ struct rdb_facts {
     char repl_id[ID_MAX];
     int64_t repl_offset;
     int stream_db;                 /* database the replication stream was in; -1 = none yet */
+    char repl_id2[ID_MAX];         /* the history before, "" = none: */
+    int64_t repl_until;            /* ... good for offsets below this one */
 };
 
 struct rdb_write_opts {

@@ -97,6 +97,7 @@ void ha_repl_follow(struct server *srv, const struct addr *to, uint64_t epoch)
     log_notice("Following %s, the primary of epoch %" PRIu64, addr_text(to, text), epoch);
     srv->opt.replicaof = *to;
     srv->ha_repl->fetching = false;
+    roles_settings(srv);               /* how soon it tries again */
     roles_tell(srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = *to});
 }
 
@@ -148,6 +149,7 @@ void ha_repl_released(struct server *srv)
     r->tail_due = r->fetching = false;
     keep_table(srv);
     ha_primary_gone(srv);
+    roles_settings(srv);
     if (srv->role->state == ROLE_SEALED)
         log_warning("This node belongs to no formed group any more and follows nobody: it waits for REPLICAOF");
     else if (role_is_replica(srv->role))
@@ -194,30 +196,45 @@ void ha_repl_load_aux(struct server *srv, struct slice text)
     keep_table(srv);
 }
 
-/* What of ours is not in theirs, into a file. */
-static void save_tail(struct server *srv, struct slice theirs, int64_t their_end)
+/* The last offset that is in both histories; -1: nothing tells. */
+static int64_t fork_of(struct server *srv, const struct ha_repl_copy *c)
 {
     struct ha_repl *r = srv->ha_repl;
-    struct ha_position from = {0, -1};
-    struct err e = {0};
+    int64_t end = srv->history->offset, fork = -1;
+    struct ha_position p;
 
-    if (!r->tail_due || srv->history->offset == 0)
+    if (epochs_get(&r->theirs, c->epochs) && epochs_common(&r->table, end, &r->theirs, c->end, &p))
+        return p.offset;
+    if (!feed_has_history(srv->feed))
+        return -1;
+    if (strcmp(srv->history->id, c->id) == 0)
+        fork = c->end;
+    else if (strcmp(srv->history->id, c->id2) == 0)
+        fork = c->until - 1;
+    return fork < end ? fork : end;
+}
+
+/* What of ours is not in theirs, into a file. A member was told when to expect it; whoever is plain lost something only
+ * if the histories were one. */
+static void save_tail(struct server *srv, const struct ha_repl_copy *c)
+{
+    struct ha_repl *r = srv->ha_repl;
+    const struct tail_lost *l = &r->last_tail;
+    int64_t end = srv->history->offset, fork = fork_of(srv, c);
+    struct err e = {0};
+    int rc;
+
+    if (end == 0 || fork >= end || (fork < 0 && !r->tail_due))
         return;
     r->tail_due = false;
-    if (epochs_get(&r->theirs, theirs) &&
-        epochs_common(&r->table, srv->history->offset, &r->theirs, their_end, &from) && from.offset >= srv->history->offset) {
-        log_notice("The copy holds everything that we had: no tail is lost");
-        return;
-    }
-    int rc = tail_save(".", srv->backlog, record_facts(srv->record)->gid, epochs_last(&r->table), from.offset,
-                       srv->history->offset, &r->last_tail, &e);
-    const struct tail_lost *l = &r->last_tail;
-    log_warning("The primary's copy drops a tail of this node's log: %s%" PRIu64 " commands, %" PRIu64 " bytes between offsets %lld and %lld",
-                l->less ? "at least " : l->fork_known ? "" : "at most ", l->commands, l->bytes, (long long)l->from, (long long)l->to);
+    rc = tail_save(".", srv->backlog, record_facts(srv->record)->gid, epochs_last(&r->table), fork, end, &r->last_tail, &e);
+    log_warning("The copy of the primary drops a tail of this node's log: %s%" PRIu64 " commands, %" PRIu64
+                " bytes between offsets %lld and %lld", l->less ? "at least " : l->fork_known ? "" : "at most ", l->commands,
+                l->bytes, (long long)l->from, (long long)l->to);
     if (rc == 0)
-        log_warning("The tail is saved in %s (kvorumctl tail shows it)", l->path);
+        log_warning("That tail is saved in %s; kvorumctl tail prints it", l->path);
     else
-        log_warning("The tail could not be saved: %s", e.text);
+        log_warning("That tail could not be saved: %s", e.text);
 }
 
 const struct tail_lost *ha_repl_last_tail(const struct server *srv)
@@ -227,14 +244,12 @@ const struct tail_lost *ha_repl_last_tail(const struct server *srv)
     return r && r->last_tail.at_ms != 0 ? &r->last_tail : NULL;
 }
 
-bool ha_repl_may_full_copy(struct server *srv, struct slice theirs, int64_t their_end, struct err *e)
+bool ha_repl_may_full_copy(struct server *srv, const struct ha_repl_copy *c, struct err *e)
 {
-    if (!srv->ha_bound)
-        return true;
-    save_tail(srv, theirs, their_end);
-    if (ha_tell(srv, &(struct member_event){.kind = ME_FULL_COPY, .fresh_life = record_random()})) {
+    if (srv->ha_bound && ha_tell(srv, &(struct member_event){.kind = ME_FULL_COPY, .fresh_life = record_random()})) {
         err_set(e, ERR_REFUSED, "the member refuses a full copy now: its seal, its group, or its disk");
         return false;
     }
+    save_tail(srv, c);
     return true;
 }

@@ -67,8 +67,14 @@ void ha_repl_greet(struct server *srv, struct buf *out);                   /* ou
 int  ha_repl_answered(struct server *srv, struct slice line, struct err *e);
 bool ha_repl_may_take(const struct server *srv);                           /* may bytes of our link to the primary change the log now? */
 void ha_repl_link_down(struct server *srv);                                /* ours to the primary */
-/* A full copy is about to replace the data: the tail is saved, the new life is on disk. theirs: its table of epochs. */
-bool ha_repl_may_full_copy(struct server *srv, struct slice theirs, int64_t their_end, struct err *e);
+/* A full copy is about to replace the data: the new life is on disk, the tail that is lost with it in a file (of a plain
+ * node too, when the copy says where the histories parted). */
+struct ha_repl_copy {
+    struct slice epochs;               /* its table */
+    const char *id, *id2;              /* its histories: id2 for offsets below `until`; "" = none */
+    int64_t until, end;
+};
+bool ha_repl_may_full_copy(struct server *srv, const struct ha_repl_copy *c, struct err *e);
 void ha_repl_synced(struct server *srv, bool full);                        /* the stream goes on from here: ME_LOG, ME_FOLLOWS */
 void ha_repl_fetched(struct server *srv, bool yes, const char *why);       /* the link of a FETCH ended */
 void ha_repl_marker(struct call *c);                                       /* HA MARKER came down the stream */

@@ -75,8 +75,10 @@ static void lost(struct follow *f, const char *why)
         fetch_over(f, false, why);
         return;
     }
+    bool again = strncmp(f->why, why, sizeof f->why - 1) == 0;    /* every attempt ends alike: once is enough */
+
     snprintf(f->why, sizeof f->why, "%s", why);
-    log_warning("MASTER <-> REPLICA sync: %s", f->why);
+    log_line(again ? LOG_LEVEL_VERBOSE : LOG_LEVEL_WARNING, "MASTER <-> REPLICA sync: %s", f->why);
     roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_LINK_LOST, .link = f->link});
 }
 
@@ -320,7 +322,8 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
             lost(f, told.text);
         return;
     }
-    if (!may_take(f) || !ha_repl_may_full_copy(srv, load_epochs(ld), f->copy_offset, &refused)) {
+    struct ha_repl_copy copy = {load_epochs(ld), f->copy_id, r->facts.repl_id2, r->facts.repl_until, f->copy_offset};
+    if (!may_take(f) || !ha_repl_may_full_copy(srv, &copy, &refused)) {
         load_discard(ks);
         if (refused.code != 0)
             lost(f, refused.text);
@@ -436,12 +439,16 @@ static void on_end(struct stream *s, enum stream_end how, int sys_errno, void *o
 {
     struct follow *f = owner;
     char text[ERR_TEXT_MAX], to[ADDR_TEXT_MAX];
-    bool was_up = f->state != FOLLOW_CONNECTING;
+    bool was_up = f->state != FOLLOW_CONNECTING, streamed = f->state == FOLLOW_CONNECTED && !f->fetches;
+    struct addr primary = f->to;
 
     (void)s;
     snprintf(text, sizeof text, "%s to %s %s%s%s", was_up ? "Connection with master lost: link" : "Error condition on socket for SYNC: connect",
              addr_text(&f->to, to), stream_end_name(how), sys_errno ? ": " : "", sys_errno ? strerror(sys_errno) : "");
     lost(f, text);
+    /* A primary that begins an epoch sends us away to greet again: its writes wait until we are back. */
+    if (streamed && f->srv->ha_bound && f->srv->role->state == ROLE_WAITING && addr_equal(&primary, &f->srv->role->primary))
+        roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = primary});
 }
 
 static void connect_ip(void *arg, const char *ip, const char *why)
@@ -465,7 +472,7 @@ static void start(struct follow *f)
 
     f->waits_for_loading = false;
     f->began_at_ms = f->last_io_at_ms = server_now_ms(f->srv);
-    log_notice("Connecting to MASTER %s", addr_text(&f->to, text));
+    log_line(f->why[0] ? LOG_LEVEL_VERBOSE : LOG_LEVEL_NOTICE, "Connecting to MASTER %s", addr_text(&f->to, text));
     if (addr_is_ip(f->to.host))
         connect_ip(f, f->to.host, NULL);
     else

@@ -1,5 +1,6 @@
 /* The primary's side is a row of three states; how far a replica is, is feed's to know. Writes
  * are paused with the server's one pause, and one that somebody else had asked for is put back. */
+#include "kvnode/ha/ha.h"
 #include "kvnode/repl/handover.h"
 
 #include "common/base/mem.h"
@@ -312,6 +313,10 @@ bool handover_take(struct server *srv, struct call *c)
     const char *why = NULL;
     char id[ID_MAX];
 
+    if (!ha_takes_plain_orders(srv)) {
+        reply_error(c->reply, "ERR PSYNC FAILOVER: this node belongs to a formed group, which alone says who is primary.");
+        return false;
+    }
     if (!server_is_replica(srv)) {
         reply_error(c->reply, "ERR PSYNC FAILOVER can't be sent to a master.");
         return false;

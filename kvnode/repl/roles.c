@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#define MEMBER_RETRY_MAX_MS 100        /* a formed group waits for whoever is not back yet */
+
 /* Beside srv->role, in one allocation: the queue and the deadline. */
 struct roles {
     struct role role;              /* first: srv->role points here */
@@ -46,14 +48,19 @@ static void carry_out(struct server *srv, const struct role_order *o)
     CHECK(!"an order that can be carried out");
 }
 
+static bool is_just_another_try(const struct role_orders *o)
+{
+    return (o->from == ROLE_WAITING && o->to == ROLE_CONNECTING) || (o->from == ROLE_CONNECTING && o->to == ROLE_WAITING);
+}
+
 static void step(struct server *srv, const struct role_event *ev)
 {
     struct role_orders out;
 
     role_step(srv->role, ev, server_now_ms(srv), &out);
     if (out.from != out.to)
-        log_notice("role %s -> %s on %s: %s", role_state_name(out.from), role_state_name(out.to),
-                   role_event_name(ev->kind), out.because);
+        log_line(is_just_another_try(&out) ? LOG_LEVEL_VERBOSE : LOG_LEVEL_NOTICE, "role %s -> %s on %s: %s",
+                 role_state_name(out.from), role_state_name(out.to), role_event_name(ev->kind), out.because);
     log_set_role(role_is_replica(srv->role) ? 'S' : 'M');
     for (int i = 0; i < out.n; i++)
         carry_out(srv, &out.at[i]);
@@ -79,7 +86,7 @@ void roles_tell(struct server *srv, const struct role_event *ev)
 void roles_settings(struct server *srv)
 {
     struct role_settings s = {srv->opt.replica_read_only, srv->opt.replica_serve_stale_data,
-                              (int)srv->opt.min_replicas_to_write};
+                              (int)srv->opt.min_replicas_to_write, srv->ha_bound ? MEMBER_RETRY_MAX_MS : 0};
 
     roles_tell(srv, &(struct role_event){.kind = ROLE_EV_SETTINGS, .settings = s});
     feed_settings(srv->feed);

@@ -204,7 +204,7 @@ static void enter(struct role *r, enum role_state to, int64_t now_ms)
     r->wake_at_ms = NEVER_MS;
     if (to == ROLE_WAITING) {
         r->wake_at_ms = ms_add(now_ms, r->retry_ms);
-        r->retry_ms = ms_min(r->retry_ms * 2, ROLE_RETRY_MAX_MS);
+        r->retry_ms = ms_min(r->retry_ms * 2, r->settings.retry_max_ms ? r->settings.retry_max_ms : ROLE_RETRY_MAX_MS);
     }
     if (to == ROLE_FOLLOWING)
         r->retry_ms = ROLE_RETRY_MIN_MS;

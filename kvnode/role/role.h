@@ -84,6 +84,7 @@ struct role_settings {
     bool replica_read_only;        /* default true */
     bool serve_stale_data;         /* default true */
     int min_replicas_to_write;     /* 0 = no gate */
+    int64_t retry_max_ms;          /* between two attempts at the primary; 0 = ROLE_RETRY_MAX_MS */
 };
 
 struct role_event {

@@ -283,20 +283,20 @@ def test_a_bound_node_starts_sealed_whatever_its_file_says(yard, play):
         c.set("soon", "x", px=600)
     write(nodes[0], 3)
     wait_level(play, *nodes)
-    nodes[0].stop()
-    with open(nodes[0].conf, "a") as f:
-        f.write("replicaof 127.0.0.1 %d\n" % nodes[1].port)
-    nodes[0].launch()
-    wait_until(lambda: field(nodes[0], "ha_state") == "fenced", what="born fenced")
-    place = position(play, nodes[0])
-    info = nodes[0].info("replication")
+    nodes[1].stop()
+    with open(nodes[1].conf, "a") as f:
+        f.write("replicaof 127.0.0.1 %d\n" % nodes[2].port)
+    nodes[1].launch()
+    wait_until(lambda: field(nodes[1], "ha_state") == "fenced", what="born fenced")
+    place = position(play, nodes[1])
+    info = nodes[1].info("replication")
     assert info["role"] == "slave" and info["master_link_status"] == "down", info
     time.sleep(0.8)                                # the key's deadline passes
-    with nodes[0].connect() as c:
+    with nodes[1].connect() as c:
         assert "loading:0" and c.execute_command("ROLE")[0] == "slave"
-    assert position(play, nodes[0]) == place
+    assert position(play, nodes[1]) == place
     # nobody is fed by it
-    with nodes[0].connect() as c:
+    with nodes[1].connect() as c:
         with pytest.raises(redis.exceptions.ResponseError, match="NOMASTERLINK"):
             c.execute_command("PSYNC", "?", "-1")
 
@@ -381,3 +381,42 @@ def test_who_greeted_before_the_epoch_greets_again(yard, play):
         play.form(nodes, k=1)
         with pytest.raises(redis.exceptions.ResponseError, match="epoch began"):
             c.execute_command("PSYNC", "?", "-1")
+
+
+def test_plain_nodes_save_tails_too(yard):
+    """No group at all: the primary that was replaced while it went on writing drops that tail into a file."""
+    nodes = [yard.node("a")]
+    nodes.append(yard.node("b", lines=["replicaof 127.0.0.1 %d" % nodes[0].port]))
+    wait_link_up(nodes[1])
+    write(nodes[0], 10)
+    wait_until(lambda: digest(nodes[0]) == digest(nodes[1]), what="the same data")
+    with nodes[1].connect() as c:
+        c.replicaof("NO", "ONE")
+    write(nodes[0], 7, "lost")
+    write(nodes[1], 3, "kept")
+    with nodes[0].connect() as c:
+        c.replicaof("127.0.0.1", nodes[1].port)
+    wait_link_up(nodes[0])
+    wait_until(lambda: digest(nodes[0]) == digest(nodes[1]), what="the same data")
+    info = nodes[0].info("replication")
+    assert int(info["last_tail_commands"]) == 7 and int(info["last_tail_whole"]) == 1, info
+    text = open(os.path.join(nodes[0].folder, info["last_tail_file"])).read()
+    assert text.startswith("kvorum-tail group 0 epoch 0 ") and text.count("lost:") == 7
+    with nodes[0].connect() as c:                  # a copy of something else is no loss of that kind
+        c.replicaof("NO", "ONE")
+    other = yard.node("other")
+    write(other, 5, "other")
+    with nodes[0].connect() as c:
+        c.replicaof("127.0.0.1", other.port)
+    wait_link_up(nodes[0])
+    assert len(glob.glob(os.path.join(nodes[0].folder, "tail-*.resp"))) == 1
+
+
+def test_psync_failover_does_not_promote_a_member(yard, play):
+    nodes = nodes_of(yard, 2)
+    play.form(nodes, k=1)
+    wait_link_up(nodes[1])
+    with nodes[1].connect() as c:
+        with pytest.raises(redis.exceptions.ResponseError, match="formed group"):
+            c.execute_command("PSYNC", field(nodes[1], "master_replid"), "1", "FAILOVER")
+    assert field(nodes[1], "role") == "slave"
