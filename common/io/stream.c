@@ -241,27 +241,35 @@ static void drain_input(struct stream *s)
         ;
 }
 
-/* Returns true if nothing is left to write, nor waits. */
-static bool write_some(struct stream *s)
+/* As much as the socket takes. 0, or what is wrong. */
+static int send_out(struct stream *s)
 {
-    bool wrote = false;
     size_t left;
 
-    if (s->state != ST_UP)
-        return buf_len(&s->out) == 0;
     while ((left = sendable(s)) > 0) {
         ssize_t n = send(s->fd, buf_data(&s->out), left, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-            break;
-        if (n < 0) {
-            end(s, STREAM_RESET, errno);
-            return false;
-        }
-        wrote = true;
+        if (n < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno;
         s->bytes_out += (uint64_t)n;
         buf_consume(&s->out, (size_t)n);
+    }
+    return 0;
+}
+
+/* Returns true if nothing is left to write, nor waits. */
+static bool write_some(struct stream *s)
+{
+    uint64_t before = s->bytes_out;
+    int why;
+
+    if (s->state != ST_UP)
+        return buf_len(&s->out) == 0;
+    why = send_out(s);
+    if (why != 0) {
+        end(s, STREAM_RESET, why);
+        return false;
     }
     if (s->out_max && buf_len(&s->out) > s->out_max && !s->leaving) {
         end(s, STREAM_LIMIT, 0);
@@ -278,7 +286,7 @@ static bool write_some(struct stream *s)
         return true;
     }
     watch_what_matters(s);
-    if (wrote && s->ev->on_drained)
+    if (s->bytes_out > before && s->ev->on_drained)
         s->ev->on_drained(s, s->owner);
     return s->state == ST_UP && buf_len(&s->out) == 0;
 }
@@ -324,6 +332,17 @@ bool stream_flush_now(struct stream *s)
 {
     list_remove(&s->dirty);
     return write_some(s);
+}
+
+void stream_flush_some(struct stream *s)
+{
+    if (s->state == ST_UP && !s->leaving)
+        send_out(s);
+}
+
+void stream_flush_all(struct loop *l)
+{
+    flush_all(pool_of(l));
 }
 
 void stream_write(struct stream *s, const void *p, size_t n)

@@ -56,6 +56,8 @@ struct buf *stream_in(struct stream *s);
 struct buf *stream_out(struct stream *s);            /* append here, then stream_flush_later */
 void stream_flush_later(struct stream *s);           /* write at the end of this turn */
 bool stream_flush_now(struct stream *s);             /* write now; true if everything left */
+void stream_flush_some(struct stream *s);            /* write what the socket takes now; calls nobody back (an error is told later) */
+void stream_flush_all(struct loop *l);               /* everything that would be written at the end of this turn, now */
 void stream_write(struct stream *s, const void *p, size_t n);   /* append + flush_later */
 /* Numbers of bytes of the output, from 0 at the beginning: the one that the next byte appended will have. */
 uint64_t stream_out_end(const struct stream *s);

@@ -300,9 +300,14 @@ void held_confirmed(struct server *srv, int64_t offset)
 {
     struct held *h = srv->held;
     const struct member *m = ha_member_of(srv);
+    enum lease_known lease = LEASE_NOT_ASKED;
 
     h->confirmed = offset;
     h->epoch = m ? m->epoch : 0;
+    if (list_empty(&h->waiting) || list_of(h->waiting.next, struct barrier, order)->offset > offset)
+        return;
+    let_go(h, &lease);                   /* those of earlier turns do not wait for what else this turn has to do */
+    stream_flush_all(srv->loop);
 }
 
 void held_gone(struct client *c)

@@ -19,6 +19,8 @@
 
 static void new_id(struct feed *f, char id[ID_MAX]) { rng_hex(&f->srv->rng, id, ID_HEX); }
 
+#define EARLY_BYTES (16u << 10)          /* formed groups: replicas begin with so much before the turn is over */
+
 static void on_turn(void *arg)
 {
     struct feed *f = arg;
@@ -89,10 +91,13 @@ void feed_verbatim(struct feed *f, const void *p, size_t n)
     if (backlog_active(&f->backlog))
         backlog_append(&f->backlog, p, n);
     list_each(struct feed_replica, r, &f->replicas, link) {
-        if (r->state == FEED_ONLINE)
+        if (r->state == FEED_ONLINE) {
             stream_write(r->client->session->stream, p, n);
-        else if (r->state != FEED_WAIT_FORK)
+            if (f->srv->ha_bound && buf_len(feed_replica_out(r)) >= EARLY_BYTES)
+                stream_flush_some(r->client->session->stream);
+        } else if (r->state != FEED_WAIT_FORK) {
             buf_append(&r->pending, p, n);
+        }
     }
 }
 
