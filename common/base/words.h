@@ -26,6 +26,8 @@
 #define INFO_FAILOVER_STATE "master_failover_state"
 #define INFO_KVORUM_VERSION "kvorum_version"
 #define INFO_HA_PORT "ha_port"
+#define INFO_HA_STATE "ha_state"
+#define WORD_HA_PLAIN "plain"             /* ... of a node that is bound to no formed group and waits for none */
 
 /* Roles: said on the wire as Redis says them. */
 #define WORD_MASTER "master"

@@ -118,6 +118,7 @@ struct node_info {
     enum node_hands hands;         /* master_failover_state [HANDS_UNKNOWN] */
     bool kvnode;                   /* kvorum_version is there [false] */
     uint16_t ha_port;              /* ha_port: where a kvnode has its control links [0: it has none] */
+    bool bound;                    /* ha_state is not plain: it takes no plain order [false] */
 };
 
 /* The eight fields of a hello, in and out. */

@@ -127,6 +127,7 @@ struct node {
     int64_t offset;                /* replica: bytes of history it has; primary: bytes it made */
     bool announced;                /* replica: may be shown to clients */
     bool loading;
+    bool bound;                    /* to a formed group, or it waits for one: others tell it whom to follow */
     char replid[ID_MAX];
     enum node_hands hands;
     bool kvnode;                   /* one of ours */

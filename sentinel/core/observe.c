@@ -93,6 +93,7 @@ void observe_info(struct core *c, struct node *n, const struct node_info *i)
     see_role(c, g, n, i->role);
     n->offset = i->offset;
     n->loading = i->loading;
+    n->bound = i->bound;
     memcpy(n->replid, i->replid, sizeof n->replid);
     n->hands = i->hands;
     n->kvnode = i->kvnode;

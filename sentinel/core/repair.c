@@ -10,7 +10,10 @@
  *                   newer one can have been voted
  *   follows wrong   the one that led after g; when that one is gone, the first of those at
  *                   hand after 5 g; the others after failover-timeout
- */
+ *
+ * In a formed group the voters tell every node that is bound to it whom to follow. What is left
+ * for us are the others: stock replicas, and a node whose disk was lost, which knows of no
+ * group. Where the primary is stands in the record, so g is grace enough. */
 #include "sentinel/core/inside.h"
 
 #define CERTAIN_GRACE_MS 50           /* a hello that is on its way arrives meanwhile */
@@ -61,6 +64,8 @@ static bool leader_at_hand(const struct core *c, const struct group *g)
 
 static int64_t stray_grace(struct core *c, struct group *g, const struct node *n)
 {
+    if (g->formed)
+        return c->timing.repair_grace_ms;
     if (!we_led(g))
         return STRAY_GRACES * c->timing.repair_grace_ms;
     if (n->id == g->fo.replaced && majority_stood_by(c, g, n))
@@ -70,6 +75,8 @@ static int64_t stray_grace(struct core *c, struct group *g, const struct node *n
 
 static int64_t wrong_primary_grace(const struct core *c, const struct group *g)
 {
+    if (g->formed)
+        return c->timing.repair_grace_ms;
     if (we_led(g))
         return c->timing.repair_grace_ms;
     if (!leader_at_hand(c, g) && election_rank(c, g) == 0)
@@ -105,11 +112,13 @@ static void repair(struct core *c, struct group *g, struct node *n, enum news wh
 
 void repair_group(struct core *c, struct group *g)
 {
-    if (g->formed || failover_running(g) || !primary_is_sane(c, g))
+    if (failover_running(g) || !primary_is_sane(c, g))
         return;
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];
 
+        if (g->formed && n->bound)
+            continue;
         if (n->id == g->primary || !n->w.up || n->sdown || n->info_at_ms < n->w.up_since_ms || n->info_open > 1)
             continue;
         if (n->said_role == ROLE_PRIMARY)

@@ -111,20 +111,28 @@ void fgroup_look(struct fgroup *g)
     fgroup_look_odown(g);
 }
 
-/* R4: a member whose link to the primary lives speaks against evidence of a crash. Against silence it does not: the
- * link to a process that hangs stands. */
+static bool follows(const struct formed_node *n, const struct ha_record *r)
+{
+    const struct ha_msg *s = &n->status;
+
+    return n->up && ha_member(r, n->id) && s->kind == HA_STATUS && s->state == HA_FOLLOWER && s->epoch == r->epoch &&
+           (s->flags & HA_F_LINK_UP) != 0;
+}
+
+/* R4: a member speaks against evidence of a crash as long as its link to the primary stands, and against silence when it
+ * heard it lately: the link to a process that hangs stands as well. */
 static bool somebody_objects(const struct fgroup *g, const struct ha_record *r, const struct node *primary)
 {
     int64_t now = clock_mono_ms();
 
-    if (!primary->crashed)
-        return false;
     for (size_t i = 0; i < formed_node_count(g->f); i++) {
         const struct formed_node *n = formed_node_at(g->f, i);
+        int64_t ago = now - n->heard_at_ms;
 
-        if (n->up && ha_member(r, n->id) && n->status.kind == HA_STATUS && n->status.state == HA_FOLLOWER &&
-            n->status.epoch == r->epoch && (n->status.flags & HA_F_LINK_UP) &&
-            now - n->heard_at_ms < 3 * r->timing.heartbeat_ms && n->heard_at_ms >= primary->crashed_at_ms)
+        if (!follows(n, r) || ago >= 3 * r->timing.heartbeat_ms)
+            continue;
+        if (primary->crashed ? n->heard_at_ms >= primary->crashed_at_ms
+                             : n->status.ms != 0 && n->status.ms + ago < r->timing.down_after_ms / 2)
             return true;
     }
     return false;

@@ -80,6 +80,7 @@ static void ha_port(struct node_info *i, struct slice v)
         i->ha_port = (uint16_t)n;
 }
 
+static void ha_state(struct node_info *i, struct slice v) { i->bound = !slice_is(v, WORD_HA_PLAIN); }
 static void loading(struct node_info *i, struct slice v) { i->loading = slice_is(v, "1"); }
 
 static void hands(struct node_info *i, struct slice v) { i->hands = slice_is(v, "no-failover") ? HANDS_IDLE : HANDS_OVER; }
@@ -104,6 +105,7 @@ static const struct {
     {INFO_FAILOVER_STATE, hands},
     {INFO_KVORUM_VERSION, kvnode},
     {INFO_HA_PORT, ha_port},
+    {INFO_HA_STATE, ha_state},
 };
 
 /* "ip=10.0.0.7,port=6379,state=online,offset=1,lag=0", or the old "10.0.0.7,6379,online". */

@@ -50,14 +50,39 @@ START_TEST(test_it_gives_no_votes)
 }
 END_TEST
 
+/* A node says that it is primary, and bound or not. */
+static void told(struct scene *s, int node, bool bound)
+{
+    struct node_info i = {.role = ROLE_PRIMARY, .priority = 100, .announced = true, .bound = bound};
+
+    scene_step(s, (struct event){.kind = EV_INFO, .link = scene_cmd(s, node), .u.info = &i});
+}
+
+START_TEST(test_a_node_that_is_bound_to_nothing_is_shown_its_primary)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    formed(&s, true);
+    told(&s, 3, false);                    /* its disk was lost, or it is a stock server */
+    scene_pass(&s, 2500);
+    ck_assert_ptr_nonnull(strstr(str_c(&s.all), "repoint n3 -> n1; +convert-to-slave n3"));
+    scene_fini(&s);
+}
+END_TEST
+
 START_TEST(test_strays_and_hellos_are_left_alone)
 {
     struct scene s;
 
     scene_init(&s, 3, 2);
     formed(&s, true);
-    scene_info(&s, 3, ROLE_PRIMARY, 0, false, 9);
-    scene_pass(&s, 9000);
+    scene_mute(&s, 3);                     /* what it says is said here */
+    for (int i = 0; i < 9; i++) {
+        told(&s, 3, true);
+        scene_pong(&s, scene_cmd(&s, 3), PONG_OK);
+        scene_pass(&s, 900);
+    }
     ck_assert_ptr_null(strstr(str_c(&s.all), "repoint"));
     scene_hello(&s, 2, 40, 2, 40);
     ck_assert_int_eq(scene_group(&s)->primary, scene_node(&s, 1)->id);
@@ -118,5 +143,6 @@ START_TEST(test_an_operator_is_told_to_ask_elsewhere)
 END_TEST
 
 SUITE(formed_group, test_its_primary_is_called_down_but_not_replaced, test_it_gives_no_votes,
-      test_strays_and_hellos_are_left_alone, test_an_attempt_under_way_is_given_up, test_clients_are_told_of_a_switch,
+      test_strays_and_hellos_are_left_alone,
+      test_a_node_that_is_bound_to_nothing_is_shown_its_primary, test_an_attempt_under_way_is_given_up, test_clients_are_told_of_a_switch,
       test_an_operator_is_told_to_ask_elsewhere)

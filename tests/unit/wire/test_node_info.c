@@ -93,4 +93,18 @@ START_TEST(test_never_linked)
 }
 END_TEST
 
-SUITE(node_info, test_primary, test_replica, test_defaults_and_noise, test_old_form, test_never_linked)
+START_TEST(test_control_port_and_group)
+{
+    read_it("role:master\nha_port:16379\nha_state:follower\n");
+    ck_assert_int_eq(t.info.ha_port, 16379);
+    ck_assert(t.info.bound);
+    node_info_fini(&t);
+    read_it("role:master\nha_port:70000\nha_state:plain\n");
+    ck_assert_int_eq(t.info.ha_port, 0);
+    ck_assert(!t.info.bound);
+    node_info_fini(&t);
+}
+END_TEST
+
+SUITE(node_info, test_primary, test_replica, test_defaults_and_noise, test_old_form, test_never_linked,
+      test_control_port_and_group)
