@@ -130,9 +130,20 @@ static void about_replica(struct shell *sh, const struct group *g, const struct 
         l->addr = n->addr;
 }
 
-static void about_replicas(struct shell *sh, const struct group *g, struct explanation *x)
+/* Who refuses this sentinel would refuse its order too. */
+static const struct node *would_lead(struct shell *sh, const struct group *g)
 {
     const struct node *best = core_would_promote(sh->core, g);
+
+    for (size_t i = 0; best && links_denied(sh->links, best->id) && i < g->nodes.n; i++)
+        if (core_refusal(sh->core, g->nodes.at[i]) == REFUSED_NOT && !links_denied(sh->links, g->nodes.at[i]->id))
+            best = g->nodes.at[i];
+    return best && links_denied(sh->links, best->id) ? NULL : best;
+}
+
+static void about_replicas(struct shell *sh, const struct group *g, struct explanation *x)
+{
+    const struct node *best = would_lead(sh, g);
 
     if (best) {
         snprintf(x->to, sizeof x->to, "%s", best->run_id);

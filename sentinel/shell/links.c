@@ -320,6 +320,8 @@ static void on_info(void *arg, const struct redisReply *r)
 
     if (!r)
         return;
+    if (ha_links_up(l->all->sh->ha_links, l->ref.id))      /* PING goes there: this link shows here whether it is let in */
+        note_denial(l, r);
     if (!reply_is_error(r) && reply_text(r).len > 0) {     /* else: answered, but with nothing */
         str_set(&l->info, reply_text(r).p, reply_text(r).len);
         l->info_at_ms = clock_mono_ms();
