@@ -119,6 +119,7 @@ struct node_info {
     bool kvnode;                   /* kvorum_version is there [false] */
     uint16_t ha_port;              /* ha_port: where a kvnode has its control links [0: it has none] */
     bool bound;                    /* ha_state is not plain: it takes no plain order [false] */
+    bool has_data;                 /* a line `dbN:keys=...` [false] */
 };
 
 /* The eight fields of a hello, in and out. */

@@ -128,6 +128,7 @@ struct node {
     bool announced;                /* replica: may be shown to clients */
     bool loading;
     bool bound;                    /* to a formed group, or it waits for one: others tell it whom to follow */
+    bool has_data;
     char replid[ID_MAX];
     enum node_hands hands;
     bool kvnode;                   /* one of ours */

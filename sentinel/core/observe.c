@@ -94,6 +94,7 @@ void observe_info(struct core *c, struct node *n, const struct node_info *i)
     n->offset = i->offset;
     n->loading = i->loading;
     n->bound = i->bound;
+    n->has_data = i->has_data;
     memcpy(n->replid, i->replid, sizeof n->replid);
     n->hands = i->hands;
     n->kvnode = i->kvnode;

@@ -13,7 +13,8 @@
  *
  * In a formed group the voters tell every node that is bound to it whom to follow. What is left
  * for us are the others: stock replicas, and a node whose disk was lost, which knows of no
- * group. Where the primary is stands in the record, so g is grace enough. */
+ * group. Where the primary is stands in the record, so g is grace enough. One that is nobody's
+ * replica and has data of its own is left to an operator: a full copy would wipe it. */
 #include "sentinel/core/inside.h"
 
 #define CERTAIN_GRACE_MS 50           /* a hello that is on its way arrives meanwhile */
@@ -117,7 +118,7 @@ void repair_group(struct core *c, struct group *g)
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];
 
-        if (g->formed && n->bound)
+        if (g->formed && (n->bound || (n->said_role == ROLE_PRIMARY && n->has_data)))
             continue;
         if (n->id == g->primary || !n->w.up || n->sdown || n->info_at_ms < n->w.up_since_ms || n->info_open > 1)
             continue;

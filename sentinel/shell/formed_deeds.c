@@ -173,7 +173,7 @@ void fgroup_journal(struct fgroup *g, const char *text)
 
 /* ---- deeds ---------------------------------------------------------------------------------------------- */
 
-static void news(struct fgroup *g, const char *text)
+void fgroup_news(struct fgroup *g, const char *text)
 {
     struct str payload = {0};
 
@@ -235,7 +235,7 @@ static bool carry_out(struct fgroup *g, const struct formed_action *a)
         wake_at_first(g->all);
         break;
     case FA_PRIMARY: primary(g, a); break;
-    case FA_NEWS: news(g, a->text); break;
+    case FA_NEWS: fgroup_news(g, a->text); break;
     case FA_JOURNAL:
         fgroup_journal(g, a->text);
         log_notice("%s: %s", g->name, a->text);
@@ -273,7 +273,7 @@ static void follow_record(struct fgroup *g)
     g->ballot = r->ballot;
     g->change = r->change;
     if (stranger && !g->stranger)
-        news(g, "the record names another life of this sentinel: it lost what it had promised and is not counted in this "
+        fgroup_news(g, "the record names another life of this sentinel: it lost what it had promised and is not counted in this "
                 "group. SENTINEL PEERS <group> REPLACE <id> <id> puts it in its own place");
     g->stranger = stranger;
     if (c && r->gid != 0 && group_options_follow(&c->opt, r)) {

@@ -34,6 +34,7 @@ static void fgroup_free(struct fgroup *g)
     formed_free(g->f);
     formed_out_fini(&g->out);
     vec_fini(&g->known);
+    vec_fini(&g->own_data);
     for (size_t i = 0; i < g->journal_n; i++)
         mem_free(g->journal[i].text);
     mem_free(g);

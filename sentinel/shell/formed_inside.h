@@ -33,6 +33,7 @@ struct fgroup {
     struct formed_out out;
     struct timer due;
     VEC(struct known) known;
+    VEC(core_id) own_data;         /* nodes of which it was said that they have data of their own */
     bool changed;                  /* in all->changed */
     bool odown, formed;            /* as it was told */
     bool stranger;                 /* the record names another life of ours: said once */
@@ -80,6 +81,7 @@ const struct known *fgroup_known(const struct fgroup *g, bool node, const char *
 /* --- formed_deeds.c --- */
 void fgroup_step(struct fgroup *g, struct formed_event *ev);
 void fgroup_journal(struct fgroup *g, const char *text);
+void fgroup_news(struct fgroup *g, const char *text);
 void formed_deeds_init(struct formed_groups *all);
 void formed_deeds_fini(struct formed_groups *all);
 /* Holds the session; its ticket. */

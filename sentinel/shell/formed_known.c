@@ -58,6 +58,28 @@ static void note_node(struct fgroup *g, const struct node *n)
     note(g, &now);
 }
 
+/* Nobody's replica, with data, and bound to nothing: following our primary would wipe it. Said once. */
+static void note_own_data(struct fgroup *g, const struct group *known, const struct node *n)
+{
+    bool has = n->id != known->primary && n->w.up && !n->bound && n->said_role == ROLE_PRIMARY && n->has_data;
+    char at[ADDR_TEXT_MAX];
+    struct str text = {0};
+    size_t i = 0;
+
+    while (i < g->own_data.n && g->own_data.at[i] != n->id)
+        i++;
+    if (!has && i < g->own_data.n)
+        vec_remove_fast(&g->own_data, i);
+    if (!has || i < g->own_data.n)
+        return;
+    vec_push(&g->own_data, n->id);
+    str_printf(&text, "node %s has data of its own and does not belong to the group: REPLICAOF by hand, or ha-group in its "
+                      "configuration", addr_text(&n->addr, at));
+    fgroup_news(g, str_c(&text));
+    fgroup_journal(g, str_c(&text));
+    str_fini(&text);
+}
+
 static void note_seat(struct fgroup *g, const struct seat *s)
 {
     const struct peer *p = core_peer(g->all->sh->core, s->peer);
@@ -102,6 +124,8 @@ void fgroup_look(struct fgroup *g)
         g->known.at[i].seen = false;
     for (size_t i = 0; i < known->nodes.n; i++)
         note_node(g, known->nodes.at[i]);
+    for (size_t i = 0; fgroup_record(g) && i < known->nodes.n; i++)
+        note_own_data(g, known, known->nodes.at[i]);
     for (size_t i = 0; i < known->seats.n; i++)
         note_seat(g, &known->seats.at[i]);
     r = fgroup_record(g);

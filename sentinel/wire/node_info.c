@@ -143,6 +143,8 @@ static void replica_line(struct node_info_text *t, struct slice v)
         vec_push(&t->replicas, r);
 }
 
+static bool is_db_line(struct slice name) { return name.len > 2 && memcmp(name.p, "db", 2) == 0 && name.p[2] >= '0' && name.p[2] <= '9'; }
+
 static bool is_replica_line(struct slice name)
 {
     if (name.len < 6 || memcmp(name.p, "slave", 5) != 0)
@@ -162,6 +164,10 @@ static void one_line(struct node_info_text *t, struct slice line)
         return;
     name = (struct slice){line.p, (size_t)(colon - line.p)};
     value = (struct slice){colon + 1, line.len - name.len - 1};
+    if (is_db_line(name)) {
+        t->info.has_data = true;
+        return;
+    }
     if (is_replica_line(name)) {
         replica_line(t, value);
         return;

@@ -67,6 +67,16 @@ START_TEST(test_a_node_that_is_bound_to_nothing_is_shown_its_primary)
     told(&s, 3, false);                    /* its disk was lost, or it is a stock server */
     scene_pass(&s, 2500);
     ck_assert_ptr_nonnull(strstr(str_c(&s.all), "repoint n3 -> n1; +convert-to-slave n3"));
+    scene_forget(&s);
+    scene_mute(&s, 2);
+    for (int k = 0; k < 9; k++) {          /* data of its own: that is an operator's business */
+        struct node_info i = {.role = ROLE_PRIMARY, .priority = 100, .announced = true, .has_data = true};
+
+        scene_step(&s, (struct event){.kind = EV_INFO, .link = scene_cmd(&s, 2), .u.info = &i});
+        scene_pong(&s, scene_cmd(&s, 2), PONG_OK);
+        scene_pass(&s, 900);
+    }
+    ck_assert_ptr_null(strstr(str_c(&s.all), "repoint n2"));
     scene_fini(&s);
 }
 END_TEST

@@ -98,8 +98,10 @@ START_TEST(test_control_port_and_group)
     read_it("role:master\nha_port:16379\nha_state:follower\n");
     ck_assert_int_eq(t.info.ha_port, 16379);
     ck_assert(t.info.bound);
+    ck_assert(!t.info.has_data);
     node_info_fini(&t);
-    read_it("role:master\nha_port:70000\nha_state:plain\n");
+    read_it("role:master\nha_port:70000\nha_state:plain\ndb0:keys=1,expires=0\n");
+    ck_assert(t.info.has_data);
     ck_assert_int_eq(t.info.ha_port, 0);
     ck_assert(!t.info.bound);
     node_info_fini(&t);
