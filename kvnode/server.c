@@ -34,8 +34,15 @@
 
 /* --- clients --- */
 
+/* With a port of their own control links find a place also when clients have taken all theirs. */
+#define HA_PLACES 64
+
 static const char *admit(struct resp_server *rs, struct session *s)
 {
+    const struct server *srv = rs->owner;
+
+    if (srv->opt.ha_port > 0 && (int64_t)rs->nsessions > srv->opt.maxclients && stream_local(s->stream).port != srv->opt.ha_port)
+        return "ERR max number of clients reached";
     s->user = client_new(rs->owner, s);
     return NULL;
 }
@@ -256,7 +263,7 @@ int server_apply_options(struct server *srv, struct err *e)
         return e ? e->code : ERR_SYS;
     if (!srv->listening.bind && srv->listening.port == -1)
         listen_anew(srv, e);
-    rs->max_clients = srv->opt.maxclients;
+    rs->max_clients = srv->opt.maxclients + (srv->opt.ha_port > 0 ? HA_PLACES : 0);
     rs->idle_timeout_ms = srv->opt.timeout_s * 1000;
     rs->keepalive_s = (int)srv->opt.tcp_keepalive_s;
     rs->query_max_bytes = (size_t)srv->opt.client_query_buffer_limit;
@@ -304,6 +311,7 @@ static void finish(struct server *srv)
 {
     log_notice("kvnode is now ready to exit, bye bye...");
     notify_stopping();
+    ha_over(srv);
     resp_server_stop_listening(&srv->resp);
     loop_stop(srv->loop, 0);
 }

@@ -59,7 +59,10 @@ static bool carry_out(struct server *srv, const struct member_order *o)
         else
             ha_repl_send(srv, o->link, &o->msg);
         return true;
-    case MO_FENCE: ha_repl_fence(srv); return true;
+    case MO_FENCE:
+        held_give_up(srv, "demoted");  /* a primary of before; nobody else has any */
+        ha_repl_fence(srv);
+        return true;
     case MO_FOLLOW: ha_repl_follow(srv, &o->addr, o->epoch); return true;
     case MO_LEAD: ha_repl_lead(srv, o->epoch); return true;
     case MO_FETCH: fetch(srv, o); return true;
@@ -77,7 +80,7 @@ static bool carry_out(struct server *srv, const struct member_order *o)
 
 void ha_note_state(struct ha *h)
 {
-    atomic_store(&h->phase, (int)h->m.phase);
+    atomic_store(&h->phase, (int)(h->over && h->m.phase != MP_PLAIN ? MP_FENCED : h->m.phase));
     atomic_store(&h->lease_until_ms, member_lease_until_ms(&h->m));
     atomic_store(&h->deadline_ms, member_deadline_ms(&h->m));
 }
@@ -482,4 +485,15 @@ bool ha_leave(struct server *srv)
         return false;
     ha_tell(srv, &(struct member_event){.kind = ME_LEAVE});
     return true;
+}
+
+void ha_over(struct server *srv)
+{
+    struct ha *h = srv->ha;
+
+    pthread_mutex_lock(&h->lock);
+    h->over = true;
+    if (h->started)
+        ha_note_state(h);
+    pthread_mutex_unlock(&h->lock);
 }

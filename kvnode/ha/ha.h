@@ -62,6 +62,8 @@ void ha_log_moved(struct server *srv);
 /* SIGTERM or SHUTDOWN of a primary: asks for a hand-over. true: one is awaited, server_shutdown goes on when the
  * node is no primary any more or after the time it has anyhow (shutdown-timeout). */
 bool ha_leave(struct server *srv);
+/* The process ends with this turn: a node of a formed group executes nothing more (its listeners close: R2c). */
+void ha_over(struct server *srv);
 
 /* Is this process the primary of an epoch, or about to be (unproved)? */
 bool ha_is_primary(const struct server *srv);

@@ -33,7 +33,7 @@ struct ha_later {
 struct ha {
     struct server *srv;
     struct control *control;           /* NULL: not started */
-    bool started;
+    bool started, over;                /* over: the process ends with this turn */
     bool waits;                        /* bound, and its record cannot be written yet: answers nobody */
     pthread_mutex_t lock;              /* m, busy, owed */
     struct member m;

@@ -6,13 +6,14 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 import redis
 from ha_play import LAN, Play, hex_id, number
-from harness import BIN, TOP, Process, free_port, wait_until
+from harness import BIN, TOP, Process, find, free_port, wait_until
 
 
 @pytest.fixture
@@ -355,8 +356,6 @@ def test_sigterm_without_a_taker(yard, play):
     n.signal(signal.SIGTERM)
     n.proc.wait(10)
     assert n.proc.returncode == 0 and time.monotonic() - t > 0.8
-    m = Play()
-    m.close()
 
 
 # ---- waiting for a group, ports, passwords -------------------------------------------------------------------------
@@ -395,13 +394,34 @@ def test_port_of_its_own(yard):
     w.close()
 
 
+def test_full_house_has_places_for_control_links(yard):
+    port = free_port()
+    n = yard.node("n", lines=["ha-port %d" % port, "maxclients 20"])
+    guests = [socket.create_connection(("127.0.0.1", n.port), 5) for _ in range(40)]
+    try:
+        refusals = 0
+        for g in guests:
+            g.settimeout(0.3)
+            g.sendall(b"PING\r\n")
+            try:
+                refusals += b"max number of clients" in g.recv(200)
+            except (socket.timeout, ConnectionError):
+                refusals += 1
+        assert refusals == 20, refusals
+        w = Wire(n, port=port)
+        assert w.attached == "+OK" and w.ask("PING") == "+PONG"
+        w.close()
+    finally:
+        for g in guests:
+            g.close()
+
+
 def test_acl_keeps_others_away(yard):
     n = yard.node("n", lines=["user app on nopass ~* +@all -@admin -@dangerous"])
     with n.connect(username="app", password="x") as c:
-        assert "NOPERM" in refused(c, "HA", "ATTACH", "g", "VOTER", hex_id(), "1") or True
-    with n.connect(username="app", password="x") as c:
-        with pytest.raises(redis.exceptions.NoPermissionError):
-            c.execute_command("HA", "STATUS")
+        for words in [("ATTACH", "g", "VOTER", hex_id(), "1"), ("STATUS",)]:
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                c.execute_command("HA", *words)
 
 
 # ---- strangers and noise -----------------------------------------------------------------------------------------------
@@ -571,10 +591,23 @@ class Sweep:
             pass
         return heard
 
-    def run_once(self, plan):
-        v, play = self.victim(plan), Play(voters=1)
-        try:
+    def launch(self, v, strace):
+        if not strace:
             v.launch()
+            return
+        call, n = strace
+        v.out = open(v.log, "ab")
+        v.proc = subprocess.Popen(["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
+                                   "inject=%s:signal=KILL:when=%d" % (call, n), v.program, v.conf], cwd=v.folder,
+                                  stdin=subprocess.DEVNULL, stdout=v.out, stderr=subprocess.STDOUT)
+        v.out.close()
+        Process.live.append(v)
+
+    def run_once(self, plan, strace=None):
+        v, play = self.victim(plan), Play(voters=1)
+        plan = plan or strace
+        try:
+            self.launch(v, strace)
             try:
                 wait_until(lambda: v.proc.poll() is not None or v.answers(), 30, every=0.01, what="the start, or the end, of " + v.name)
             except AssertionError:
@@ -583,7 +616,7 @@ class Sweep:
             heard = self.drive(play, v) if v.proc.poll() is None else {"bound": 0, "sealed": 0, "id": None}
             struck = v.proc.poll() is not None
             if struck:
-                assert v.proc.returncode == -signal.SIGKILL, "%s: ended with %s\n%s" % (plan, v.proc.returncode, v.tail())
+                assert v.proc.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), "%s: ended with %s\n%s" % (plan, v.proc.returncode, v.tail())
             v.kill()
             play.close()
             self.check(v, heard, plan, play.gid)
@@ -622,6 +655,23 @@ def test_killed_at_every_write_of_its_record(yard, form):
         n += 1
     print("%s: %d places" % (form, n - 1))
     assert n > 10, "only %d calls were seen: nothing was swept" % n
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", ["state-dir", "beside-the-data"])
+def test_killed_at_every_system_call(yard, form):
+    """The program as it ships."""
+    if not shutil.which("strace"):
+        pytest.skip("strace is not installed (scripts/deps test)")
+    s, total = Sweep(yard, find("kvnode"), form), 0
+    for call in ("write", "fdatasync", "fsync", "rename", "openat", "unlink"):
+        n, quiet = 1, 0
+        while quiet < 2 and n < 300:
+            struck = s.run_once("", strace=(call, n))
+            quiet = 0 if struck else quiet + 1
+            n += 1
+        total += n
+    assert total > 20
 
 
 def test_disk_that_refuses(yard, play):
