@@ -258,6 +258,19 @@ static bool member_returned(struct formed *f, struct ha_record *t)
     return any;
 }
 
+/* The member that stood at this address: it cannot be there any more. */
+static struct ha_member *predecessor(struct formed *f, struct ha_record *t, const struct formed_node *n)
+{
+    for (int i = 0; i < t->n_members; i++) {
+        const struct formed_node *old = formed_node(f, t->member[i].id);
+        if (addr_is_set(&n->addr) && addr_equal(&t->member[i].addr, &n->addr) && !(old && old->up) &&
+            strcmp(t->member[i].id, t->primary) != 0)
+            return &t->member[i];
+    }
+    return NULL;
+}
+
+/* A node new to the group: into M, or (its disk was lost, and its id with it) in the place of who was there before. */
 static bool node_joined(struct formed *f, struct ha_record *t)
 {
     for (size_t i = 0; i < f->nodes.n; i++) {
@@ -265,14 +278,20 @@ static bool node_joined(struct formed *f, struct ha_record *t)
         struct ha_member *m;
         bool another = n->status.flags & HA_F_USED && n->status.gid != t->gid;
         if (ha_member(t, n->id) || !n->up || n->status.kind != HA_STATUS || n->status.life == 0 ||
-            !(n->status.flags & HA_F_LINK_UP) || another || t->n_members == HA_MEMBERS_MAX)
+            !(n->status.flags & HA_F_LINK_UP) || another)
             continue;
-        m = &t->member[t->n_members++];
-        memset(m, 0, sizeof *m);
+        m = predecessor(f, t, n);
+        if (!m && t->n_members == HA_MEMBERS_MAX)
+            continue;
+        if (!m) {
+            m = &t->member[t->n_members++];
+            memset(m, 0, sizeof *m);
+            m->priority = 100;
+        }
         memcpy(m->id, n->id, sizeof m->id);
+        memset(&m->last, 0, sizeof m->last);
         m->life = n->status.life;
         m->addr = n->addr;
-        m->priority = 100;
         t->k = wanted_k(f, t);
         return true;
     }

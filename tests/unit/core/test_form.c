@@ -234,6 +234,64 @@ START_TEST(test_a_node_that_waits_for_its_group_is_bound)
 }
 END_TEST
 
+static void until_change(struct play *s)
+{
+    for (int i = 0; i < 300 && formed_lead(s->f)->state == LD_IDLE; i++) {
+        s->now_ms += 5;
+        renew(s);
+    }
+    ck_assert_int_eq(formed_lead(s->f)->want.purpose, LEAD_CHANGE);
+}
+
+/* Its disk was lost, and its id with it. */
+START_TEST(test_a_newcomer_takes_the_place_of_who_was_there)
+{
+    struct ha_record r = record();
+    const struct ha_record *t;
+    struct play s;
+
+    play_setup(&s);
+    hear(&s, N1, 100, (struct ha_msg){.kind = HA_STATUS, .state = HA_PRIMARY, .incarnation = 41, .epoch = 4, .ballot = 1, .pos = {4, 9}});
+    hear(&s, N2, 101, (struct ha_msg){.kind = HA_STATUS, .state = HA_FOLLOWER, .flags = HA_F_LINK_UP, .ballot = 1, .pos = {4, 9}});
+    step(&s, &(struct formed_event){.kind = FV_NODE, .id = id(N3)});
+    step(&s, &(struct formed_event){.kind = FV_NODE, .id = id(7), .addr = r.member[2].addr, .yes = true});
+    hear_plain(&s, 7, 700, (struct ha_msg){.kind = HA_STATUS, .state = HA_PLAIN, .incarnation = 9, .flags = HA_F_LINK_UP, .pos = {4, 9}});
+    until_change(&s);
+    t = &formed_lead(s.f)->want.target;
+    ck_assert_int_eq(t->n_members, 3);
+    ck_assert(ha_member(t, id(N3)) == NULL && ha_member(t, id(7)) != NULL && ha_member(t, id(7))->life == 700);
+    play_fini(&s);
+}
+END_TEST
+
+/* It left M (prefer) and follows again: used under this group's own id is no obstacle, under another's it is. */
+START_TEST(test_a_former_member_comes_back)
+{
+    struct voter_facts facts = {.life = 200, .promised = 4, .promise_max_ms = 800, .rec = record()};
+    struct ha_msg m = {.kind = HA_STATUS, .state = HA_FOLLOWER, .flags = HA_F_LINK_UP | HA_F_USED, .gid = 8, .ballot = 1, .pos = {4, 9}};
+    struct play s;
+
+    facts.rec.mode = HA_PREFER;
+    facts.rec.n_members = 2;
+    play_setup_with(&s, &facts);
+    renew(&s);
+    hear(&s, N1, 100, (struct ha_msg){.kind = HA_STATUS, .state = HA_PRIMARY, .incarnation = 41, .epoch = 4, .ballot = 1, .pos = {4, 9}});
+    hear(&s, N2, 101, (struct ha_msg){.kind = HA_STATUS, .state = HA_FOLLOWER, .flags = HA_F_LINK_UP, .ballot = 1, .pos = {4, 9}});
+    hear_plain(&s, N3, 102, m);
+    for (int i = 0; i < 100; i++) {
+        s.now_ms += 5;
+        renew(&s);
+    }
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
+    m.gid = 7;
+    hear_plain(&s, N3, 102, m);
+    until_change(&s);
+    ck_assert(ha_member(&formed_lead(s.f)->want.target, id(N3)) != NULL);
+    play_fini(&s);
+}
+END_TEST
+
 SUITE(form, test_forming_asks_everybody_in_order, test_a_node_that_refuses_ends_the_forming, test_two_primaries_are_not_formed,
       test_a_returned_life_enters_through_a_joint, test_what_cannot_be_satisfied_is_not_begun, test_bound_and_waiting_is_not_open,
-      test_orphans_are_let_go, test_a_node_that_waits_for_its_group_is_bound)
+      test_orphans_are_let_go, test_a_node_that_waits_for_its_group_is_bound,
+      test_a_newcomer_takes_the_place_of_who_was_there, test_a_former_member_comes_back)
