@@ -16,6 +16,7 @@
 #include "kvnode/disk/record.h"
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/ha/ha.h"
+#include "kvnode/ha/ha_repl.h"
 #include "kvnode/metrics.h"
 #include "kvnode/overlay.h"
 #include "kvnode/repl/feed.h"
@@ -173,6 +174,7 @@ static void on_tick(struct timer *t, void *arg)
     snapshot_tick(srv->snapshot, now);
     feed_tick(srv->feed, now);
     follow_tick(srv->follow, now);
+    ha_repl_tick(srv);
     count_rates(srv);
 }
 

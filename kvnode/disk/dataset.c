@@ -160,7 +160,11 @@ int dataset_reload(struct server *srv, bool save, struct err *e)
     struct load_opts o = options(srv);
     struct rdb_read_result r;
     struct keyspace *ks = NULL;
-    int rc = save ? snapshot_save(srv->snapshot, e) : 0;
+    int rc;
+
+    if (!save && srv->ha_bound)
+        return err_set(e, ERR_REFUSED, "a member of a formed group does not go back to an older file: it acknowledged what it has");
+    rc = save ? snapshot_save(srv->snapshot, e) : 0;
 
     o.drop_expired_ms = 0;             /* replicas are attached: expiry as always says DEL */
     if (rc == 0)

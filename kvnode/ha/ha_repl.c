@@ -31,7 +31,9 @@ void ha_repl_fini(struct server *srv)
 
 struct ha_position ha_repl_end(const struct server *srv)
 {
-    return (struct ha_position){srv->ha_repl ? epochs_last(&srv->ha_repl->table) : 0, srv->history->offset};
+    uint64_t gid = record_facts(srv->record)->gid;
+
+    return (struct ha_position){gid && srv->ha_repl ? epochs_last(&srv->ha_repl->table, gid) : 0, srv->history->offset};
 }
 
 /* The data carries the table, so a process that comes back reads it out of its file; the record holds it for whoever
@@ -44,10 +46,17 @@ static void keep_table(struct server *srv)
         log_warning("The table of epochs cannot be written into this node's record: %s", e.text);
 }
 
-static void begin_epoch(struct server *srv, uint64_t epoch)
+void ha_repl_tick(struct server *srv)
 {
-    epochs_begin(&srv->ha_repl->table, epoch, srv->history->offset + 1);
+    if (!srv->ha_repl->keep_due)
+        return;
+    srv->ha_repl->keep_due = false;
     keep_table(srv);
+}
+
+static void begin_epoch(struct server *srv, uint64_t gid, uint64_t epoch)
+{
+    epochs_begin(&srv->ha_repl->table, gid, epoch, srv->history->offset + 1);
 }
 
 /* What was written while nobody counted has no offset. A log that has data must not look like an empty one. */
@@ -69,7 +78,8 @@ static void append_marker(struct server *srv, uint64_t epoch)
     words[2] = (struct slice){gid, (size_t)snprintf(gid, sizeof gid, "%" PRIu64, m->f.gid)};
     words[3] = (struct slice){number, (size_t)snprintf(number, sizeof number, "%" PRIu64, epoch)};
     words[4] = (struct slice){incarnation, (size_t)snprintf(incarnation, sizeof incarnation, "%" PRIu64, m->incarnation)};
-    begin_epoch(srv, epoch);
+    begin_epoch(srv, m->f.gid, epoch);
+    keep_table(srv);
     feed_command(srv->feed, -1, 5, words);
 }
 
@@ -168,12 +178,13 @@ void ha_repl_marker(struct call *c)
         reply_error(c->reply, "ERR HA MARKER is a word of the replication stream: it begins an epoch");
         return;
     }
-    if (!num_u64(c->argv[2].p, c->argv[2].len, &gid) || !num_u64(c->argv[3].p, c->argv[3].len, &epoch) || epoch == 0 ||
+    if (!num_u64(c->argv[2].p, c->argv[2].len, &gid) || gid == 0 || !num_u64(c->argv[3].p, c->argv[3].len, &epoch) || epoch == 0 ||
         !num_u64(c->argv[4].p, c->argv[4].len, &incarnation)) {
         reply_error(c->reply, "ERR HA MARKER <group> <epoch> <incarnation>: three numbers");
         return;
     }
-    begin_epoch(srv, epoch);           /* its bytes count when it is through */
+    begin_epoch(srv, gid, epoch);      /* its bytes count when it is through */
+    srv->ha_repl->keep_due = true;     /* the acknowledgement of the marker does not wait for it */
     log_notice("Epoch %" PRIu64 " begins in the stream at offset %lld", epoch, (long long)srv->history->offset + 1);
     reply_ok(c->reply);
 }
@@ -227,7 +238,7 @@ static void save_tail(struct server *srv, const struct ha_repl_copy *c)
     if (end == 0 || fork >= end || (fork < 0 && !r->tail_due))
         return;
     r->tail_due = false;
-    rc = tail_save(".", srv->backlog, record_facts(srv->record)->gid, epochs_last(&r->table), fork, end, &r->last_tail, &e);
+    rc = tail_save(".", srv->backlog, record_facts(srv->record)->gid, ha_repl_end(srv).epoch, fork, end, &r->last_tail, &e);
     log_warning("The copy of the primary drops a tail of this node's log: %s%" PRIu64 " commands, %" PRIu64
                 " bytes between offsets %lld and %lld", l->less ? "at least " : l->fork_known ? "" : "at most ", l->commands,
                 l->bytes, (long long)l->from, (long long)l->to);

@@ -5,8 +5,8 @@
  * On the wire:
  *     replica:  REPLCONF ha-member <id> <life> <gid> <epoch> <ballot>
  *                   to every primary; a stock one answers with an error, and that is fine. gid: its group, 0 = none;
- *                   epoch: of the last entry of its log (its offset is in PSYNC); ballot: 0, or that of the FETCH for
- *                   which it wants the tail of a sealed node
+ *                   epoch: of the last entry of its log in that group (its offset is in PSYNC), 0 = it has none; ballot:
+ *                   0, or that of the FETCH for which it wants the tail of a sealed node
  *     primary:  +HA <id> <ha-port> [<line>]
  *                   line: its HA_STREAM (common/text/ha_text.h), when it is the primary of an epoch
  * then PSYNC as always. A primary that begins an epoch closes the links of its replicas: they come back, greet and hear
@@ -14,7 +14,8 @@
  * `HA MARKER <gid> <epoch> <incarnation>`: with it an epoch begins in the table (epoch, first offset; repl/epochs.h) that
  * the data carries (disk/record.h; in an RDB the aux field `kvorum-epochs`). What a replica of an epoch acknowledges is
  *     REPLCONF ACK <offset> ha-epoch <epoch> ha-life <life>
- * at the end of every turn in which it applied something; an ACK without these words counts for WAIT alone. Renewals
+ * at the end of every turn in which it applied something; an ACK without these words counts for WAIT alone, and comes
+ * four times in down-after, for a primary drops a member's link that was silent for two. Renewals
  * (HA_RENEW, HA_LEASE) do not travel here: a replica holds a control connection to its primary (control.h).
  *
  * Who may continue: a replica of our group whose last position is in our table (R5's "in a history") continues as long
@@ -37,6 +38,7 @@ struct buf;
 
 void ha_repl_init(struct server *srv);
 void ha_repl_fini(struct server *srv);
+void ha_repl_tick(struct server *srv);                                     /* about ten times a second */
 
 /* --- orders of the member ---------------------------------------------------------------- */
 void ha_repl_lead(struct server *srv, uint64_t epoch);                     /* MO_LEAD: marker; replicas come back */
@@ -82,6 +84,7 @@ void ha_repl_save_aux(const struct server *srv, struct str *out);          /* th
 void ha_repl_load_aux(struct server *srv, struct slice text);              /* ... of the data that took the place of ours */
 struct tail_lost;
 const struct tail_lost *ha_repl_last_tail(const struct server *srv);       /* what the last copy dropped; NULL: nothing yet */
+int64_t ha_repl_silence_ms(const struct server *srv);                      /* a group's down-after; 0: we are of none */
 bool ha_repl_acks_each_turn(const struct server *srv);                     /* our primary is one of an epoch */
 
 #endif

@@ -244,6 +244,11 @@ void ha_repl_link_down(struct server *srv)
         ha_tell(srv, &(struct member_event){.kind = ME_FOLLOWS, .yes = false, .link = link});
 }
 
+int64_t ha_repl_silence_ms(const struct server *srv)
+{
+    return srv->ha_bound && ha_member_of(srv)->rec.gid != 0 ? ha_member_of(srv)->rec.timing.down_after_ms : 0;
+}
+
 bool ha_repl_acks_each_turn(const struct server *srv) { return srv->ha_repl->stream_epoch != 0; }
 
 bool ha_repl_send(struct server *srv, uint64_t link, const struct ha_msg *m)

@@ -6,9 +6,12 @@
 
 #include <string.h>
 
-void epochs_begin(struct epochs *t, uint64_t epoch, int64_t first)
+void epochs_begin(struct epochs *t, uint64_t gid, uint64_t epoch, int64_t first)
 {
-    CHECK(epoch != 0);
+    CHECK(epoch != 0 && gid != 0);
+    if (t->gid != gid)
+        t->n = 0;
+    t->gid = gid;
     while (t->n > 0 && (t->at[t->n - 1].epoch >= epoch || t->at[t->n - 1].first > first))
         t->n--;
     if (t->n == RECORD_EPOCHS_MAX)
@@ -22,7 +25,10 @@ void epochs_cut(struct epochs *t, int64_t end)
         t->n--;
 }
 
-uint64_t epochs_last(const struct epochs *t) { return t->n ? t->at[t->n - 1].epoch : 0; }
+uint64_t epochs_last(const struct epochs *t, uint64_t gid)
+{
+    return t->n && t->gid == gid ? t->at[t->n - 1].epoch : 0;
+}
 
 int64_t epochs_end_of(const struct epochs *t, int64_t end, uint64_t epoch)
 {
@@ -40,7 +46,7 @@ bool epochs_contain(const struct epochs *t, int64_t end, struct ha_position p)
 bool epochs_common(const struct epochs *ours, int64_t our_end, const struct epochs *theirs, int64_t their_end,
                    struct ha_position *out)
 {
-    for (size_t i = ours->n; i-- > 0;) {
+    for (size_t i = ours->gid == theirs->gid ? ours->n : 0; i-- > 0;) {
         uint64_t e = ours->at[i].epoch;
         int64_t here = epochs_end_of(ours, our_end, e), there = epochs_end_of(theirs, their_end, e);
 
@@ -54,8 +60,10 @@ bool epochs_common(const struct epochs *ours, int64_t our_end, const struct epoc
 
 void epochs_put(const struct epochs *t, struct str *out)
 {
+    if (t->n > 0)
+        str_printf(out, "%llu", (unsigned long long)t->gid);
     for (size_t i = 0; i < t->n; i++)
-        str_printf(out, "%s%llu:%lld", i ? " " : "", (unsigned long long)t->at[i].epoch, (long long)t->at[i].first);
+        str_printf(out, " %llu:%lld", (unsigned long long)t->at[i].epoch, (long long)t->at[i].first);
 }
 
 static bool get_row(struct slice word, struct record_epoch *out)
@@ -66,22 +74,34 @@ static bool get_row(struct slice word, struct record_epoch *out)
            num_i64_in(colon + 1, word.len - (size_t)(colon - word.p) - 1, 0, INT64_MAX / 2, &out->first);
 }
 
+/* Without the blank behind it. *more: there was one. */
+static struct slice next_word(struct slice *text, bool *more)
+{
+    const char *blank = text->len ? memchr(text->p, ' ', text->len) : NULL;
+    struct slice word = {text->p, blank ? (size_t)(blank - text->p) : text->len};
+
+    *more = blank != NULL;
+    text->p += word.len + *more;
+    text->len -= word.len + *more;
+    return word;
+}
+
 static bool get_rows(struct epochs *t, struct slice text)
 {
-    while (text.len > 0) {
-        const char *blank = memchr(text.p, ' ', text.len);
-        struct slice word = {text.p, blank ? (size_t)(blank - text.p) : text.len};
+    bool more;
+    struct slice word = next_word(&text, &more);
+
+    if (!more || !num_u64(word.p, word.len, &t->gid) || t->gid == 0)
+        return false;
+    while (more) {
         struct record_epoch row;
 
+        word = next_word(&text, &more);
         if (t->n == RECORD_EPOCHS_MAX || !get_row(word, &row))
             return false;
         if (t->n > 0 && (row.epoch <= t->at[t->n - 1].epoch || row.first < t->at[t->n - 1].first))
             return false;
         t->at[t->n++] = row;
-        if (blank && word.len + 1 == text.len)
-            return false;
-        text.p += word.len + (blank != NULL);
-        text.len -= word.len + (blank != NULL);
     }
     return true;
 }
@@ -89,7 +109,7 @@ static bool get_rows(struct epochs *t, struct slice text)
 bool epochs_get(struct epochs *t, struct slice text)
 {
     t->n = 0;
-    if (get_rows(t, text))
+    if (text.len == 0 || get_rows(t, text))
         return true;
     t->n = 0;
     return false;

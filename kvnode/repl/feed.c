@@ -349,6 +349,9 @@ static const char *fault_of(struct feed *f, struct feed_replica *r, int64_t now_
     }
     if (r->state == FEED_ONLINE && !r->silent && now_ms - r->acked_at_ms > timeout_ms)
         return "Disconnecting timedout replica (streaming sync):";
+    if (r->state == FEED_ONLINE && r->ha.link != 0 && r->ha.told != 0 &&
+        now_ms - r->acked_at_ms > ms_max(2 * ha_repl_silence_ms(f->srv), 1000))
+        return "Disconnecting a member that acknowledges nothing:";
     if (r->state == FEED_SENDING && now_ms - r->moved_at_ms > timeout_ms)
         return "Disconnecting timedout replica (full sync):";
     if (overfull(f, r, now_ms))

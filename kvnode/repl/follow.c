@@ -561,6 +561,13 @@ void follow_free(struct follow *f)
     mem_free(f);
 }
 
+static int64_t ack_period_ms(const struct follow *f)
+{
+    int64_t silence_ms = ha_repl_acks_each_turn(f->srv) ? ha_repl_silence_ms(f->srv) : 0;
+
+    return silence_ms && silence_ms < 4000 ? silence_ms / 4 : 1000;
+}
+
 void follow_tick(struct follow *f, int64_t now_ms)
 {
     if (f->copy.load) {
@@ -580,7 +587,7 @@ void follow_tick(struct follow *f, int64_t now_ms)
                                               : "Timeout connecting to the MASTER...");
         return;
     }
-    if (now_ms - f->acked_at_ms < 1000)
+    if (now_ms - f->acked_at_ms < ack_period_ms(f))
         return;
     if (f->state == FOLLOW_CONNECTED) {
         send_ack(f, feed_offset(f->srv->feed));

@@ -2,9 +2,8 @@
 epochs in the stream, who may continue, lives, tails, and what a file carries."""
 import glob
 import os
-import random
 import re
-import threading
+import signal
 import time
 
 import pytest
@@ -420,3 +419,30 @@ def test_psync_failover_does_not_promote_a_member(yard, play):
         with pytest.raises(redis.exceptions.ResponseError, match="formed group"):
             c.execute_command("PSYNC", field(nodes[1], "master_replid"), "1", "FAILOVER")
     assert field(nodes[1], "role") == "slave"
+
+
+def test_a_member_that_is_silent_loses_its_link(yard, play):
+    """A replica's host that vanishes leaves a connection that looks alive; two times down-after without an
+    acknowledgement end it. One that was only slow comes back and continues."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 5)
+    wait_level(play, *nodes)
+    full = int(nodes[0].info("stats")["sync_full"])
+    nodes[2].signal(signal.SIGSTOP)
+    wait_until(lambda: int(field(nodes[0], "connected_slaves")) == 1, 5, what="the silent one to be dropped")
+    write(nodes[0], 5, "meanwhile")                # k = 1: the other one confirms
+    nodes[2].signal(signal.SIGCONT)
+    wait_until(lambda: int(field(nodes[0], "connected_slaves")) == 2, 5, what="it to come back")
+    wait_level(play, nodes[0], nodes[2])
+    assert int(nodes[0].info("stats")["sync_full"]) == full
+
+
+def test_debug_reload_nosave_is_refused(yard, play):
+    nodes = nodes_of(yard, 2)
+    play.form(nodes, k=1)
+    with nodes[0].connect() as c:
+        c.execute_command("DEBUG", "RELOAD")
+        with pytest.raises(redis.exceptions.ResponseError, match="older file"):
+            c.execute_command("DEBUG", "RELOAD", "NOSAVE")

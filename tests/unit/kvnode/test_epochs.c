@@ -19,18 +19,21 @@ static const char *as_text(const struct epochs *e)
 START_TEST(test_rows_rise)
 {
     t.n = 0;
-    ck_assert_uint_eq(epochs_last(&t), 0);
-    epochs_begin(&t, 3, 100);
-    epochs_begin(&t, 7, 250);
-    ck_assert_str_eq(as_text(&t), "3:100 7:250");
-    epochs_begin(&t, 7, 260);                  /* said again: the last word counts */
-    ck_assert_str_eq(as_text(&t), "3:100 7:260");
-    epochs_begin(&t, 5, 200);                  /* what was rolled back is not there any more */
-    ck_assert_str_eq(as_text(&t), "3:100 5:200");
-    epochs_begin(&t, 9, 150);
-    ck_assert_str_eq(as_text(&t), "3:100 9:150");
+    ck_assert_uint_eq(epochs_last(&t, 5), 0);
+    epochs_begin(&t, 5, 3, 100);
+    epochs_begin(&t, 5, 7, 250);
+    ck_assert_str_eq(as_text(&t), "5 3:100 7:250");
+    epochs_begin(&t, 5, 7, 260);                  /* said again: the last word counts */
+    ck_assert_str_eq(as_text(&t), "5 3:100 7:260");
+    epochs_begin(&t, 5, 5, 200);                  /* what was rolled back is not there any more */
+    ck_assert_str_eq(as_text(&t), "5 3:100 5:200");
+    epochs_begin(&t, 5, 9, 150);
+    ck_assert_str_eq(as_text(&t), "5 3:100 9:150");
     epochs_cut(&t, 149);
-    ck_assert_uint_eq(epochs_last(&t), 3);
+    ck_assert_uint_eq(epochs_last(&t, 5), 3);
+    ck_assert_uint_eq(epochs_last(&t, 6), 0);
+    epochs_begin(&t, 6, 2, 500);               /* another group: that was another history */
+    ck_assert_str_eq(as_text(&t), "6 2:500");
     epochs_cut(&t, 0);
     ck_assert_uint_eq(t.n, 0);
 }
@@ -40,7 +43,7 @@ START_TEST(test_the_oldest_goes)
 {
     t.n = 0;
     for (uint64_t e = 1; e <= RECORD_EPOCHS_MAX + 5; e++)
-        epochs_begin(&t, e, (int64_t)e * 10);
+        epochs_begin(&t, 5, e, (int64_t)e * 10);
     ck_assert_uint_eq(t.n, RECORD_EPOCHS_MAX);
     ck_assert_uint_eq(t.at[0].epoch, 6);
     ck_assert(epochs_get(&u, slice_z(as_text(&t))));
@@ -56,8 +59,8 @@ START_TEST(test_what_is_in_a_history)
     };
 
     t.n = 0;
-    epochs_begin(&t, 3, 100);
-    epochs_begin(&t, 7, 250);
+    epochs_begin(&t, 5, 3, 100);
+    epochs_begin(&t, 5, 7, 250);
     ck_assert_int_eq(epochs_end_of(&t, 400, 3), 249);
     ck_assert_int_eq(epochs_end_of(&t, 400, 7), 400);
     ck_assert_int_eq(epochs_end_of(&t, 400, 4), -1);
@@ -69,13 +72,14 @@ END_TEST
 START_TEST(test_where_histories_part)
 {
     static const struct { const char *ours, *theirs; int64_t our_end, their_end; int64_t common; uint64_t epoch; } cases[] = {
-        {"3:100", "3:100 7:250", 200, 400, 200, 3},            /* behind */
-        {"3:100", "3:100 7:250", 300, 400, 249, 3},            /* went on in an epoch that ended there earlier */
-        {"3:100 5:200", "3:100 7:250", 300, 400, 199, 3},      /* a branch of its own, that parted first */
-        {"3:100 5:260", "3:100 7:250", 300, 400, 249, 3},
-        {"3:100 7:250", "3:100 7:250", 500, 400, 400, 7},
-        {"3:100", "4:100", 300, 300, -1, 0},
-        {"", "4:100", 300, 300, -1, 0},
+        {"5 3:100", "5 3:100 7:250", 200, 400, 200, 3},            /* behind */
+        {"5 3:100", "5 3:100 7:250", 300, 400, 249, 3},            /* went on in an epoch that ended there earlier */
+        {"5 3:100 5:200", "5 3:100 7:250", 300, 400, 199, 3},      /* a branch of its own, that parted first */
+        {"5 3:100 5:260", "5 3:100 7:250", 300, 400, 249, 3},
+        {"5 3:100 7:250", "5 3:100 7:250", 500, 400, 400, 7},
+        {"5 3:100", "5 4:100", 300, 300, -1, 0},
+        {"5 3:100", "6 3:100", 300, 300, -1, 0},
+        {"", "5 4:100", 300, 300, -1, 0},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -90,15 +94,16 @@ END_TEST
 
 START_TEST(test_texts_are_not_believed)
 {
-    static const char *const bad[] = {"x", "3", "3:", ":4", "3:4 ", " 3:4", "3:4  5:6", "3:4 3:9", "3:4 2:9", "3:9 4:8", "0:4", "3:-1",
-                                      "3:99999999999999999999", "3:4\n5:6", "18446744073709551616:1"};
+    static const char *const bad[] = {"x", "5", "5 ", "5 3", "5 3:", "5 :4", "5 3:4 ", " 5 3:4", "5  3:4", "5 3:4  5:6", "5 3:4 3:9",
+                                      "5 3:4 2:9", "5 3:9 4:8", "5 0:4", "5 3:-1", "0 3:4", "3:4", "5 3:99999999999999999999", "5 3:4\n5:6",
+                                      "5 18446744073709551616:1"};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         t.n = 5;
         ck_assert_msg(!epochs_get(&t, slice_z(bad[i])) && t.n == 0, "%s", bad[i]);
     }
     ck_assert(epochs_get(&t, slice_z("")) && t.n == 0);
-    ck_assert(epochs_get(&t, slice_z("18446744073709551615:4611686018427387903")) && t.n == 1);
+    ck_assert(epochs_get(&t, slice_z("1 18446744073709551615:4611686018427387903")) && t.n == 1);
 }
 END_TEST
 
