@@ -209,12 +209,13 @@ static void reject(struct call *c, const char *text)
     }
 }
 
-/* A write that changed nothing tells what it found: it waits as a write, and needs the lease as a read. */
+/* A write that changed nothing tells what it found: it waits as a write, and needs the lease as a read. PUBLISH
+ * is neither: a message is for those who listen now, and sentinels must be answered whatever can be confirmed. */
 static void hold_reply(struct client *cl, uint32_t flags, bool changed)
 {
-    if (changed || (flags & (CMD_WRITE | CMD_MAY_REPLICATE)))
+    if (changed || (flags & CMD_WRITE))
         held_touched(cl, true);
-    if (!changed && (flags & (CMD_WRITE | CMD_MAY_REPLICATE | CMD_READ)))
+    if (!changed && (flags & (CMD_WRITE | CMD_READ)))
         held_touched(cl, false);
 }
 

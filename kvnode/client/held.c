@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/base/timeval.h"
+#include "common/io/clock.h"
 #include "common/io/log.h"
 #include "kvnode/client/client.h"
 #include "kvnode/ha/ha.h"
@@ -47,6 +48,7 @@ struct held {
     size_t nspare;
     struct loop_hook flush;
     struct timer deadline;
+    bool late;                           /* it fired in this turn */
     int64_t confirmed;                   /* -1: nothing, in this epoch */
     uint64_t epoch;                      /* of `confirmed` */
     size_t clients, stopped;             /* that have a barrier; whose requests wait */
@@ -181,7 +183,8 @@ static int64_t timeout_ms(const struct held *h)
     return asked > 0 && asked < lease ? asked : lease;
 }
 
-/* What had to be told: said once a second at most. */
+/* Only in a turn that began late: whatever had arrived by then has been read. (A slow command moves the clock
+ * forward in the middle of a turn, when nothing of what came meanwhile is known.) */
 static void give_up_late(struct held *h)
 {
     int64_t now = server_now_ms(h->srv), most = timeout_ms(h);
@@ -189,17 +192,17 @@ static void give_up_late(struct held *h)
     while (!list_empty(&h->waiting)) {
         struct barrier *b = list_of(h->waiting.next, struct barrier, order);
 
-        if (now - b->since_ms < most) {
+        if (!h->late || now - b->since_ms < most) {
             if (!timer_is_set(&h->deadline))
                 timer_set_at(&h->deadline, ms_add(b->since_ms, most));
-            return;
+            break;
         }
         give_up_client(h, b->client, "sync-timeout");
         h->untold++;
     }
-    timer_clear(&h->deadline);
 }
 
+/* In the log once a second at most. */
 static void tell(struct held *h)
 {
     int64_t now = server_now_ms(h->srv);
@@ -212,8 +215,11 @@ static void tell(struct held *h)
     h->told_at_ms = now;
 }
 
-/* The turn it makes does the work, when it has seen what else arrived. */
-static void on_deadline(struct timer *t, void *arg) { (void)t, (void)arg; }
+static void on_deadline(struct timer *t, void *arg)
+{
+    (void)t;
+    ((struct held *)arg)->late = true;
+}
 
 /* --- letting go --- */
 
@@ -259,7 +265,7 @@ static bool settle_leased(struct held *h, struct barrier *b, enum lease_known *l
 /* The turn's barriers get their place. */
 static void close_turn(struct held *h, enum lease_known *lease)
 {
-    int64_t end = feed_offset(h->srv->feed), now = server_now_ms(h->srv);
+    int64_t end = feed_offset(h->srv->feed), now = clock_mono_ms();     /* not before a slow command of this turn */
     bool committed = h->srv->opt.ha_read == HA_READ_COMMITTED;
 
     while (!list_empty(&h->turn)) {
@@ -293,6 +299,7 @@ static void on_flush(void *arg)
         let_go(h, &lease);
         give_up_late(h);
     }
+    h->late = false;
     tell(h);
 }
 

@@ -154,6 +154,19 @@ def test_without_an_option_the_lease_is_the_limit(tmp_path):
         g.close()
 
 
+def test_a_slow_command_costs_nobody_the_confirmation(group):
+    """What ran in the turn of a slow command has its whole time from the end of that turn."""
+    group.eyes.config_set("sync-timeout", 200)
+    slow, c = Raw(group.primary), Raw(group.primary)
+    for i in range(5):
+        c.send("SET k %d" % i, "INCR n")
+        slow.send("DEBUG SLEEP 0.4")
+        c.until(b"+OK\r\n:%d\r\n" % (i + 1))
+        slow.until(b"+OK\r\n")
+        slow.send("INCR m", "DEBUG SLEEP 0.4", "INCR m")
+        slow.until(b":%d\r\n+OK\r\n:%d\r\n" % (2 * i + 1, 2 * i + 2))
+
+
 def test_long_pipelines(group):
     with group.primary.connect() as c:
         for _ in range(5):
@@ -275,12 +288,11 @@ def test_pushes_stay_in_order(group):
     s.send("SET mine 1")
     executed(group, "mine", "1")
     p = Raw(group.primary)
-    p.send("PUBLISH ch hi")                  # comes while its own answer waits: behind it
+    p.send("PUBLISH ch hi")                  # no write; comes while the subscriber's own answer waits: behind it
+    p.until(b":1\r\n")
     s.silent()
-    p.silent()
     group.go_on()
     s.until(b"+OK\r\n>3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$2\r\nhi\r\n")
-    p.until(b":1\r\n")
     w.until(b"+OK\r\n")
 
 
