@@ -128,6 +128,12 @@ int conn_callz(struct conn *c, struct val **out, struct err *e, const char *firs
     return conn_call(c, argc, argv, out, e);
 }
 
+void conn_be_patient(struct conn *c, int64_t timeout_ms)
+{
+    if (timeout_ms > c->timeout_ms)
+        c->timeout_ms = timeout_ms;
+}
+
 static void slept(struct timer *t, void *arg)
 {
     (void)t;

@@ -24,6 +24,8 @@ void conn_close(struct conn *c);
 /* The answer (an error reply is an answer: val_is_error), or a negative code when none came. */
 int  conn_call(struct conn *c, int argc, const struct slice *argv, struct val **out, struct err *e);
 int  conn_callz(struct conn *c, struct val **out, struct err *e, const char *first, ...) __attribute__((sentinel));
+/* From now on each answer may take so long: what is decided by several takes longer than a question. */
+void conn_be_patient(struct conn *c, int64_t timeout_ms);
 /* Turn the loop for a while. */
 void conn_sleep(struct loop *l, int64_t ms);
 

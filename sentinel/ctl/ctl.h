@@ -46,6 +46,13 @@ struct verb {
 };
 extern const struct verb verbs[];
 extern const size_t verbs_n;
+/* failing over and what it needs: failing.c */
+int run_explain(struct ctl *c, int argc, char **argv);
+int run_journal(struct ctl *c, int argc, char **argv);
+int run_switchover(struct ctl *c, int argc, char **argv);
+int run_peers(struct ctl *c, int argc, char **argv);
+int run_form(struct ctl *c, int argc, char **argv);
+int run_tail(struct ctl *c, int argc, char **argv);
 
 /* The first sentinel that answers; EXIT_NO_SENTINEL (and a sentence on stderr) if none does. */
 int  ctl_find_sentinel(struct ctl *c);
@@ -53,6 +60,12 @@ int  ctl_find_sentinel(struct ctl *c);
 int  ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out);
 /* A connection to the primary of a group, checked by ROLE. */
 int  ctl_open_primary(struct ctl *c, const char *group, struct conn **out, struct addr *at);
+/* Any command, words as they are. */
+int  ctl_tell(struct ctl *c, int argc, const struct slice *argv, struct val **out);
+/* The other sentinels of a group, as this one knows them; addresses, at most cap. */
+size_t ctl_other_sentinels(struct ctl *c, const char *group, struct addr *out, size_t cap);
+/* Where clients of the group are told to write. */
+bool ctl_primary_addr(struct ctl *c, const char *group, struct addr *out);
 int  ctl_directory_group(struct ctl *c, char out[256]);
 void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));    /* to stderr, with the program's name */
 

@@ -65,6 +65,53 @@ int ctl_find_sentinel(struct ctl *c)
     return EXIT_NO_SENTINEL;
 }
 
+int ctl_tell(struct ctl *c, int argc, const struct slice *argv, struct val **out)
+{
+    struct err e = {0};
+    struct val *v = NULL;
+
+    if (conn_call(c->sentinel, argc, argv, &v, &e) != 0) {
+        ctl_say("%s", e.text);
+        return e.code == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_NO_SENTINEL;
+    }
+    if (val_is_error(v)) {
+        ctl_say("%s", val_z(v, ""));
+        int rc = val_error_is(v, "TIMEOUT") ? EXIT_TIMEOUT : EXIT_REFUSED;
+        val_free(v);
+        return rc;
+    }
+    *out = v;
+    return EXIT_OK_;
+}
+
+size_t ctl_other_sentinels(struct ctl *c, const char *group, struct addr *out, size_t cap)
+{
+    struct val *v = NULL;
+    size_t n = 0;
+
+    if (ctl_ask(c, "sentinels", group, &v) != EXIT_OK_)
+        return 0;
+    for (size_t i = 0; i < v->n && n < cap; i++) {
+        const char *ip = val_field_z(v->at[i], "ip", "");
+
+        if (addr_set(&out[n], ip, strlen(ip), val_field_i64(v->at[i], "port", -1)))
+            n++;
+    }
+    val_free(v);
+    return n;
+}
+
+bool ctl_primary_addr(struct ctl *c, const char *group, struct addr *out)
+{
+    struct val *v = NULL;
+    struct err e = {0};
+    bool ok = conn_callz(c->sentinel, &v, &e, "SENTINEL", "get-master-addr-by-name", group, NULL) == 0 && v->n == 2 &&
+              addr_set(out, val_z(v->at[0], ""), strlen(val_z(v->at[0], "")), val_i64(v->at[1], -1));
+
+    val_free(v);
+    return ok;
+}
+
 int ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out)
 {
     struct err e = {0};

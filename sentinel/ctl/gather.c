@@ -189,6 +189,7 @@ static cJSON *one_group(struct ctl *c, const struct val *m, const char *my_id, b
     val_free(v);
     val_free(info);
     cJSON_AddBoolToObject(g, "healthy", well);
+    cJSON_AddStringToObject(g, "mode", val_field_z(m, "mode", "plain"));
     *healthy = *healthy && well;
     return g;
 }

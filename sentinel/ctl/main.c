@@ -108,7 +108,7 @@ static void usage(FILE *f, const struct verb *only)
     else {
         fprintf(f, "kvorumctl [options] <verb> ...\n\nThe operator's view of Kvorum, from one sentinel's address.\n\n");
         for (size_t i = 0; i < verbs_n; i++)
-            fprintf(f, "  %-9s %s\n            %s\n", verbs[i].name, verbs[i].syntax, verbs[i].summary);
+            fprintf(f, "  %-10s %s\n             %s\n", verbs[i].name, verbs[i].syntax, verbs[i].summary);
         fprintf(f, "\n`kvorumctl <verb> --help` says more.\n");
     }
     fprintf(f, "\nOptions (or the variable of the environment):\n");
@@ -123,7 +123,7 @@ static void usage(FILE *f, const struct verb *only)
     }
     fprintf(f, "  %-32s %s\n  %-32s %s\n\n", "-h, --help", "this, or more about one verb", "--version", "the version");
     fprintf(f, "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no sentinel could be reached, 4 refused,\n"
-               "5 not seen to happen in time, 6 (status) a group is not well.\n");
+               "5 not seen to happen in time, 6 (status, explain, peers) a group is not well.\n");
 }
 
 /* One word that may be an option; *i moves over its value. 0: taken, 1: no option, -1: wrong. */

@@ -44,6 +44,8 @@ static void one_group(struct str *out, const cJSON *g, bool colour)
     int n = cJSON_GetArraySize(sentinels), at = 0;
 
     str_printf(out, "%s  epoch %d", text_of(g, "name"), cJSON_GetObjectItem(g, "configEpoch")->valueint);
+    if (strcmp(text_of(g, "mode"), "plain") != 0)
+        str_printf(out, "  %s", text_of(g, "mode"));
     if (strcmp(text_of(g, "failover"), "none") != 0)
         str_printf(out, "  failover: %s", text_of(g, "failover"));
     if (*text_of(g, "directory"))

@@ -59,20 +59,9 @@ static int run_status(struct ctl *c, int argc, char **argv)
     return status_once(c, false);
 }
 
-static bool primary_addr(struct ctl *c, const char *group, struct addr *out, struct err *e)
-{
-    struct val *v = NULL;
-    bool ok = conn_callz(c->sentinel, &v, e, "SENTINEL", "get-master-addr-by-name", group, NULL) == 0 && v->n == 2 &&
-              addr_set(out, val_z(v->at[0], ""), strlen(val_z(v->at[0], "")), val_i64(v->at[1], -1));
-
-    val_free(v);
-    return ok;
-}
-
 static int run_failover(struct ctl *c, int argc, char **argv)
 {
     struct addr before, now;
-    struct err e = {0};
     struct val *v = NULL;
     char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
     int rc = ctl_find_sentinel(c);
@@ -80,7 +69,7 @@ static int run_failover(struct ctl *c, int argc, char **argv)
     (void)argc;
     if (rc != EXIT_OK_)
         return rc;
-    if (!primary_addr(c, argv[0], &before, &e)) {
+    if (!ctl_primary_addr(c, argv[0], &before)) {
         ctl_say("the sentinel knows no group '%s'", argv[0]);
         return EXIT_REFUSED;
     }
@@ -95,7 +84,7 @@ static int run_failover(struct ctl *c, int argc, char **argv)
         return EXIT_OK_;
     }
     for (int64_t waited = 0; waited < FAILOVER_WAIT_MS; waited += 20) {
-        if (primary_addr(c, argv[0], &now, &e) && !addr_equal(&now, &before)) {
+        if (ctl_primary_addr(c, argv[0], &now) && !addr_equal(&now, &before)) {
             addr_text(&now, to);
             printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Failover\",\"group\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"}\n"
                            : "%s: %s -> %s\n", argv[0], from, to);
@@ -247,13 +236,43 @@ const struct verb verbs[] = {
      "{apiVersion, kind, sentinel, groups: [{name, configEpoch, failover, downAfterMs, directory, quorum:\n"
      "{needed, ok, message}, primary: {address, health, flags, runId, offset}, replicas: [{address, health,\n"
      "flags, link, priority, offset, lagBytes, lagSeconds}], sentinels: [{address, id, health, asked}],\n"
-     "healthy}], healthy}; with --watch one such object per line.\n"
+     "healthy, mode}], healthy}; with --watch one such object per line.\n"
      "Exit code 6: at least one group is not well (a node or sentinel down, no quorum).",
      0, 0, run_status},
     {"failover", "<group> [--no-wait]", "Give the group another primary, now.",
-     "Asks the sentinel to fail over and waits until it names another primary, 60 s at most.\n"
+     "A formed group, and a kvnode primary that is well, hands over; else the best replica is promoted. Asks the sentinel to fail over and waits until it names another primary, 60 s at most.\n"
      "Exit code 4: the sentinel refused (one is running, or no replica is fit); 5: not seen to happen in time.",
      1, 1, run_failover},
+    {"switchover", "<group> [host:port]", "Let the primary hand over to another node: nothing that was acknowledged is lost.",
+     "The primary stops taking writes, the other one fetches all it has, then it leads. With host:port: to that node\n"
+     "(a formed group only). If it cannot be done in good time the primary keeps its office.\n"
+     "Exit code 4: refused (no replica is fit, the primary cannot hand over); 5: not decided in time.",
+     1, 2, run_switchover},
+    {"explain", "<group>", "Could the group fail over now, to whom, and if not, what lacks?",
+     "The answer of the sentinel that was asked, of this moment. One line per thing that lacks: what it is, who, a word\n"
+     "for programs, a sentence. Lines with ! forbid a failover by themselves. With -o json the object is {apiVersion,\n"
+     "kind, group, mode, canFailover, to, toAddress, seenBy, voters, votersUsable, votersNeeded, members, membersUsable,\n"
+     "sealsNeeded, lacks: [{what, who, address, why, blocks, text}]}.\n"
+     "Exit code 0: it could; 6: it could not.",
+     1, 1, run_explain},
+    {"journal", "<group> [count] [all]", "What happened in the group: who saw what when, votes, seals, refusals, losses.",
+     "The last lines (100) that the sentinel remembers since its start, oldest first. With `all` every sentinel of the group\n"
+     "is asked and their lines are put in the order of their clocks, each behind the sentinel's address.",
+     1, 3, run_journal},
+    {"peers", "<group> [replace <old-id> <new-id>]", "Who votes in the group; put another sentinel in a voter's place.",
+     "A voter that lost its memory (its state-dir) is replaced by its own new memory: if it has another id now, name both;\n"
+     "if it kept its id, name that twice. The answer comes when both steps of the change are done.\n"
+     "Exit code 4: refused; 5: not decided in time; 6: a voter does not vote now.",
+     1, 4, run_peers},
+    {"form", "<group> async|prefer|strict|plain [setting value ...]", "Form a group so that it loses nothing, or make it plain again.",
+     "Settings: sync-acks, profile, voters, member-drop-after (see kvorum-sentinel --print-docs). All nodes (kvnode) and\n"
+     "all voters must be at hand. On a formed group it changes mode and settings; plain dissolves it.\n"
+     "Exit code 4: refused, with the reason; 5: not decided in time (it goes on being tried).",
+     2, 12, run_form},
+    {"tail", "<file>", "Print what a demoted node saved of its discarded writes.",
+     "The file is tail-<epoch>-<first>-<end>.resp in the folder of the node that was demoted. No sentinel is asked.\n"
+     "Exit code 1: the file cannot be read, or is no tail.",
+     1, 1, run_tail},
     {"config", "get <type> <component> | set <type> <component> [json|-]", "Read or push a document of the directory.",
      "The document config:<type>:<component> of the directory group's primary. `set` takes the JSON object as\n"
      "the last word, or from standard input; it is checked (an object, no name twice, at most 256 KiB) and\n"

@@ -1,9 +1,12 @@
 """Groups that lose nothing, on real processes: formed at run time under load, and then one thing after the other is
 taken away. Each acknowledged write is remembered and must be there at the end; EXPLAIN must have said what then happens."""
+import json
+import subprocess
+
 import pytest
 
 from formed import FormedGroup, Writers
-from harness import wait_until
+from harness import find, wait_until
 
 
 @pytest.fixture
@@ -134,3 +137,47 @@ def test_story(group):
     old.kill()
     g.wait_other_primary(old)
     g.check_all_there(acked)
+
+
+def ctl(g, *words):
+    return subprocess.run([find("kvorumctl"), "-s", "127.0.0.1:%d" % g.sentinels[0].port] + list(words), capture_output=True,
+                          text=True, timeout=90)
+
+
+def test_the_operators_program(group):
+    """The same by kvorumctl: form, look, hand over, read what happened, plain again."""
+    g = group().wait_met()
+    wait_until(lambda: ctl(g, "form", g.name, "strict", "sync-acks", "1").returncode == 0, what="the group to be formed")
+    g.wait_whole()
+    r = ctl(g, "status")
+    assert r.returncode == 0 and "demo  epoch 1  strict" in r.stdout, r
+    r = ctl(g, "explain", g.name)
+    assert r.returncode == 0 and "demo (strict): a failover could be completed now, to 127.0.0.1:" in r.stdout, r
+    x = json.loads(ctl(g, "-o", "json", "explain", g.name).stdout)
+    assert x["canFailover"] is True and x["voters"] == 3 and x["members"] == 3 and x["sealsNeeded"] == 2
+    r = ctl(g, "peers", g.name)
+    assert r.returncode == 0 and r.stdout.count(" voter ") == 3, r
+    old = g.primary()
+    to = next(n for n in g.nodes if n is not old)
+    r = ctl(g, "switchover", g.name, "127.0.0.1:%d" % to.port)
+    assert r.returncode == 0 and r.stdout == "demo: 127.0.0.1:%d -> 127.0.0.1:%d\n" % (old.port, to.port), r
+    g.wait_whole()
+    r = ctl(g, "switchover", g.name, "127.0.0.1:%d" % to.port)
+    assert r.returncode == 4 and "primary already" in r.stderr, r
+    r = ctl(g, "journal", g.name, "300", "all")
+    assert r.returncode == 0 and "0 lost; " in r.stdout and ":%d " % g.sentinels[2].port in r.stdout, r
+    times = [line[:23] for line in r.stdout.splitlines()]
+    assert times == sorted(times)
+    r = ctl(g, "peers", g.name, "replace", "a", "b")
+    assert r.returncode == 4 and "does not vote" in r.stderr, r
+    replica = next(n for n in g.nodes if n is not g.primary())
+    replica.kill()
+    wait_until(lambda: ctl(g, "explain", g.name).returncode == 6, what="kvorumctl explain to say no")
+    r = ctl(g, "explain", g.name)
+    assert "could not be completed" in r.stdout and "! seals " in r.stdout and "not-at-hand" in r.stdout, r
+    replica.start()
+    g.wait_whole()
+    r = ctl(g, "form", g.name, "plain")
+    assert r.returncode == 0, r
+    wait_until(lambda: "strict" not in ctl(g, "status").stdout, what="a plain group")
+    assert ctl(g, "tail", "/nowhere/at/all").returncode == 1
