@@ -182,7 +182,7 @@ static void on_due(struct timer *t, void *arg)
     bool stepped = false;
 
     (void)t;
-    if (atomic_load(&c->srv->ha->deadline_ms) + GRACE_MS <= clock_mono_ms() && main_is_well(c))
+    if (ms_add(atomic_load(&c->srv->ha->deadline_ms), GRACE_MS) <= clock_mono_ms() && main_is_well(c))
         stepped = ha_step_aside(c->srv, 0, NULL);
     set_due(c, stepped ? 0 : loop_now_ms(c->loop) + LOOK_MS);
 }
