@@ -10,6 +10,7 @@
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/links.h"
 #include "sentinel/shell/publish.h"
+#include "sentinel/shell/rights.h"
 #include "sentinel/shell/save.h"
 #include "sentinel/shell/shell.h"
 
@@ -434,6 +435,7 @@ static const struct {
     {"ELECTION-TIMEOUT", T(election_ms), NULL},
     {"SCRIPT-MAX-RUNTIME", OUTSIDE, &hooks_max_runtime_ms},
     {"SCRIPT-RETRY-DELAY", OUTSIDE, &hooks_retry_delay_ms},
+    {"RIGHTS-PERIOD", OUTSIDE, &rights_period_ms},
 };
 #define NPERIODS (sizeof periods / sizeof periods[0])
 

@@ -175,6 +175,8 @@ static void master_fields(struct call *c, const struct group *g)
     number(&f, "repl-offset", p->offset);
     if (links_denied(f.sh->links, p->id))
         text(&f, "misconfigured", links_denied(f.sh->links, p->id));
+    if (*links_rights(f.sh->links, p->id))
+        text(&f, "rights", links_rights(f.sh->links, p->id));
     text(&f, "crash-evidence", g->opt[GOPT_CRASH_EVIDENCE] ? "yes" : "no");
     if (conf && conf->opt.directory)
         text(&f, "directory", conf->opt.directory);
@@ -199,6 +201,8 @@ static void replica_fields(struct call *c, const struct group *g, const struct n
     number(&f, "replica-announced", n->announced);
     if (links_denied(f.sh->links, n->id))
         text(&f, "misconfigured", links_denied(f.sh->links, n->id));
+    if (*links_rights(f.sh->links, n->id))
+        text(&f, "rights", links_rights(f.sh->links, n->id));
     if (g->fo.state != FO_IDLE || n->refused > REFUSED_NOT_ASKED)
         text(&f, "refused", refusal_name(n->refused));
     member_fields(&f, g, n);

@@ -64,7 +64,7 @@ const struct op_event sentinel_events[] = {
     {"+failover-loss", N, "<group> <bytes>|unknown <from> <to> proved|bound|seen|unknown #<sentence>", "What a failover that this sentinel led may have lost, and how sure that is."},
     {"+formed", N, "<group> <what>", "News of a formed group: members, mode, who votes."},
     /* links, scripts, files */
-    {"+misconfigured", W, "<instance> #<error>", "It lives, and refuses this sentinel: a wrong password or a missing right. No reason for a failover."},
+    {"+misconfigured", W, "<instance> #<error>", "It lives, and refuses this sentinel: a wrong password, or a right (#rights: ...) that a failover would need. No reason for a failover."},
     {"-misconfigured", W, "<instance>", "It lets this sentinel in again."},
     {"-cmd-link-reconnection", N, "<instance> #<reason>", "The command link failed to come up."},
     {"-pubsub-link-reconnection", N, "<instance> #<reason>", "The pub/sub link failed to come up."},

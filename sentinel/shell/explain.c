@@ -48,9 +48,14 @@ static void about_rights(struct shell *sh, const struct group *g, struct explana
 {
     for (size_t i = 0; i < g->nodes.n; i++) {
         const struct node *n = g->nodes.at[i];
-        const char *denied = links_denied(sh->links, n->id);
+        const char *denied = links_denied(sh->links, n->id), *rights = links_rights(sh->links, n->id);
         struct lack *l;
 
+        if (*rights && strcmp(rights, "ok") != 0) {
+            l = add(x, n->id == g->primary ? "primary" : "node", n->run_id, "rights", false);
+            l->addr = n->addr;
+            text(l, "this sentinel may not do there what a failover needs: %s", rights);
+        }
         if (!denied)
             continue;
         l = add(x, n->id == g->primary ? "primary" : "node", n->run_id, "misconfigured", false);

@@ -10,6 +10,7 @@
 #include "common/text/reply_walk.h"
 #include "sentinel/shell/ha_links.h"
 #include "sentinel/shell/publish.h"
+#include "sentinel/shell/rights.h"
 #include "sentinel/shell/shell.h"
 #include "sentinel/wire/hello.h"
 #include "sentinel/wire/node_info.h"
@@ -31,6 +32,7 @@ struct slink {
     struct list_link waiting;    /* struct wait: what is told when an answer comes */
     struct str info;             /* the last INFO text */
     int64_t info_at_ms;
+    struct rights *rights;       /* of LINK_NODE_CMD */
     struct str denied;           /* of a node: the error that says it lives and does not let us in; empty: it does */
 };
 
@@ -90,6 +92,7 @@ static void slink_free(struct slink *l)
     list_each_safe(struct wait, w, &l->waiting, link) wait_end(w);
     str_fini(&l->info);
     str_fini(&l->denied);
+    rights_free(l->rights);
     loop_park(l->all->sh->loop, l, mem_free);
 }
 
@@ -188,6 +191,8 @@ static void on_up(struct resp_link *k, void *owner)
     (void)k;
     greet(l);
     l->up = true;
+    if (l->rights)
+        rights_soon(l->rights);
     if (l->ref.kind != LINK_NODE_SUB) {
         tell(l, EV_LINK_UP);
         return;
@@ -410,6 +415,8 @@ static void open_link(struct links *all, const struct action *a)
     l->all = all;
     l->ref = a->link;
     l->group = n ? n->group : 0;
+    if (a->link.kind == LINK_NODE_CMD)
+        l->rights = rights_new(all->sh, l->group, a->link.id);
     list_init(&l->waiting);
     links_dial(all, &a->to, &o);
     o.owner = l;
@@ -600,6 +607,13 @@ struct slice links_info_text(const struct links *all, core_id node, int64_t *at_
 
     *at_ms = l ? l->info_at_ms : 0;
     return l ? (struct slice){str_c(&l->info), l->info.len} : (struct slice){"", 0};
+}
+
+const char *links_rights(const struct links *all, core_id node)
+{
+    const struct slink *l = find(all, (struct link_ref){LINK_NODE_CMD, node});
+
+    return l ? rights_text(l->rights) : "";
 }
 
 const char *links_denied(const struct links *all, core_id node)

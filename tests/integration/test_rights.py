@@ -1,0 +1,112 @@
+"""What a failover would need on a node is asked for before it is needed, and nothing is done by asking."""
+import time
+
+import pytest
+import redis
+from conftest import need
+from harness import monitor_lines, wait_until
+
+ENGINES = ["redis-server", "kvnode"]
+ALL = "+multi +exec +ping +info +slaveof +config|rewrite +client|kill +client|setname +publish +subscribe +script|kill +failover &*"
+
+
+def fields(flat):
+    return dict(zip(flat[::2], flat[1::2])) if isinstance(flat, list) else flat
+
+
+def rights(s, what="MASTER"):
+    with s.connect() as c:
+        got = c.execute_command("SENTINEL", what, "demo")
+        return fields(got[0] if what == "REPLICAS" else got).get("rights")
+
+
+def watch(yard, a, extra=()):
+    s = yard.sentinel(lines=monitor_lines("demo", a.port, quorum=1, extra=extra))
+    p = s.connect().pubsub()
+    p.psubscribe("*misconfigured")
+    return s, p
+
+
+def told(p):
+    out = []
+    while True:
+        m = p.get_message(timeout=0.1)
+        if m is None:
+            return out
+        if m["type"] == "pmessage":
+            out.append((m["channel"], m["data"]))
+
+
+def soon(s):
+    """It looks again and again."""
+    with s.connect() as c:
+        c.execute_command("SENTINEL", "DEBUG", "RIGHTS-PERIOD", 300)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_all_is_there_and_nothing_is_done(yard, engine):
+    need(engine)
+    a = yard.node("node1", engine)
+    b = yard.node("node2", engine, ["replicaof 127.0.0.1 %d" % a.port])
+    wait_until(lambda: b.info("replication")["master_link_status"] == "up", 20)
+    with a.connect() as c:
+        c.set("k", 1)
+    s, p = watch(yard, a)
+    soon(s)
+    wait_until(lambda: rights(s) == "ok" and rights(s, "REPLICAS") == "ok", 20)
+    time.sleep(1)                                            # some more looks
+    assert told(p) == []
+    assert a.info("replication")["role"] == "master" and b.info("replication")["role"] == "slave"
+    assert a.info("replication")["connected_slaves"] == 1
+    for n in (a, b):
+        stats = n.info("commandstats")
+        for never in ("slaveof", "replicaof", "config|rewrite", "client|kill", "failover", "script|kill"):
+            assert stats.get("cmdstat_" + never, {"calls": 0})["calls"] == 0, never
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("less,name", [("-slaveof", "SLAVEOF"), ("-config|rewrite", "CONFIG REWRITE"), ("-client|kill", "CLIENT KILL"),
+                                       ("resetchannels", "PUBLISH"), ("-failover", "FAILOVER"), ("-multi", "MULTI"), ("-exec", "EXEC")])
+def test_a_right_is_missing(yard, engine, less, name):
+    need(engine)
+    a = yard.node("node1", engine)
+    user = ["ACL", "SETUSER", "sen", "on", ">pw"] + [w for w in ALL.split() if engine != "kvnode" or "script" not in w]
+    with a.connect() as c:
+        c.execute_command(*(user + [less]))
+    s, p = watch(yard, a, ["sentinel auth-user demo sen", "sentinel auth-pass demo pw"])
+    soon(s)
+    got = wait_until(lambda: rights(s), 20)
+    assert got.startswith(name + " (") and "NOPERM" in got and "), " not in got
+    events = wait_until(lambda: told(p), 5)
+    assert events[0][0] == "+misconfigured" and "#rights: " + name in events[0][1]
+    with a.connect() as c:
+        c.execute_command(*user)                             # given: told once that all is well
+    wait_until(lambda: rights(s) == "ok", 20)
+    assert [e[0] for e in wait_until(lambda: told(p), 5)] == ["-misconfigured"]
+    assert a.info("replication")["role"] == "master"
+
+
+def test_a_command_has_another_name(yard):
+    need("redis-server")
+    a = yard.node("node1", "redis-server", ["rename-command CONFIG hiddenconfig", "rename-command SLAVEOF \"\""])
+    s, p = watch(yard, a)
+    soon(s)
+    got = wait_until(lambda: rights(s), 20)
+    assert "SLAVEOF (ERR unknown command" in got and "CONFIG REWRITE (ERR unknown command" in got
+    with s.connect() as c:
+        c.execute_command("SENTINEL", "SET", "demo", "rename-command", "CONFIG", "hiddenconfig")
+    wait_until(lambda: "CONFIG" not in rights(s), 20)
+    assert rights(s).startswith("SLAVEOF")
+    assert [e[0] for e in told(p)] == ["+misconfigured"] * 2
+
+
+def test_a_wrong_password_is_told_once(yard):
+    a = yard.node("node1", lines=["requirepass right"])
+    s, p = watch(yard, a, ["sentinel auth-pass demo wrong"])
+    soon(s)
+    wait_until(lambda: fields(s.connect().execute_command("SENTINEL", "MASTER", "demo")).get("misconfigured"), 20)
+    time.sleep(1.5)
+    assert rights(s) is None
+    assert s.log_text().count("+misconfigured") == 1
+    with pytest.raises(redis.exceptions.ResponseError):
+        s.connect().execute_command("SENTINEL", "FAILOVER", "demo")
