@@ -195,15 +195,22 @@ struct telling {
     const struct formed *f;
 };
 
+static const struct formed_node *node_named(const struct formed *f, const char *id)
+{
+    for (size_t i = 0; i < formed_node_count(f); i++)
+        if (strcmp(formed_node_at(f, i)->id, id) == 0)
+            return formed_node_at(f, i);
+    return NULL;
+}
+
 static struct addr addr_of(const struct formed *f, const char *id)
 {
     const struct ha_record *r = &formed_voter(f)->f.rec;
     const struct ha_member *m = r->gid ? ha_member(r, id) : NULL;
     const struct ha_voter *v = r->gid ? ha_voter(r, id) : NULL;
 
-    for (size_t i = 0; i < formed_node_count(f); i++)
-        if (strcmp(formed_node_at(f, i)->id, id) == 0)
-            return formed_node_at(f, i)->addr;
+    if (node_named(f, id))
+        return node_named(f, id)->addr;
     for (size_t i = 0; i < formed_peer_count(f); i++)
         if (strcmp(formed_peer_at(f, i)->id, id) == 0)
             return formed_peer_at(f, i)->addr;
@@ -214,10 +221,15 @@ static struct addr addr_of(const struct formed *f, const char *id)
 static void said(void *ctx, const char *what, const char *who, const char *why)
 {
     struct telling *t = ctx;
+    const struct formed_node *p = node_named(t->f, formed_voter(t->f)->f.rec.primary);
     size_t word = strspn(why, "abcdefghijklmnopqrstuvwxyz-");
     bool has_word = word > 0 && word < sizeof t->x->lacks.at[0].why && why[word] == ':' && why[word + 1] == ' ';
-    struct lack *l = add(t->x, what, who, has_word ? "" : what,
-                         strcmp(what, "record") == 0 || strcmp(what, "votes") == 0 || strcmp(what, "seals") == 0);
+    struct lack *l;
+
+    if (strcmp(what, "promise") == 0 && p && p->up)
+        return;                            /* the lease of a primary that lives: nothing lacks */
+    l = add(t->x, what, who, has_word ? "" : what,
+            strcmp(what, "record") == 0 || strcmp(what, "votes") == 0 || strcmp(what, "seals") == 0);
 
     if (has_word)
         memcpy(l->why, why, word);
