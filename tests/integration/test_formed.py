@@ -2,8 +2,10 @@
 taken away. Each acknowledged write is remembered and must be there at the end; EXPLAIN must have said what then happens."""
 import json
 import subprocess
+import time
 
 import pytest
+import redis
 
 from formed import FormedGroup, Writers
 from harness import find, wait_until
@@ -181,3 +183,141 @@ def test_the_operators_program(group):
     assert r.returncode == 0, r
     wait_until(lambda: "strict" not in ctl(g, "status").stdout, what="a plain group")
     assert ctl(g, "tail", "/nowhere/at/all").returncode == 1
+
+
+def test_prefer_goes_on_alone(group):
+    """prefer: the set shrinks down to the primary, recorded first; who comes back enters again and is as good as any."""
+    g = group(sentinel_lines=["sentinel profile demo lan"]).wait_met()
+    w = Writers(g).start()
+    g.form("prefer")
+    g.wait_whole()
+    replicas = [n for n in g.nodes if n is not g.primary()]
+    for n in replicas:
+        n.kill()
+    wait_until(lambda: g.members() == 1, timeout=30, what="the set to shrink to the primary")
+    w.go_on()
+    assert not g.can()
+    for n in replicas:
+        n.start()
+    g.wait_whole()
+    assert g.members() == 3 and g.master()["sync-acks"] == "1"
+    w.go_on()
+    old = g.primary()
+    old.kill()
+    g.wait_other_primary(old)
+    w.go_on()
+    old.start()
+    g.wait_whole()
+    g.check_all_there(w.stop())
+    assert all(l[1] == "0" and l[4] == "proved" for l in g.losses()), g.losses()
+
+
+def test_async_says_what_was_lost(group):
+    g = group().wait_met()
+    w = Writers(g).start()
+    g.form("async")
+    g.wait_whole()
+    w.go_on()
+    old = g.primary()
+    old.kill()
+    g.wait_other_primary(old)
+    w.go_on()
+    assert len(g.losses()) == 1 and g.losses()[0][4] in ("seen", "bound", "proved", "unknown"), g.losses()
+    old.start()
+    g.wait_whole()
+    new = g.primary()
+    assert g.ask("FAILOVER", g.name) == "OK"         # and nothing when it is handed over
+    g.wait_other_primary(new)
+    assert len(g.losses()) == 2 and [l for l in g.losses() if l[1] == "0" and l[4] == "proved"], g.losses()
+    w.stop()
+
+
+def test_strict_waits_rather_than_lose(group):
+    """Without its replicas a primary of a strict group answers nothing; EXPLAIN says so, and nobody is promoted."""
+    g = group().wait_met()
+    g.form("strict")
+    g.wait_whole()
+    p = g.primary()
+    with p.connect() as c:
+        c.set("before", "1")
+    replicas = [n for n in g.nodes if n is not p]
+    for n in replicas:
+        n.kill()
+    with p.connect(retry=None) as c:
+        with pytest.raises((redis.exceptions.ResponseError, redis.exceptions.ConnectionError), match="UNCONFIRMED|NOREPLICAS|closed"):
+            c.set("during", "1")
+    wait_until(lambda: not g.can() and ("seals", "too-few-seals") in g.lacks(), what="EXPLAIN to say no")
+    for n in replicas:
+        n.start()
+    g.wait_whole()
+    with p.connect() as c:
+        c.set("after", "1")
+        assert c.get("before") == "1" and g.primary() is p
+
+
+def test_leases_without_sentinels(group):
+    """Promises of replicas carry the primary's lease while no sentinel lives; without either it refuses writes by itself."""
+    g = group().wait_met()
+    g.form("strict")
+    g.wait_whole()
+    p = g.primary()
+    for s in g.sentinels:
+        s.kill()
+    with p.connect() as c:
+        end = time.monotonic() + 3                   # four leases
+        while time.monotonic() < end:
+            c.set("alive", str(time.monotonic()))
+    replicas = [n for n in g.nodes if n is not p]
+    for n in replicas:
+        n.kill()
+
+    def refused():
+        try:
+            with p.connect(retry=None) as c:
+                c.set("alone", "1")
+        except redis.exceptions.ResponseError as e:
+            return "NOREPLICAS" in str(e)
+        except redis.exceptions.ConnectionError:
+            return False
+
+    wait_until(refused, what="a primary without a lease to refuse writes")
+    for x in replicas + g.sentinels:
+        x.start()
+    g.wait_whole()
+    with g.primary().connect() as c:
+        assert c.set("back", "1")
+
+
+def test_an_operator_decides_what_no_rule_can(group):
+    """Two of three memories are lost at once: nobody is promoted by itself, EXPLAIN says why, FORCE says what it may cost."""
+    g = group().wait_met()
+    g.form("strict")
+    g.wait_whole()
+    old = g.primary()
+    with old.connect() as c:
+        c.set("kept", "1")
+    replicas = [n for n in g.nodes if n is not old]
+    replicas[0].kill()
+    old.kill()
+    left = replicas[1]
+    replicas[0].start()                             # a new life: what it had is not known to be whole
+    wait_until(lambda: all(not g.can(s) and {("member", "new-life"), ("seals", "too-few-seals")} <= g.lacks(s) for s in g.sentinels),
+               what="EXPLAIN to say no")
+    # tries are made, and come to nothing
+    wait_until(lambda: sum("given up" in line for s in g.sentinels for line in g.journal(s)) >= 2, what="tries that are given up")
+    assert g.primary() is old
+    with pytest.raises(redis.exceptions.ResponseError, match="At least|syntax|Unknown"):
+        g.ask("FAILOVER", g.name, "FORCE", "0")
+
+    def forced():
+        g.ask("FAILOVER", g.name, "FORCE", "1", "TO", "127.0.0.1", str(left.port))
+        return True
+
+    wait_until(forced, 60, what="the order to be carried out")
+    wait_until(lambda: g.primary() is left and left.info("replication")["role"] == "master", what="the forced promotion")
+    assert any("confirmed writes may be lost" in line for s in g.sentinels for line in g.journal(s))
+    assert [l for l in g.losses() if l[4] != "proved"], g.losses()
+    old.start()
+    g.wait_whole()
+    with left.connect() as c:
+        assert c.get("kept") == "1" and c.set("more", "1")
