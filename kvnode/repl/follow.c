@@ -3,23 +3,15 @@
  *
  *   CONNECTING -> HANDSHAKE -> (PSYNC) -> TRANSFER -> CONNECTED
  *                                  └──────────────────┘ partial                        */
-#include "kvnode/repl/follow.h"
+#include "kvnode/repl/follow_inside.h"
 
-#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/io/log.h"
-#include "common/io/resolve.h"
-#include "common/io/stream.h"
 #include "common/text/resp_request.h"
 #include "kvnode/disk/load.h"
-#include "kvnode/disk/snapshot.h"
 #include "kvnode/ha/ha_repl.h"
-#include "kvnode/repl/apply.h"
-#include "kvnode/repl/copy.h"
 #include "kvnode/repl/feed.h"
-#include "kvnode/repl/greet.h"
-#include "kvnode/repl/handover.h"
 #include "kvnode/repl/roles.h"
 #include "kvnode/server.h"
 
@@ -28,37 +20,11 @@
 
 #define APPLY_BUDGET_US 20000
 #define CONNECT_TIMEOUT_MS 5000
-#define LINE_MAX_BYTES 4096
 #define FETCH_SILENCE_MS 5000      /* a source of a tail that says nothing for so long has none */
-#define AHEAD_MAX (64u << 20)      /* stream that may gather behind a copy which is being loaded */
-
-struct follow {
-    struct server *srv;
-    struct resolver *resolver;
-    struct resolve_job *job;
-    struct stream *stream;
-    enum follow_state state;
-    struct addr to;
-    uint64_t link;
-    bool fetches;                  /* a tail, for ha_repl: not the role's link */
-    int64_t fetch_upto;
-    bool waits_for_loading;
-    struct greeting greeting;
-    bool asked_psync;
-    struct copy copy;
-    char copy_id[ID_MAX];          /* history of the copy that comes in */
-    int64_t copy_offset;
-    struct apply apply;
-    struct loop_hook turn;
-    bool more_to_apply;
-    int64_t began_at_ms, last_io_at_ms, acked_at_ms;
-    char why[ERR_TEXT_MAX];
-};
 
 static void on_up(struct stream *s, void *owner);
-static void on_data(struct stream *s, void *owner);
 static void on_end(struct stream *s, enum stream_end how, int sys_errno, void *owner);
-static const struct stream_events events = {on_up, on_data, on_end, NULL};
+static const struct stream_events events = {on_up, follow_on_data, on_end, NULL};
 
 static void fetch_over(struct follow *f, bool yes, const char *why)
 {
@@ -69,7 +35,7 @@ static void fetch_over(struct follow *f, bool yes, const char *why)
     ha_repl_fetched(f->srv, yes, text);
 }
 
-static void lost(struct follow *f, const char *why)
+void follow_lost(struct follow *f, const char *why)
 {
     if (f->fetches) {
         fetch_over(f, false, why);
@@ -82,7 +48,7 @@ static void lost(struct follow *f, const char *why)
     roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_LINK_LOST, .link = f->link});
 }
 
-static void stuck(struct follow *f, const struct err *e)
+void follow_stuck(struct follow *f, const struct err *e)
 {
     if (f->fetches) {
         fetch_over(f, false, e->text);
@@ -94,42 +60,7 @@ static void stuck(struct follow *f, const struct err *e)
     roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_UNAPPLICABLE, .link = f->link});
 }
 
-/* --- PSYNC and its answer --- */
-
-static void ask_psync(struct follow *f)
-{
-    struct history *h = feed_history(f->srv->feed);
-    char offset[NUM_I64_MAX];
-    bool known = feed_has_history(f->srv->feed);
-
-    num_put_i64(offset, known ? h->offset + 1 : -1);
-    resp_put_request_z(stream_out(f->stream), "PSYNC", known ? h->id : "?", offset,
-                       handover_asks(f->srv->handover) ? "FAILOVER" : NULL, NULL);
-    stream_flush_later(f->stream);
-    f->asked_psync = true;
-    if (known)
-        log_notice("Trying a partial resynchronization (request %s:%s).", h->id, offset);
-    else
-        log_notice("Partial resynchronization not possible (no shared history)");
-}
-
-static bool greeting_answer(struct follow *f, struct slice line)
-{
-    struct err e = {0};
-    uint64_t link = f->link;
-
-    if (greet_answer(&f->greeting, line, &e) != 0) {
-        lost(f, e.text);
-        return false;
-    }
-    if (f->link != link || f->stream == NULL)
-        return false;
-    if (greet_done(&f->greeting))
-        ask_psync(f);
-    return true;
-}
-
-static void send_ack(struct follow *f, int64_t offset)
+void follow_send_ack(struct follow *f, int64_t offset)
 {
     char text[NUM_I64_MAX];
 
@@ -154,228 +85,19 @@ void follow_ack(struct follow *f, int64_t offset, uint64_t epoch, uint64_t life)
 }
 
 /* The tail is as long as it was to be? Then it is over. */
-static void look_at_fetch(struct follow *f)
+void follow_look_at_fetch(struct follow *f)
 {
     if (f->fetches && f->state == FOLLOW_CONNECTED && feed_offset(f->srv->feed) >= f->fetch_upto)
         fetch_over(f, true, "");
 }
 
-static void up(struct follow *f, bool new_history, bool full)
-{
-    uint64_t link = f->link;
-
-    f->state = FOLLOW_CONNECTED;
-    if (f->fetches) {
-        look_at_fetch(f);
-        return;
-    }
-    f->why[0] = '\0';
-    roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_SYNCED, .link = f->link, .new_history = new_history});
-    if (f->link != link || f->stream == NULL)
-        return;
-    send_ack(f, feed_offset(f->srv->feed));
-    ha_repl_synced(f->srv, full);
-}
-
 /* Asked before bytes of this link change the log. */
-static bool may_take(struct follow *f)
+bool follow_may_take(struct follow *f)
 {
     if (ha_repl_may_take(f->srv))
         return true;
-    lost(f, "the primary's stream may not be taken any more");
+    follow_lost(f, "the primary's stream may not be taken any more");
     return false;
-}
-
-static bool continue_as(struct follow *f, struct slice id)
-{
-    struct history *h = feed_history(f->srv->feed);
-    char text[ID_MAX];
-    bool renewed = false;
-
-    if (!may_take(f))
-        return false;
-    if (id.len == ID_HEX && slice_copy_z(id, text, sizeof text) && strlen(text) == ID_HEX) {
-        renewed = strcmp(text, h->id) != 0;
-        history_continue_as(h, text);
-        if (renewed)
-            log_notice("Master replication ID changed to %s", h->id);
-    } else if (id.len != 0) {
-        lost(f, "the primary continues under something that is no replication id");
-        return false;
-    }
-    feed_keep_backlog(f->srv->feed);
-    apply_reset(&f->apply, feed_stream_db(f->srv->feed));
-    log_notice("Successful partial resynchronization with master.");
-    up(f, renewed, false);
-    return f->stream != NULL;
-}
-
-static bool full_announced(struct follow *f, struct slice rest)
-{
-    const char *blank = rest.len ? memchr(rest.p, ' ', rest.len) : NULL;
-    size_t idlen = blank ? (size_t)(blank - rest.p) : 0;
-
-    if (idlen != ID_HEX || memchr(rest.p, '\0', idlen) ||
-        !num_i64_in(blank + 1, rest.len - idlen - 1, 0, INT64_MAX / 2, &f->copy_offset)) {
-        lost(f, "the primary answers PSYNC with a FULLRESYNC that is none");
-        return false;
-    }
-    if (f->fetches) {
-        lost(f, "it would need a full copy");
-        return false;
-    }
-    if (!may_take(f))
-        return false;
-    memcpy(f->copy_id, rest.p, ID_HEX);
-    f->copy_id[ID_HEX] = '\0';
-    memset(&f->copy, 0, sizeof f->copy);
-    f->state = FOLLOW_TRANSFER;
-    log_notice("Full resync from master: %s:%lld", f->copy_id, (long long)f->copy_offset);
-    roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_SYNC_STARTED, .link = f->link});
-    return true;
-}
-
-static struct slice behind(struct slice line, size_t n)
-{
-    while (n < line.len && line.p[n] == ' ')
-        n++;
-    return (struct slice){line.p + n, line.len - n};
-}
-
-static bool psync_answer(struct follow *f, struct slice line)
-{
-    char text[ERR_TEXT_MAX];
-
-    if (line.len >= 12 && memcmp(line.p, "+FULLRESYNC ", 12) == 0) {
-        handover_taken(f->srv->handover);
-        return full_announced(f, behind(line, 12));
-    }
-    if (line.len >= 9 && memcmp(line.p, "+CONTINUE", 9) == 0) {
-        handover_taken(f->srv->handover);
-        return continue_as(f, behind(line, 9));
-    }
-    snprintf(text, sizeof text, "the primary answers PSYNC with: %.*s", (int)(line.len < 300 ? line.len : 300), line.p);
-    lost(f, text);
-    handover_refused(f->srv->handover, text);
-    return false;
-}
-
-/* Lines until a copy or the stream begins. false: the link changed under us. */
-static bool read_lines(struct follow *f)
-{
-    struct buf *in = stream_in(f->stream);
-    uint64_t link = f->link;
-
-    while (f->state == FOLLOW_HANDSHAKE && buf_len(in) > 0) {
-        const char *p = buf_data(in);
-        const char *end = memchr(p, '\n', buf_len(in));
-        if (end == NULL) {
-            if (buf_len(in) > LINE_MAX_BYTES)
-                lost(f, "the primary sends no line end");
-            return false;
-        }
-        size_t used = (size_t)(end - p) + 1, len = used - 1;
-        if (len > 0 && p[len - 1] == '\r')
-            len--;
-        char line[LINE_MAX_BYTES + 1];
-        memcpy(line, p, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES);
-        buf_consume(in, used);
-        struct slice s = {line, len < LINE_MAX_BYTES ? len : LINE_MAX_BYTES};
-        if (s.len == 0)
-            continue;                  /* "we are still at it" */
-        if (!(f->asked_psync ? psync_answer(f, s) : greeting_answer(f, s)))
-            return false;
-        if (f->link != link || f->stream == NULL)
-            return false;
-    }
-    return true;
-}
-
-/* --- full copy --- */
-
-static void on_room(void *arg)
-{
-    struct follow *f = arg;
-
-    if (f->stream) {
-        stream_pause_reading(f->stream, false);
-        on_data(f->stream, f);
-    }
-}
-
-static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_result *r, const struct err *e)
-{
-    struct follow *f = arg;
-    struct server *srv = f->srv;
-    const struct load *ld = f->copy.load;
-    struct err refused = {0};
-
-    f->copy.load = NULL;
-    srv->loading.on = false;
-    if (ks == NULL) {
-        struct err told = *e;
-        err_wrap(&told, "the copy of the primary cannot be used");
-        log_warning("Internal error in RDB: %s", e->text);
-        if (told.code == ERR_REFUSED)
-            stuck(f, &told);
-        else
-            lost(f, told.text);
-        return;
-    }
-    struct ha_repl_copy copy = {load_epochs(ld), f->copy_id, r->facts.repl_id2, r->facts.repl_until, f->copy_offset};
-    if (!may_take(f) || !ha_repl_may_full_copy(srv, &copy, &refused)) {
-        load_discard(ks);
-        if (refused.code != 0)
-            lost(f, refused.text);
-        return;
-    }
-    log_notice("MASTER <-> REPLICA sync: Loading DB in memory: %llu keys", (unsigned long long)r->keys_loaded);
-    keyspace_swap(srv->ks, ks);
-    load_discard(ks);
-    feed_replace_history(srv->feed, f->copy_id, f->copy_offset);
-    feed_set_stream_db(srv->feed, r->facts.stream_db);
-    ha_repl_load_aux(srv, load_epochs(ld));
-    apply_reset(&f->apply, r->facts.stream_db);
-    snapshot_loaded(srv->snapshot, r->keys_loaded, r->keys_expired);
-    log_notice("MASTER <-> REPLICA sync: Finished with success");
-    up(f, true, true);
-    if (f->stream) {
-        stream_pause_reading(f->stream, false);
-        on_data(f->stream, f);
-    }
-}
-
-static struct load *start_load(void *arg)
-{
-    struct follow *f = arg;
-    struct server *srv = f->srv;
-    struct load_opts o = {.verify = srv->opt.rdbchecksum, .bulk_max = srv->opt.proto_max_bulk_len,
-                          .databases = srv->ks->ndbs, .limits = srv->ks->limits,
-                          .key_delay_us = (int)srv->opt.key_load_delay_us};
-
-    if (f->copy.form == COPY_BY_LENGTH)
-        log_notice("MASTER <-> REPLICA sync: receiving %llu bytes from master to parser", (unsigned long long)f->copy.total);
-    else
-        log_notice("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF to parser");
-    srv->loading = (struct loading){.on = true, .serve = true, .started_at_ms = server_wall_ms(srv),
-                                    .total_bytes = f->copy.total};
-    return load_bytes(srv->loop, &o, on_room, on_loaded, f);
-}
-
-static void read_copy(struct follow *f)
-{
-    struct buf *in = stream_in(f->stream);
-    struct err e = {0};
-
-    switch (copy_take(&f->copy, in, start_load, f, &e)) {
-    case COPY_MORE: return;
-    case COPY_FULL: stream_pause_reading(f->stream, true); return;
-    case COPY_BAD: lost(f, e.text); return;
-    case COPY_DONE:
-        if (buf_len(in) > AHEAD_MAX)
-            stream_pause_reading(f->stream, true);
-        return;
-    }
 }
 
 /* --- the stream --- */
@@ -386,7 +108,7 @@ static void read_stream(struct follow *f)
     bool asked = false;
 
     f->more_to_apply = false;
-    if (!may_take(f))
+    if (!follow_may_take(f))
         return;
     switch (apply_run(&f->apply, stream_in(f->stream), APPLY_BUDGET_US, &asked, &e)) {
     case APPLY_AGAIN:
@@ -394,11 +116,11 @@ static void read_stream(struct follow *f)
         loop_again(f->srv->loop);
         break;
     case APPLY_MORE: break;
-    case APPLY_STOP: stuck(f, &e); return;
+    case APPLY_STOP: follow_stuck(f, &e); return;
     }
     if (asked)
-        send_ack(f, feed_offset(f->srv->feed));
-    look_at_fetch(f);
+        follow_send_ack(f, feed_offset(f->srv->feed));
+    follow_look_at_fetch(f);
 }
 
 static void on_turn(void *arg)
@@ -422,15 +144,15 @@ static void on_up(struct stream *s, void *owner)
     stream_flush_later(s);
 }
 
-static void on_data(struct stream *s, void *owner)
+void follow_on_data(struct stream *s, void *owner)
 {
     struct follow *f = owner;
 
     f->last_io_at_ms = server_now_ms(f->srv);
-    if (f->state == FOLLOW_HANDSHAKE && !read_lines(f))
+    if (f->state == FOLLOW_HANDSHAKE && !follow_read_lines(f))
         return;
     if (f->stream == s && f->state == FOLLOW_TRANSFER)
-        read_copy(f);
+        follow_read_copy(f);
     if (f->stream == s && f->state == FOLLOW_CONNECTED)
         read_stream(f);
 }
@@ -445,7 +167,7 @@ static void on_end(struct stream *s, enum stream_end how, int sys_errno, void *o
     (void)s;
     snprintf(text, sizeof text, "%s to %s %s%s%s", was_up ? "Connection with master lost: link" : "Error condition on socket for SYNC: connect",
              addr_text(&f->to, to), stream_end_name(how), sys_errno ? ": " : "", sys_errno ? strerror(sys_errno) : "");
-    lost(f, text);
+    follow_lost(f, text);
     /* A primary that begins an epoch sends us away to greet again: its writes wait until we are back. */
     if (streamed && f->srv->ha_bound && f->srv->role->state == ROLE_WAITING && addr_equal(&primary, &f->srv->role->primary))
         roles_tell(f->srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = primary});
@@ -460,7 +182,7 @@ static void connect_ip(void *arg, const char *ip, const char *why)
     if (ip == NULL || ip[0] == '\0' || !addr_set(&at, ip, strlen(ip), f->to.port)) {
         char text[ERR_TEXT_MAX];
         snprintf(text, sizeof text, "cannot resolve %s: %s", f->to.host, why ? why : "no address");
-        lost(f, text);
+        follow_lost(f, text);
         return;
     }
     f->stream = stream_connect(f->srv->loop, &at, f->srv->opt.bind_source_addr, CONNECT_TIMEOUT_MS, &events, f);
@@ -535,7 +257,7 @@ bool follow_kill(struct follow *f, struct slice addr)
     struct addr peer = stream_peer(f->stream);
     if (addr.p && !slice_is(addr, addr_text(&peer, text)) && !slice_is(addr, addr_text(&f->to, text)))
         return false;
-    lost(f, "Connection with master lost: killed by a client");
+    follow_lost(f, "Connection with master lost: killed by a client");
     return true;
 }
 
@@ -578,11 +300,11 @@ void follow_tick(struct follow *f, int64_t now_ms)
         return;
     bool loading = f->state == FOLLOW_TRANSFER && f->copy.form == COPY_COMPLETE;
     if (f->fetches && now_ms - f->last_io_at_ms > FETCH_SILENCE_MS) {
-        lost(f, "its source says nothing");
+        follow_lost(f, "its source says nothing");
         return;
     }
     if (!loading && now_ms - f->last_io_at_ms > f->srv->opt.repl_timeout_s * 1000) {
-        lost(f, f->state == FOLLOW_CONNECTED  ? "MASTER timeout: no data nor PING received..."
+        follow_lost(f, f->state == FOLLOW_CONNECTED  ? "MASTER timeout: no data nor PING received..."
                 : f->state == FOLLOW_TRANSFER ? "Timeout receiving bulk data from MASTER..."
                                               : "Timeout connecting to the MASTER...");
         return;
@@ -590,9 +312,9 @@ void follow_tick(struct follow *f, int64_t now_ms)
     if (now_ms - f->acked_at_ms < ack_period_ms(f))
         return;
     if (f->state == FOLLOW_CONNECTED) {
-        send_ack(f, feed_offset(f->srv->feed));
+        follow_send_ack(f, feed_offset(f->srv->feed));
     } else if (loading) {
-        send_ack(f, 0);                /* we are alive, and have acknowledged nothing */
+        follow_send_ack(f, 0);                /* we are alive, and have acknowledged nothing */
     } else if (f->state == FOLLOW_TRANSFER) {
         stream_write(f->stream, "\n", 1);
         f->acked_at_ms = now_ms;
