@@ -105,6 +105,8 @@ static void repair(struct core *c, struct group *g, struct node *n, enum news wh
         return;
     }
     n->repaired_at_ms = c->now_ms;
+    if (n->hands == HANDS_OVER)
+        say_call_back(c, n);           /* a hand-over that nobody finished: it takes no other order meanwhile */
     say_repoint(c, n, &group_primary(c, g)->addr);
     health_info_now(c, n);
     say_news_node(c, why, n, NULL);

@@ -86,6 +86,9 @@ void faults_scene(uint64_t seed, struct scene *s)
     s->nodes = (int)rng_between(&r, 2, s->groups == 1 ? 5 : 4);
     s->quorum = rng_chance(&r, 700) ? s->sentinels / 2 + 1 : (int)rng_between(&r, 1, s->sentinels);
     s->evidence = rng_chance(&r, 750);
+    s->kvnodes = seed % 2 == 1;        /* without a draw: other worlds stay as they are */
+    s->knows_failover = s->kvnodes || seed % 4 == 2;
+    s->coordinated = seed % 8 > 4;
     s->down_after_ms = down_after[rng_below(&r, 4)];
     s->failover_timeout_ms = failover[rng_below(&r, 3)];
     s->chaos_ms = rng_between(&r, 15000, 45000);

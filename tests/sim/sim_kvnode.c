@@ -1,4 +1,7 @@
-/* A data node: role orders are carried out on pretend links, the dataset is (history,
+/* FAILOVER is kvnode/repl/handover.c in outline: writes pause, the target acknowledges all, we follow it
+ * and ask it to lead.
+ *
+ * A data node: role orders are carried out on pretend links, the dataset is (history,
  * offset). A copy takes a while to load, and the old data stays until it is there. */
 #include "tests/sim/sim_kvnode.h"
 
@@ -40,8 +43,13 @@ struct kvnode {
     uint32_t up;                   /* connection to the primary, 0 = none */
     bool up_open;
     int64_t heard_ms, pinged_ms, cron_ms, up_since_ms;
+    int follows;                   /* now; -1 = nobody */
+    enum { HAND_NONE, HAND_WAITING, HAND_GOING } hand;
+    int hand_to;
+    bool hand_asked;
+    int64_t hand_until_ms;
     /* the configuration file */
-    int follows, priority;
+    int conf_follows, priority;
 };
 
 struct kvnode *kvnode_new(struct world *w, struct proc *p)
@@ -50,7 +58,7 @@ struct kvnode *kvnode_new(struct world *w, struct proc *p)
 
     (void)w;
     (void)p;
-    n->follows = -1;
+    n->follows = n->conf_follows = -1;
     n->priority = 100;
     n->disk.history = n->disk.older = -1;
     return n;
@@ -66,7 +74,7 @@ void kvnode_free(struct kvnode *n)
 
 void kvnode_configure(struct kvnode *n, int follows, int priority)
 {
-    n->follows = follows;
+    n->follows = n->conf_follows = follows;
     n->priority = priority;
 }
 
@@ -144,7 +152,9 @@ static void carry_out(struct world *w, struct proc *p, struct kvnode *n, const s
 
 static void arm(struct world *w, struct proc *p, struct kvnode *n)
 {
-    world_wake_at(w, p, ms_min(n->cron_ms, role_deadline_ms(&n->role)));
+    int64_t at = ms_min(n->cron_ms, role_deadline_ms(&n->role));
+
+    world_wake_at(w, p, n->hand != HAND_NONE && !n->hand_asked ? ms_min(at, n->hand_until_ms) : at);
 }
 
 static void step(struct world *w, struct proc *p, struct kvnode *n, struct role_event ev)
@@ -183,6 +193,8 @@ void kvnode_start(struct world *w, struct proc *p)
     role_init(&n->role, &(struct role_settings){.replica_read_only = true, .serve_stale_data = true,
                                                 .min_replicas_to_write = w->scene.min_replicas});
     n->runs = true;
+    n->follows = n->conf_follows;
+    n->hand = HAND_NONE;
     n->run = rng_u64(&w->rng);
     n->up = 0;
     n->data = n->disk;
@@ -286,6 +298,7 @@ static void answer_info(struct world *w, struct proc *p, struct kvnode *n, uint3
     t->offset = n->data.offset;
     t->history = n->data.history;
     t->run = n->run;
+    t->handing = n->hand != HAND_NONE;
     for (size_t i = 0; i < n->clients.n && t->n < SIM_MAX_NODES; i++)
         if (n->clients.at[i].kind == CLIENT_REPLICA) {
             t->replica[t->n].proc = n->clients.at[i].proc;
@@ -300,11 +313,14 @@ static void take_order(struct world *w, struct proc *p, struct kvnode *n, uint32
         world_violation(w, "%s is told to follow itself", p->name);
         return;
     }
-    n->follows = to;               /* CONFIG REWRITE */
-    if (to >= 0)
-        follow(w, p, n, to);
-    else
-        step(w, p, n, (struct role_event){.kind = ROLE_EV_LEAD});
+    if (n->hand == HAND_NONE) {
+        n->follows = to;
+        if (to >= 0)
+            follow(w, p, n, to);
+        else
+            step(w, p, n, (struct role_event){.kind = ROLE_EV_LEAD});
+    }
+    n->conf_follows = n->follows;  /* CONFIG REWRITE */
     for (size_t i = n->clients.n; i-- > 0;) {      /* CLIENT KILL, all but the one who asks */
         struct client *c = &n->clients.at[i];
         if ((c->kind == CLIENT_CMD || c->kind == CLIENT_SUB) && c->conn != conn) {
@@ -312,11 +328,82 @@ static void take_order(struct world *w, struct proc *p, struct kvnode *n, uint32
             vec_remove(&n->clients, i);
         }
     }
-    net_send(w, p, conn, &(struct msg){.kind = TALK_ORDER_DONE, .b = to >= 0});
+    net_send(w, p, conn, &(struct msg){.kind = TALK_ORDER_DONE, .a = n->hand == HAND_NONE, .b = to >= 0 ? TALK_REPOINT : TALK_PROMOTE});
 }
 
-static void give_sync(struct world *w, struct proc *p, struct kvnode *n, struct client *c, const struct msg *m)
+/* --- FAILOVER ------------------------------------------------------------------------------------ */
+
+static struct client *replica_of(struct kvnode *n, int proc)
 {
+    for (size_t i = 0; i < n->clients.n; i++)
+        if (n->clients.at[i].kind == CLIENT_REPLICA && n->clients.at[i].proc == proc)
+            return &n->clients.at[i];
+    return NULL;
+}
+
+static void hand_undo(struct world *w, struct proc *p, struct kvnode *n)
+{
+    bool went = n->hand == HAND_GOING;
+
+    n->hand = HAND_NONE;
+    n->hand_asked = false;
+    if (went) {
+        n->follows = -1;
+        step(w, p, n, (struct role_event){.kind = ROLE_EV_LEAD});
+    }
+}
+
+static void hand_look(struct world *w, struct proc *p, struct kvnode *n)
+{
+    struct client *c = n->hand == HAND_WAITING ? replica_of(n, n->hand_to) : NULL;
+
+    if (!c || c->acked < n->data.offset)
+        return;
+    n->hand = HAND_GOING;
+    n->follows = n->hand_to;
+    follow(w, p, n, n->hand_to);
+}
+
+static void take_failover(struct world *w, struct proc *p, struct kvnode *n, uint32_t conn, const struct msg *m)
+{
+    bool ok = m->a < 0 ? n->hand != HAND_NONE
+                       : n->hand == HAND_NONE && !role_is_replica(&n->role) && replica_of(n, m->a) != NULL;
+
+    net_send(w, p, conn, &(struct msg){.kind = TALK_ORDER_DONE, .a = ok, .b = m->a < 0 ? TALK_CALL_BACK : TALK_HAND_OVER});
+    if (!ok)
+        return;
+    if (m->a < 0) {
+        hand_undo(w, p, n);
+        return;
+    }
+    n->hand = HAND_WAITING;
+    n->hand_to = m->a;
+    n->hand_asked = false;
+    n->hand_until_ms = world_local_ms(w, p) + (int64_t)m->x;
+    net_send(w, p, replica_of(n, m->a)->conn, &(struct msg){.kind = TALK_GETACK});
+    hand_look(w, p, n);
+    arm(w, p, n);
+}
+
+/* PSYNC FAILOVER. false: not we. */
+static bool take_office(struct world *w, struct proc *p, struct kvnode *n, const struct msg *m)
+{
+    if (!role_is_replica(&n->role) || n->role.state == ROLE_SYNCING || m->a != n->data.history)
+        return false;
+    n->follows = -1;
+    step(w, p, n, (struct role_event){.kind = ROLE_EV_LEAD});
+    return true;
+}
+
+static void give_sync(struct world *w, struct proc *p, struct kvnode *n, uint32_t conn, const struct msg *m)
+{
+    struct client *c;
+
+    if (m->b && !take_office(w, p, n, m)) {
+        net_send(w, p, conn, &(struct msg){.kind = TALK_NOT_NOW, .a = 1});
+        return;
+    }
+    c = client_of(n, conn);        /* taking office sends others away */
     struct msg a = {.kind = TALK_CONTINUE, .a = (int16_t)n->data.history, .b = (int16_t)n->data.older,
                     .x = (uint64_t)n->data.offset, .y = (uint64_t)n->data.older_end};
 
@@ -349,10 +436,13 @@ static void serve(struct world *w, struct proc *p, struct kvnode *n, struct clie
     case TALK_INFO: answer_info(w, p, n, conn); break;
     case TALK_HELLO: publish(w, p, n, m); break;
     case TALK_ORDER: take_order(w, p, n, conn, m->a); break;
-    case TALK_SYNC: give_sync(w, p, n, c, m); break;
+    case TALK_FAILOVER: take_failover(w, p, n, conn, m); break;
+    case TALK_KEEP: n->conf_follows = n->follows; break;
+    case TALK_SYNC: give_sync(w, p, n, conn, m); break;
     case TALK_ACK:
         c->acked = (int64_t)m->x;
         c->heard_ms = world_local_ms(w, p);
+        hand_look(w, p, n);
         break;
     default: CHECK(!"a node is never told this");
     }
@@ -374,6 +464,8 @@ static void from_primary(struct world *w, struct proc *p, struct kvnode *n, cons
     const struct msg *m = &in->msg;
 
     n->heard_ms = world_local_ms(w, p);
+    if (n->hand == HAND_GOING && (m->kind == TALK_CONTINUE || m->kind == TALK_COPY))
+        n->hand = HAND_NONE;       /* it leads */
     switch ((enum talk)m->kind) {
     case TALK_CONTINUE: {
         bool renamed = m->a != n->data.history;
@@ -387,7 +479,12 @@ static void from_primary(struct world *w, struct proc *p, struct kvnode *n, cons
         world_later(w, w->now_us + (w->quiet_network ? 50000 : rng_between(&w->rng, 5000, 1500000)), DUE_TIMER, p->id, 0,
                     (uint32_t)in->user);
         break;
-    case TALK_NOT_NOW: link_event(w, p, n, ROLE_EV_LINK_LOST, in->user); break;
+    case TALK_NOT_NOW:
+        link_event(w, p, n, ROLE_EV_LINK_LOST, in->user);
+        if (n->hand == HAND_GOING)
+            hand_undo(w, p, n);
+        break;
+    case TALK_GETACK: net_send(w, p, n->up, &(struct msg){.kind = TALK_ACK, .x = (uint64_t)n->data.offset}); break;
     case TALK_STREAM:
         if (n->role.state == ROLE_SYNCING) {
             n->copy.offset = (int64_t)m->x;
@@ -428,7 +525,8 @@ void kvnode_take(struct world *w, struct proc *p, const struct inbox *in)
     case IN_UP:
         if (up) {
             n->up_open = true;
-            net_send(w, p, n->up, &(struct msg){.kind = TALK_SYNC, .a = (int16_t)n->data.history,
+            n->hand_asked = n->hand == HAND_GOING;
+            net_send(w, p, n->up, &(struct msg){.kind = TALK_SYNC, .a = (int16_t)n->data.history, .b = n->hand_asked,
                                                 .x = (uint64_t)n->data.offset});
         }
         break;
@@ -456,6 +554,8 @@ void kvnode_take(struct world *w, struct proc *p, const struct inbox *in)
     case IN_WAKE:
         if (world_local_ms(w, p) >= n->cron_ms)
             cron(w, p, n);
+        if (n->hand != HAND_NONE && !n->hand_asked && world_local_ms(w, p) >= n->hand_until_ms)
+            hand_undo(w, p, n);
         step(w, p, n, (struct role_event){.kind = ROLE_EV_TICK});
         break;
     case IN_TIMER: copy_loaded(w, p, n, in->gen); break;
@@ -469,7 +569,7 @@ void kvnode_clients_write(struct world *w)
     for (int g = 0; g < w->scene.groups; g++) {
         int at = sentinel_view_primary(w, (int)rng_below(&w->rng, (uint64_t)w->scene.sentinels), g);
         struct proc *p = at >= 0 ? &w->procs[at] : NULL;
-        if (!p || !p->alive || p->frozen || role_may_write(&p->node->role) != ROLE_OK)
+        if (!p || !p->alive || p->frozen || role_may_write(&p->node->role) != ROLE_OK || p->node->hand != HAND_NONE)
             continue;
         p->node->data.offset += 1 + (int64_t)rng_below(&w->rng, 3);
         w->histories.at[p->node->data.history].acked = p->node->data.offset;

@@ -316,10 +316,14 @@ static void act(struct world *w, struct proc *p, const struct action *a)
         if (!a->ok)
             story_tell(w, p, "answers the operator: %s", a->text);
         break;
+    case ACT_HAND_OVER:
+        w->tally.handovers++;
+        story_tell(w, p, "orders to hand over to %s", w->procs[proc_at(w, &a->to)].name);
+        say(w, p, a, (struct msg){.kind = TALK_FAILOVER, .a = proc_at(w, &a->to), .x = (uint64_t)a->ms});
+        break;
+    case ACT_CALL_BACK: say(w, p, a, (struct msg){.kind = TALK_FAILOVER, .a = -1}); break;
+    case ACT_KEEP: say(w, p, a, (struct msg){.kind = TALK_KEEP}); break;
     case ACT_SCRIPT_KILL:
-    case ACT_HAND_OVER:            /* the nodes here have no FAILOVER, and say so */
-    case ACT_CALL_BACK:
-    case ACT_KEEP:
     case ACT_CLIENT_RECONFIG:
     case ACT_DIRECTORY: break;
     case ACT_SAVE:
@@ -491,7 +495,8 @@ static void info_is(struct world *w, struct proc *p, struct link_ref ref, const 
     struct info_replica r[SIM_MAX_NODES];
     struct node_info i = {.role = t->primary ? ROLE_PRIMARY : ROLE_REPLICA, .replicas = r, .n_replicas = (size_t)t->n,
                           .link_up = t->link_up, .link_down_ms = t->link_down_ms, .priority = t->priority,
-                          .offset = t->offset, .announced = true};
+                          .offset = t->offset, .announced = true, .kvnode = w->scene.kvnodes,
+                          .hands = !w->scene.knows_failover ? HANDS_UNKNOWN : t->handing ? HANDS_OVER : HANDS_IDLE};
 
     for (int k = 0; k < t->n; k++) {
         r[k].addr = *world_addr(w, t->replica[k].proc);
@@ -517,6 +522,9 @@ static void hello(struct world *w, struct proc *p, struct link_ref ref, const st
     step(w, p, (struct event){.kind = EV_HELLO, .link = ref, .u.hello = &h});
 }
 
+_Static_assert((int)TALK_CALL_BACK == (int)ORDER_CALL_BACK && (int)TALK_HAND_OVER == (int)ORDER_HAND_OVER && (int)TALK_REPOINT == (int)ORDER_REPOINT,
+               "the same words");
+
 static void from_link(struct world *w, struct proc *p, struct link *l, const struct msg *m)
 {
     switch ((enum talk)m->kind) {
@@ -527,7 +535,7 @@ static void from_link(struct world *w, struct proc *p, struct link *l, const str
     case TALK_HELLO: hello(w, p, l->ref, m); break;
     case TALK_ORDER_DONE:
         step(w, p, (struct event){.kind = EV_ORDER_DONE, .link = l->ref,
-                                  .u.order = {m->b ? ORDER_REPOINT : ORDER_PROMOTE, true, NULL}});
+                                  .u.order = {(enum order)m->b, m->a != 0, NULL}});
         break;
     case TALK_ANSWER:
         step(w, p, (struct event){.kind = EV_ANSWER, .link = l->ref, .group = (core_id)m->tag,
@@ -631,7 +639,8 @@ void sentinel_order_failover(struct world *w, struct proc *p, int group)
     if (!p->alive || p->frozen || p->busy)
         return;
     story_tell(w, p, "is told to fail over %s", group_names[group]);
-    step(w, p, (struct event){.kind = EV_FAILOVER, .group = sentinel_group_id(p->sentinel, group), .ticket = 99});
+    step(w, p, (struct event){.kind = EV_FAILOVER, .group = sentinel_group_id(p->sentinel, group), .ticket = 99,
+                              .u.coordinated = w->scene.coordinated});
 }
 
 void sentinel_order_reset(struct world *w, struct proc *p, int group)

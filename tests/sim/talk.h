@@ -5,6 +5,8 @@
 
 #include "tests/sim/world.h"
 
+enum talk_order { TALK_PROMOTE, TALK_REPOINT, TALK_HAND_OVER, TALK_CALL_BACK };      /* as enum order */
+
 enum talk {
     /* to a node or a sentinel */
     TALK_GREET,            /* CLIENT SETNAME and the like; the other end is there when it answers */
@@ -18,15 +20,18 @@ enum talk {
     TALK_INFO,
     TALK_INFO_IS,          /* body: struct talk_info */
     TALK_ORDER,            /* a: process to follow, or -1: be primary; then EXEC's answer */
-    TALK_ORDER_DONE,       /* b: 0 promote, 1 repoint */
+    TALK_ORDER_DONE,       /* b: enum talk_order, a: it was carried out (FAILOVER: it has begun) */
+    TALK_FAILOVER,         /* a: process to hand over to, or -1: ABORT; x: TIMEOUT */
+    TALK_KEEP,             /* CONFIG REWRITE */
     /* to a sentinel */
     TALK_ASK,              /* a: primary (process), b: candidate (sentinel) or -1, x: epoch, tag: asker's group */
     TALK_ANSWER,           /* a: down, b: leader (sentinel) or -1, x: asked epoch, y: leader's epoch, tag */
     /* between nodes */
-    TALK_SYNC,             /* a: history, x: offset: let me continue from there */
+    TALK_SYNC,             /* a: history, x: offset: let me continue from there; b: and lead (PSYNC FAILOVER) */
     TALK_CONTINUE,         /* a: history, b: older history, x: offset, y: where the older one ends */
     TALK_COPY,             /* the same, with all the data */
-    TALK_NOT_NOW,          /* no link to my own primary */
+    TALK_NOT_NOW,          /* no link to my own primary; a: I shall not lead */
+    TALK_GETACK,
     TALK_STREAM,           /* x: offset up to which you now have everything */
     TALK_ACK               /* x: offset */
 };
@@ -39,6 +44,7 @@ struct talk_info {
     int64_t offset;
     int history;
     uint64_t run;          /* makes the run id */
+    bool handing;          /* master_failover_state */
     int n;
     struct { int proc; int64_t offset; } replica[SIM_MAX_NODES];
 };

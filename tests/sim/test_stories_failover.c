@@ -241,3 +241,34 @@ STORY(operator_orders_a_failover, 3, 3)
         "[   258] n2  connecting -> following n3: our history goes on\n"
         "[   507] s2  repointing->idle epoch=1: every reachable replica follows it\n");
 }
+
+/* The primary knows how to hand over: nobody has two primaries, nobody lacks a write. */
+STORY(operator_orders_a_hand_over, 3, 3)
+{
+    w->scene.kvnodes = w->scene.knows_failover = true;
+    story_wait(w, 20000);
+    story_failover(w, "s2");
+    story_wait(w, 6000);
+    story_expect(w,
+        "[ 20000] s2  is told to fail over orders\n"
+        "[ 20000] s2  idle->bidding epoch=0: an operator asked for it\n"
+        "[ 20001] s2  +vote-for-leader s2 1\n"
+        "[ 20002] s3  +vote-for-leader s2 1\n"
+        "[ 20002] s1  +vote-for-leader s2 1\n"
+        "[ 20003] s2  bidding->asking epoch=1: a majority gave us this epoch\n"
+        "[ 20004] s2  asking->choosing epoch=1: every reachable replica told its offset\n"
+        "[ 20004] s2  choosing->handing-over epoch=1: the primary hands over to the best replica of this moment\n"
+        "[ 20004] s2  orders to hand over to n3\n"
+        "[ 20005] n1  primary -> connecting n3: told to follow another node\n"
+        "[ 20007] n3  following -> primary: told to be primary\n"
+        "[ 20007] n1  connecting -> following n3: our history goes on under another id\n"
+        "[ 20008] s2  handing-over->repointing epoch=1: the replica now says it is primary\n"
+        "[ 20009] s2  +switch-master orders n1 n3\n"
+        "[ 20009] s2  orders n1 to follow n3\n"
+        "[ 20009] s3  +switch-master orders n1 n3\n"
+        "[ 20009] s1  +switch-master orders n1 n3\n"
+        "[ 20010] s2  orders n2 to follow n3\n"
+        "[ 20010] n2  waiting -> connecting n3: told to follow another node\n"
+        "[ 20012] n2  connecting -> following n3: our history goes on under another id\n"
+        "[ 20261] s2  repointing->idle epoch=1: every reachable replica follows it\n");
+}

@@ -98,7 +98,7 @@ struct history {
 struct tally {
     int64_t virtual_us;
     uint64_t events, steps;
-    uint64_t elections, split_votes, votes, failovers, fast_failovers, vetoes;
+    uint64_t elections, split_votes, votes, failovers, fast_failovers, vetoes, handovers;
     uint64_t crashes, power_cuts, restarts, freezes, jumps, cuts, losses, duplicates;
     uint64_t shorter;              /* promotions that left a longer copy of the same history behind */
     uint64_t saves, saves_failed, saves_lost;
@@ -113,6 +113,8 @@ struct scene {
     int sentinels, groups, nodes;      /* nodes per group */
     int quorum;
     bool evidence;
+    bool knows_failover, kvnodes;      /* the nodes have FAILOVER; are kvnodes */
+    bool coordinated;                  /* what the operator orders */
     int64_t down_after_ms, failover_timeout_ms;
     int64_t reboot_down_after_ms;      /* 0: a restart is no reason */
     int parallel_syncs;
