@@ -319,7 +319,7 @@ static void keep_time(struct formed *f)
                 look_at(f, f->nodes.at[i].id);
         f->next_look_ms = f->now_ms + h;
     }
-    if (f->now_ms >= lead_deadline_ms(f))
+    if (f->ticking && f->now_ms >= lead_deadline_ms(f))
         lead_tick(f);
 }
 
@@ -357,6 +357,7 @@ void formed_step(struct formed *f, const struct formed_event *ev, int64_t now_ms
     f->now_ms = now_ms;
     f->out = out;
     f->save_said = false;
+    f->ticking = ev->kind == FV_TICK;
     if (f->saving && ev->kind != FV_SAVE_FAILED) {
         if (f->save_broken)
             formed_news(f, "state can be saved again: this sentinel votes");

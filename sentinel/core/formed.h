@@ -21,7 +21,7 @@ struct formed_self {
 };
 
 enum formed_event_kind {
-    FV_TICK,
+    FV_TICK,               /* formed_deadline_ms has come, and all that had arrived before was handed in: nothing else lets time run out */
     FV_MSG,                /* msg: from a peer or from a node; msg->from says who */
     FV_SAVE_FAILED,        /* the last FA_SAVE failed, the rest of that list was dropped */
     /* whom we know: all sentinels of the group and all its data nodes */

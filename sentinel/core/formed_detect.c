@@ -286,6 +286,6 @@ void formed_detect(struct formed *f)
     f->try_at_ms = ms_max(f->reason_at_ms + f->turn_ms, f->next_try_ms);
     if (r->quiet)
         f->try_at_ms = ms_max(f->try_at_ms, still_since_ms(f) + formed_quiet_ms(f) + f->turn_ms);
-    if (f->now_ms >= f->try_at_ms)
+    if (f->now_ms >= f->try_at_ms && (f->ticking || f->reason_at_ms == f->now_ms))
         begin(f, r, &want);
 }

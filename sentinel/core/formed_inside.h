@@ -72,6 +72,7 @@ struct formed {
     /* saving */
     bool saving;                       /* the last list held an FA_SAVE; without FV_SAVE_FAILED it came true */
     bool save_said;                    /* this step's list holds one */
+    bool ticking;                      /* this step is FV_TICK: nobody is given up and nothing begun by time alone before what came in is heard */
     bool save_broken;
     VEC(struct ha_msg) own;            /* answers of our own voter, not heard by our lead yet */
     struct formed_out *out;            /* this step's list */

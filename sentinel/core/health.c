@@ -24,6 +24,7 @@
 #define SAYS_LASTS_ASKS 5          /* what a peer said holds for so many asking periods */
 #define RECONF_LOOK_MS 250         /* INFO of a replica that is just being repointed */
 #define PINGS_IN_DOWN_AFTER 10     /* a hang is noticed at most this part of down-after late */
+#define PINGS_IF_FORMED 20         /* ... where the control link answers, whatever the node is busy with */
 #define PING_MIN_MS 10
 #define LATE_MIN_MS 5              /* timers are no more exact than that */
 #define SLOW_MIN_MS 20             /* quicker than that is not slow */
@@ -335,7 +336,7 @@ static int64_t ping_period(const struct core *c, const struct group *g, const st
     int64_t period = ms_min(c->timing.ping_ms, g->opt[GOPT_DOWN_AFTER_MS]);
 
     if (n->id == g->primary && n->w.waiting_since_ms == 0)
-        period = ms_min(period, ms_max(g->opt[GOPT_DOWN_AFTER_MS] / PINGS_IN_DOWN_AFTER, PING_MIN_MS));
+        period = ms_min(period, ms_max(g->opt[GOPT_DOWN_AFTER_MS] / (g->formed ? PINGS_IF_FORMED : PINGS_IN_DOWN_AFTER), PING_MIN_MS));
     return period;
 }
 

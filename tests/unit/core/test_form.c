@@ -281,6 +281,7 @@ START_TEST(test_a_former_member_comes_back)
     for (int i = 0; i < 100; i++) {
         s.now_ms += 5;
         renew(&s);
+        step(&s, &(struct formed_event){.kind = FV_TICK});
     }
     ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
     m.gid = 7;
