@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "kvnode/call.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/ha.h"
 #include "kvnode/info.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/history.h"
@@ -45,6 +46,20 @@ VALUE(read_replicas, feed_replicas(s->feed))
 VALUE(read_good_replicas, feed_good_replicas(s->feed))
 VALUE(read_offset, feed_offset(s->feed))
 VALUE(read_link, role_link_up(s->role))
+VALUE(read_ha_lease, (double)ha_lease_left_ms(s) / 1000)
+VALUE(read_ha_links, ha_control_links(s))
+VALUE(read_ha_confirmed, ha_confirmed(s))
+
+static void read_ha_phase(const void *from, struct str *out, const struct metric *m)
+{
+    const struct server *s = from;
+
+    for (int i = 0; i < MP_PHASES; i++) {
+        const char *labels[] = {"state", member_phase_name((enum member_phase)i), NULL};
+
+        metric_sample(out, m, labels, ha_phase(s) == (enum member_phase)i);
+    }
+}
 
 static void read_role(const void *from, struct str *out, const struct metric *m)
 {
@@ -119,5 +134,9 @@ const struct metric kv_metrics[] = {
     {"kvnode_replicas_good", METRIC_GAUGE, "Replicas that acknowledged lately.", read_good_replicas},
     {"kvnode_replication_offset", METRIC_GAUGE, "Bytes of the replication stream.", read_offset},
     {"kvnode_primary_link_up", METRIC_GAUGE, "1 while a replica is connected to its primary.", read_link},
+    {"kvnode_ha_state", METRIC_GAUGE, "How the node stands in its formed group; plain: it is in none.", read_ha_phase},
+    {"kvnode_ha_lease_seconds", METRIC_GAUGE, "What is left of the lease; -1: it has none, or needs none.", read_ha_lease},
+    {"kvnode_ha_confirmed_offset", METRIC_GAUGE, "Up to where the primary's log is confirmed; -1: it is no primary.", read_ha_confirmed},
+    {"kvnode_ha_control_links", METRIC_GAUGE, "Control links of sentinels and replicas.", read_ha_links},
 };
 const size_t kv_metrics_n = sizeof kv_metrics / sizeof kv_metrics[0];

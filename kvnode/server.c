@@ -131,10 +131,10 @@ static void expire_some(struct server *srv)
 {
     bool more;
 
-    if (resp_server_is_paused(&srv->resp) || srv->loading.on || (srv->ha_bound && !ha_may_append(srv)))
+    if (resp_server_is_paused(&srv->resp) || srv->loading.on)
         return;
     srv->ks->now_ms = server_wall_ms(srv);
-    more = srv->active_expire && expire_sweep(srv->ks, HOUSEKEEP_US, clock_mono_us);
+    more = srv->active_expire && !(srv->ha_bound && !ha_may_append(srv)) && expire_sweep(srv->ks, HOUSEKEEP_US, clock_mono_us);
     if (keyspace_housekeep(srv->ks, HOUSEKEEP_US, clock_mono_us) || more)
         timer_set(&srv->expire_timer, 4);        /* a fifth of the time at most */
 }
@@ -257,6 +257,8 @@ static int listen_anew(struct server *srv, struct err *e)
     return 0;
 }
 
+void server_set_keepalive(struct server *srv) { srv->resp.keepalive_s = (int)ha_keepalive_s(srv, srv->opt.tcp_keepalive_s); }
+
 int server_apply_options(struct server *srv, struct err *e)
 {
     struct resp_server *rs = &srv->resp;
@@ -267,7 +269,7 @@ int server_apply_options(struct server *srv, struct err *e)
         listen_anew(srv, e);
     rs->max_clients = srv->opt.maxclients + (srv->opt.ha_port > 0 ? HA_PLACES : 0);
     rs->idle_timeout_ms = srv->opt.timeout_s * 1000;
-    rs->keepalive_s = (int)srv->opt.tcp_keepalive_s;
+    server_set_keepalive(srv);
     rs->query_max_bytes = (size_t)srv->opt.client_query_buffer_limit;
     rs->proto_max_bulk = srv->opt.proto_max_bulk_len;
     rs->protected_mode = srv->opt.protected_mode;

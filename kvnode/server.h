@@ -147,6 +147,7 @@ static inline int64_t server_wall_ms(const struct server *srv) { return loop_wal
 static inline int64_t server_now_ms(const struct server *srv) { return loop_now_ms(srv->loop); }
 /* Tell systemd and the log once: listening, role known, data loaded. */
 void server_ready(struct server *srv);
+void server_set_keepalive(struct server *srv);            /* of clients to come: as configured, or as the group wants it */
 bool server_is_replica(const struct server *srv);         /* role says so: follows a primary */
 void server_reset_stats(struct server *srv);
 int  config_rewrite(struct server *srv, struct err *e);   /* cmd_config.c: the options into the configuration file */

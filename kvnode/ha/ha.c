@@ -17,8 +17,6 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define RECORD_AGAIN_MS 1000           /* a bound node whose record cannot be written asks its disk again so often */
-
 static bool is_plain(enum member_phase p) { return p == MP_PLAIN || p == MP_BOUND; }
 
 /* --- orders -------------------------------------------------------------------------------------- */
@@ -85,17 +83,28 @@ void ha_note_state(struct ha *h)
     atomic_store(&h->deadline_ms, member_deadline_ms(&h->m));
 }
 
+/* T9: a writer on a connection that is dead on the way is cut as soon as this node may be replaced. */
+static void cut_dead_writers(struct server *srv)
+{
+    server_set_keepalive(srv);
+    list_each(struct session, s, &srv->resp.sessions, link)
+        stream_set_keepalive(s->stream, srv->resp.keepalive_s);
+}
+
 /* What others read of the member besides ha_note_state; main thread. */
-static void note_phase(struct server *srv, enum member_phase was)
+static void note_phase(struct server *srv)
 {
     struct ha *h = srv->ha;
-    enum member_phase is = h->m.phase;
+    enum member_phase was = h->seen, is = h->m.phase;
 
     srv->ha_bound = is != MP_PLAIN;
     h->holds = member_holds_replies(&h->m);
     h->stirred = true;
     if (was == is)
         return;
+    h->seen = is;
+    if (is == MP_OPEN || was == MP_OPEN)
+        cut_dead_writers(srv);
     log_notice("formed group %llu: %s -> %s: %s", (unsigned long long)h->m.f.gid, member_phase_name(was), member_phase_name(is),
                h->out.because ? h->out.because : "");
     if (!is_plain(is))
@@ -117,16 +126,14 @@ static void set_busy(struct ha *h, bool busy)
 static bool step_once(struct server *srv, const struct member_event *ev)
 {
     struct ha *h = srv->ha;
-    enum member_phase was;
     bool saved = true;
 
     pthread_mutex_lock(&h->lock);
-    was = h->m.phase;
     member_step(&h->m, ev, clock_mono_ms(), &h->out);
     h->busy = true;
     ha_note_state(h);
     pthread_mutex_unlock(&h->lock);
-    note_phase(srv, was);
+    note_phase(srv);
     for (int i = 0; i < h->out.n && saved; i++)
         saved = carry_out(srv, &h->out.at[i]);
     set_busy(h, false);
@@ -265,7 +272,7 @@ void ha_pay_owed(struct server *srv)
     set_busy(h, false);
     if (!saved)
         step(srv, &(struct member_event){.kind = ME_SAVE_FAILED});
-    note_phase(srv, h->m.phase);
+    note_phase(srv);
     settle(srv);
 }
 
@@ -308,6 +315,8 @@ void ha_turn_over(struct server *srv)
     struct ha *h = srv->ha;
 
     ha_pay_owed(srv);
+    if (h->seen != h->m.phase)         /* the control thread moved it */
+        note_phase(srv);
     if (srv->ha_bound)
         ha_log_moved(srv);
     if (!h->telling) {
@@ -317,7 +326,7 @@ void ha_turn_over(struct server *srv)
     }
 }
 
-static void on_turn(void *arg)
+void ha_on_turn(void *arg)
 {
     struct server *srv = arg;
     struct ha *h = srv->ha;
@@ -332,7 +341,7 @@ static void on_turn(void *arg)
     }
 }
 
-static void on_deadline(struct timer *t, void *arg)
+void ha_on_deadline(struct timer *t, void *arg)
 {
     struct server *srv = arg;
     struct ha *h = srv->ha;
@@ -384,116 +393,4 @@ bool ha_step_aside(struct server *srv, uint64_t link, const struct ha_msg *m)
     }
     pthread_mutex_unlock(&h->lock);
     return may;
-}
-
-/* --- beginning and end ------------------------------------------------------------------------------------- */
-
-void ha_init(struct server *srv)
-{
-    struct ha *h = mem_zalloc(sizeof *h);
-
-    h->srv = srv;
-    pthread_mutex_init(&h->lock, NULL);
-    timer_init(&h->deadline, srv->loop, on_deadline, srv);
-    srv->ha = h;
-    srv->ha_bound = record_facts(srv->record)->gid != 0 || srv->opt.ha_group != NULL;
-    h->phase = srv->ha_bound ? MP_FENCED : MP_PLAIN;
-    h->deadline_ms = NEVER_MS;
-    ha_repl_init(srv);
-    held_init(srv);
-}
-
-/* A life that could not be made durable answers nobody: the disk is asked again. */
-static bool record_is_good(struct server *srv)
-{
-    struct ha *h = srv->ha;
-    struct err e = {0};
-
-    if (!record_trouble(srv->record) || !srv->ha_bound)
-        return true;
-    if (record_save(srv->record, record_facts(srv->record), &e) == 0) {
-        log_notice("this node's record is written again: it takes part in its group");
-        return true;
-    }
-    h->waits = true;
-    timer_set(&h->deadline, RECORD_AGAIN_MS);
-    return false;
-}
-
-int ha_start(struct server *srv, struct err *e)
-{
-    struct ha *h = srv->ha;
-    struct member_facts f;
-    int rc;
-
-    if (srv->ha_bound && !h->waits)
-        ha_repl_fence(srv);
-    if (!record_is_good(srv))
-        return 0;
-    h->waits = false;
-    rc = control_start(srv, &h->control, e);
-    if (rc != 0)
-        return rc;
-    f = *record_facts(srv->record);
-    f.waits_for_group = srv->opt.ha_group != NULL;
-    member_init(&h->m, &f, record_random(), clock_mono_ms());
-    ha_note_state(h);
-    h->started = h->well = true;
-    srv->ha_bound = h->m.phase != MP_PLAIN;
-    atomic_store(&srv->turned_us, clock_mono_us());
-    loop_hook_add(srv->loop, &h->turn, on_turn, srv);
-    if (srv->ha_bound)
-        log_notice("this node %s: it starts fenced, until its sentinels open it or say whom it follows",
-                   f.gid ? "belongs to a formed group" : "waits for a formed group (ha-group)");
-    ha_log_moved(srv);
-    return 0;
-}
-
-void ha_fini(struct server *srv)
-{
-    struct ha *h = srv->ha;
-
-    if (!h)
-        return;
-    h->started = false;
-    control_stop(h->control);
-    loop_hook_remove(&h->turn);
-    timer_clear(&h->deadline);
-    held_fini(srv);
-    ha_repl_fini(srv);
-    for (size_t i = 0; i < h->later.n; i++)
-        mem_free(h->later.at[i]);
-    vec_fini(&h->later);
-    vec_fini(&h->owed);
-    vec_fini(&h->links);
-    pthread_mutex_destroy(&h->lock);
-    mem_free(h);
-    srv->ha = NULL;
-}
-
-/* A primary that was told to stop asks its group to take over. */
-bool ha_leave(struct server *srv)
-{
-    struct ha *h = srv->ha;
-    bool somebody = false;
-
-    if (!h || !h->started || !ha_is_primary(srv) || h->m.rec.n_members < 2)
-        return false;
-    for (size_t i = 0; i < h->links.n; i++)
-        somebody |= h->links.at[i].voter;
-    if (!somebody)
-        return false;
-    ha_tell(srv, &(struct member_event){.kind = ME_LEAVE});
-    return true;
-}
-
-void ha_over(struct server *srv)
-{
-    struct ha *h = srv->ha;
-
-    pthread_mutex_lock(&h->lock);
-    h->over = true;
-    if (h->started)
-        ha_note_state(h);
-    pthread_mutex_unlock(&h->lock);
 }

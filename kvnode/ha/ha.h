@@ -62,12 +62,20 @@ void ha_log_moved(struct server *srv);
 /* SIGTERM or SHUTDOWN of a primary: asks for a hand-over. true: one is awaited, server_shutdown goes on when the
  * node is no primary any more or after the time it has anyhow (shutdown-timeout). */
 bool ha_leave(struct server *srv);
+/* T9: the keepalive of clients' connections, no longer than the group waits before it replaces us. */
+int64_t ha_keepalive_s(const struct server *srv, int64_t configured_s);
 /* The process ends with this turn: a node of a formed group executes nothing more (its listeners close: R2c). */
 void ha_over(struct server *srv);
 
 /* Is this process the primary of an epoch, or about to be (unproved)? */
 bool ha_is_primary(const struct server *srv);
 uint16_t ha_port(const struct server *srv);                /* where control links come to; 0: nowhere */
+
+/* For metrics. Lease: what is left of it, -1000 = none, or none needed; confirmed: -1 = no primary. */
+enum member_phase ha_phase(const struct server *srv);
+int64_t ha_lease_left_ms(const struct server *srv);
+int64_t ha_confirmed(const struct server *srv);
+size_t ha_control_links(const struct server *srv);
 
 /* INFO's section "ha", the fields ha_port, ha_group_id ... of INFO replication, and HA STATUS. */
 struct str;

@@ -116,6 +116,17 @@ static const char *lease_word(const struct ha *h, char out[32])
     return out;
 }
 
+enum member_phase ha_phase(const struct server *srv) { return phase_of(srv->ha); }
+int64_t ha_confirmed(const struct server *srv) { return ha_is_primary(srv) ? srv->ha->m.commit.confirmed : -1; }
+size_t ha_control_links(const struct server *srv) { return control_links(srv->ha->control); }
+
+int64_t ha_lease_left_ms(const struct server *srv)
+{
+    int64_t left = lease_left_ms(srv->ha);
+
+    return left < 0 || left == NEVER_MS ? -1000 : left;
+}
+
 static void line_u(struct str *out, const char *name, uint64_t v) { str_printf(out, "%s:%" PRIu64 "\r\n", name, v); }
 
 static const char *phase_word(const struct ha *h)

@@ -241,17 +241,33 @@ void ha_primary_gone(struct server *srv)
     srv->ha->stirred = true;
 }
 
+static char *said_as(const struct server *srv)
+{
+    struct str s = {0};
+
+    str_printf(&s, "%s %s", srv->opt.masteruser ? srv->opt.masteruser : "", srv->opt.masterauth ? srv->opt.masterauth : "");
+    return str_take(&s);
+}
+
 void ha_redial(struct server *srv)
 {
     struct ha *h = srv->ha;
     struct addr to = {0};
     bool wanted = h->m.f.gid != 0 && (h->m.phase == MP_FOLLOWER || h->m.phase == MP_BOUND) && role_is_replica(srv->role);
     uint64_t link = 0;
+    char *as;
 
     if (wanted)
         to = h->primary_at;
-    if (addr_equal(&to, &h->dialed_to) && (!addr_is_set(&to) || h->dialed_life == h->m.f.life))
+    if (!addr_is_set(&to) && !addr_is_set(&h->dialed_to))
         return;
+    as = said_as(srv);
+    if (addr_equal(&to, &h->dialed_to) && h->dialed_life == h->m.f.life && strcmp(as, h->dialed_as ? h->dialed_as : "") == 0) {
+        mem_free(as);
+        return;
+    }
+    mem_free(h->dialed_as);
+    h->dialed_as = as;
     if (addr_is_set(&to))
         link = ha_new_link(srv);
     pthread_mutex_lock(&h->lock);

@@ -2,6 +2,7 @@
  * thread may do there.
  *
  *   ha.c           events in, orders out, what is told once a turn
+ *   ha_process.c   beginning and end
  *   ha_ask.c       questions: may a command run, what are we; INFO and HA STATUS
  *   ha_attach.c    control links: who holds one, what comes over them
  *   control.c      the thread itself (control.h) */
@@ -46,6 +47,7 @@ struct ha {
     _Atomic int64_t lease_until_ms;
     _Atomic int64_t deadline_ms;       /* when the member wants its next ME_TICK */
     bool holds;                        /* replies wait for MO_CONFIRMED */
+    enum member_phase seen;            /* by the main thread: what follows from a change is done */
     VEC(struct ha_later *) later;
     struct timer deadline;
     struct loop_hook turn;
@@ -57,6 +59,7 @@ struct ha {
     uint64_t dialed;                   /* number of our own control link to the primary; 0 = none */
     struct addr dialed_to, primary_at; /* primary_at: its control port, as it greeted; not set = not known */
     uint64_t dialed_life;
+    char *dialed_as;                   /* user and password that were said there, or NULL */
     bool stirred;                      /* something was told since the last look at what sentinels should know */
     struct ha_msg said;                /* the status that voters were told last */
     struct member_orders out;          /* of the main thread's step */
@@ -65,6 +68,8 @@ struct ha {
 
 /* --- ha.c ------------------------------------------------------------------------------------ */
 void ha_pay_owed(struct server *srv);
+void ha_on_turn(void *srv);
+void ha_on_deadline(struct timer *t, void *srv);
 void ha_turn_over(struct server *srv);     /* ME_LOG, ME_ROLE, ME_HEALTH, if they are due */
 /* The caller holds the lock and has stepped m. */
 void ha_note_state(struct ha *h);
