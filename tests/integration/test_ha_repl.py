@@ -4,21 +4,16 @@ import glob
 import os
 import re
 import signal
+import subprocess
 import time
 
 import pytest
 import redis
-from harness import Yard, find, free_port, wait_until
+from conftest import need
+from harness import find, free_port, wait_until
 from ha_play import Play
 
 NODE = ["save 3600 1", "repl-backlog-size 1mb"]
-
-
-@pytest.fixture
-def yard():
-    y = Yard("ha-repl")
-    yield y
-    y.close()
 
 
 @pytest.fixture
@@ -446,3 +441,73 @@ def test_debug_reload_nosave_is_refused(yard, play):
         c.execute_command("DEBUG", "RELOAD")
         with pytest.raises(redis.exceptions.ResponseError, match="older file"):
             c.execute_command("DEBUG", "RELOAD", "NOSAVE")
+
+
+def test_a_copy_that_breaks_off_costs_nothing(yard, play):
+    """Sealed while a full copy is being loaded: the old data, its position and its life stay. When the copy comes through
+    the life is another; no tail was lost, for the copy holds all that there was."""
+    nodes = nodes_of(yard, lines=["repl-backlog-size 16kb"])
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 50)
+    wait_level(play, *nodes)
+    play.seal(nodes[2], 2)                         # stands still while the backlog moves on
+    with nodes[0].connect() as c:
+        for i in range(20):
+            c.set("big:%d" % i, "x" * 4096)
+    wait_level(play, nodes[0], nodes[1])
+    before = play.look(nodes[2])
+    data = digest(nodes[2])
+    with nodes[2].connect() as c:
+        c.config_set("key-load-delay", 50000)
+    seal(play, 2, nodes[0], nodes[1])
+    play.promote(nodes[0], 2, seal=[])
+    wait_until(lambda: int(nodes[2].info("persistence")["async_loading"]) == 1, what="the copy to be loaded")
+    play.seal(nodes[2], 3)
+    wait_until(lambda: int(nodes[2].info("persistence")["async_loading"]) == 0, what="it to be given up")
+    now = play.look(nodes[2])
+    assert (now["life"], now["pos"], digest(nodes[2])) == (before["life"], before["pos"], data)
+    with nodes[2].connect() as c:
+        c.config_set("key-load-delay", 0)
+    seal(play, 3, *nodes)
+    play.promote(nodes[0], 3, seal=[])
+    wait_link_up(nodes[2])
+    wait_level(play, nodes[0], nodes[2])
+    assert copy_of_log_is(nodes)
+    assert play.look(nodes[2])["life"] != before["life"]
+    assert not glob.glob(os.path.join(nodes[2].folder, "tail-*"))
+
+
+def test_a_disk_that_takes_no_new_life_takes_no_copy(yard, play):
+    """R8: a full copy drops history, so the new life is on disk before the old data goes; else the copy is refused."""
+    need("strace")
+    nodes = nodes_of(yard, lines=["repl-backlog-size 16kb"])
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 50)
+    wait_level(play, *nodes)
+    play.seal(nodes[2], 2)
+    with nodes[0].connect() as c:
+        for i in range(20):
+            c.set("big:%d" % i, "x" * 4096)
+    before, data = play.look(nodes[2]), digest(nodes[2])
+    seal(play, 2, nodes[0], nodes[1])
+    with nodes[2].connect() as c:
+        c.config_set("key-load-delay", 20000)
+    play.promote(nodes[0], 2, seal=[])
+    wait_until(lambda: int(nodes[2].info("persistence")["async_loading"]) == 1, what="the copy to be loaded")
+    broken = subprocess.Popen(["strace", "-f", "-qq", "-p", str(nodes[2].pid), "-o", "/dev/null", "-e", "trace=fdatasync",
+                               "-e", "inject=fdatasync:error=EIO"], stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: "refuses a full copy" in field(nodes[2], "master_link_down_reason"), what="the refusal")
+        now = play.look(nodes[2])
+        assert now["pos"] == before["pos"] and digest(nodes[2]) == data
+    finally:
+        broken.send_signal(signal.SIGINT)
+        broken.wait()
+    with nodes[2].connect() as c:
+        c.config_set("key-load-delay", 0)
+    wait_link_up(nodes[2])
+    wait_level(play, nodes[0], nodes[2])
+    assert copy_of_log_is(nodes)
+    assert play.look(nodes[2])["life"] != before["life"]
