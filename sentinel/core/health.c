@@ -244,6 +244,8 @@ void health_pong(struct core *c, struct link_ref l, enum pong what)
 
     if (n != NULL) {
         watch_pong(c, &n->w, what);
+        if (n->sdown)
+            n->w.slow_ms = 0;              /* that was an outage; how quick it is from now on is another matter */
         if (n->crashed) {
             n->crashed = false;
             say_news_node(c, NEWS_CRASH_EVIDENCE_OVER, n, NULL);
