@@ -228,7 +228,7 @@ void call_request(struct call *c)
     uint64_t dirty = srv->ks->dirty;
     const char *text;
 
-    ahead_look(cl, c->argc, c->argv);
+    ahead_look(cl, stream_in(c->session->stream), c->argc, c->argv);
     if (!resp_server_may_run(c)) {
         call_stat(srv, c->cmd)->rejected++;
         if (cl->txn != TXN_NONE)

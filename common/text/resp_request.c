@@ -215,16 +215,30 @@ size_t resp_parser_wants(const struct resp_parser *p, size_t have)
 
 /* ---- the other way ---- */
 
+/* "*3\r\n", "$5\r\n" */
+static void put_head(struct buf *out, char mark, size_t n)
+{
+    char *to = buf_tail(out, NUM_I64_MAX + 3);
+    size_t len = 1;
+
+    to[0] = mark;
+    len += num_put_i64(to + 1, (int64_t)n);
+    to[len++] = '\r';
+    to[len++] = '\n';
+    buf_added(out, len);
+}
+
 static void put_bulk(struct buf *out, const char *p, size_t n)
 {
-    buf_printf(out, "$%zu\r\n", n);
+    put_head(out, '$', n);
+    buf_reserve(out, n + 2);
     buf_append(out, p, n);
     buf_append(out, "\r\n", 2);
 }
 
 void resp_put_request(struct buf *out, int argc, const struct slice *argv)
 {
-    buf_printf(out, "*%d\r\n", argc);
+    put_head(out, '*', (size_t)argc);
     for (int i = 0; i < argc; i++)
         put_bulk(out, argv[i].p, argv[i].len);
 }
@@ -239,7 +253,7 @@ void resp_put_request_z(struct buf *out, const char *first, ...)
     for (z = first; z; z = va_arg(ap, const char *))
         argc++;
     va_end(ap);
-    buf_printf(out, "*%d\r\n", argc);
+    put_head(out, '*', (size_t)argc);
     va_start(ap, first);
     for (z = first; z; z = va_arg(ap, const char *))
         put_bulk(out, z, strlen(z));

@@ -48,9 +48,8 @@ static bool second_argument(const char *p, const char *end, struct slice *key, c
     return key->p != NULL;
 }
 
-void ahead_look(struct client *c, int argc, const struct slice *argv)
+void ahead_look(struct client *c, const struct buf *in, int argc, const struct slice *argv)
 {
-    struct buf *in = stream_in(c->session->stream);
     const char *begin = buf_data(in), *end = begin + buf_len(in), *p;
     struct db *d = keyspace_db(c->srv->ks, c->db);
     uint32_t hash[AHEAD];

@@ -3,6 +3,7 @@
 
 #include "common/io/clock.h"
 #include "kvnode/call.h"
+#include "kvnode/client/ahead.h"
 #include "kvnode/client/txn.h"
 #include "kvnode/repl/feed.h"
 #include "kvnode/server.h"
@@ -83,6 +84,7 @@ enum apply_answer apply_run(struct apply *a, struct buf *in, int64_t budget_us, 
             err_wrap(e, "the stream is no longer one");
             return APPLY_STOP;
         }
+        ahead_look(a->client, in, argc, argv);
         if (run_one(a, argc, argv, asked_ack, e) != 0)
             return APPLY_STOP;
         a->open += used;
