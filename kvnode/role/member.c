@@ -344,7 +344,7 @@ bool member_may_take(const struct member *m, uint64_t link)
 bool member_feeds(const struct member *m, uint64_t fetch_ballot)
 {
     if (fetch_ballot != 0)
-        return m->phase == MP_FENCED && m->f.sealed == fetch_ballot;
+        return (m->phase == MP_FENCED || PLANT(FETCH_LATE)) && m->f.sealed == fetch_ballot;
     return is_plain(m) || member_is_open(m);
 }
 

@@ -332,7 +332,9 @@ static void take_in(struct formed *f, const struct formed_event *ev)
     case FV_PEER: know_peer(f, ev); break;
     case FV_NODE: know_node(f, ev); break;
     case FV_FORGET: forget(f, ev->id); break;
-    case FV_ODOWN: f->odown = ev->yes; break;
+    case FV_ODOWN:                     /* of another primary than the record's: said too late */
+        f->odown = ev->yes && (ev->id == NULL || formed_newest(f) == NULL || strcmp(ev->id, formed_newest(f)->primary) == 0);
+        break;
     case FV_EVIDENCE:
         if (formed_newest(f) != NULL)
             formed_ended(f, ev->epoch != 0 ? ev->epoch : formed_newest(f)->epoch, 0, true);

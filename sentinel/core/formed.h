@@ -29,7 +29,8 @@ enum formed_event_kind {
     FV_NODE,               /* id, addr, up, how: the control link to a node */
     FV_FORGET,             /* id: neither any more */
     /* what the health of the plain path says about the primary of the record */
-    FV_ODOWN,              /* yes: objectively down (quorum) and no member objects; no: not any more */
+    FV_ODOWN,              /* yes: objectively down (quorum) and no member objects; no: not any more. id: of which node it is said;
+                              NULL: of the record's primary */
     FV_EVIDENCE,           /* the agent on its host saw that process end (R2b); epoch: END(epoch). What sentinels see of it
                               (R2c) is counted inside: FV_NODE with `refused` is all that is needed */
     /* the operator */

@@ -214,7 +214,8 @@ static const struct lead_seal *preferred(const struct formed *f)
 
     for (size_t i = 0; i < f->lead.seals.n; i++) {
         const struct lead_seal *s = &f->lead.seals.at[i];
-        if (s->counted && ha_member(&f->lead.base, s->id)->priority > 0 && (!best || preferred_to(f, s, best)))
+        const struct ha_member *seat = ha_member(&f->lead.base, s->id);
+        if (s->counted && seat != NULL && seat->priority > 0 && (!best || preferred_to(f, s, best)))
             best = s;
     }
     return best;

@@ -132,7 +132,7 @@ static void lose_disk(struct hs_world *w)
     }
 }
 
-static void give_ask(struct hs_world *w, struct hs_proc *v, const struct formed_event *ev)
+void hs_ask(struct hs_world *w, struct hs_proc *v, const struct formed_event *ev)
 {
     struct formed_event *own;
 
@@ -157,7 +157,7 @@ static struct hs_proc *busy_or_any(struct hs_world *w)
 static void hand_over(struct hs_world *w)
 {
     w->t.handovers++;
-    give_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_HAND_OVER, .id = rng_chance(&w->rng, 500) ? "" : any(w, true)->name});
+    hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_HAND_OVER, .id = rng_chance(&w->rng, 500) ? "" : any(w, true)->name});
 }
 
 static void change(struct hs_world *w)
@@ -171,15 +171,15 @@ static void change(struct hs_world *w)
     case 1:
         want = (struct formed_want){.mode = w->sc.mode, .fsync = w->sc.fsync, .voters = w->sc.voters, .timing = w->sc.timing,
                                     .k = (int)rng_between(&w->rng, 1, w->sc.members - 1)};
-        give_ask(w, v, &(struct formed_event){.kind = FV_SET, .want = &want});
+        hs_ask(w, v, &(struct formed_event){.kind = FV_SET, .want = &want});
         break;
     case 2:
         if (w->sc.members > 2)
-            give_ask(w, v, &(struct formed_event){.kind = FV_DROP_MEMBER, .id = any(w, true)->name});
+            hs_ask(w, v, &(struct formed_event){.kind = FV_DROP_MEMBER, .id = any(w, true)->name});
         break;
     default:
         if (w->sc.spares)
-            give_ask(w, v, &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = any(w, false)->name, .id2 = any(w, false)->name});
+            hs_ask(w, v, &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = any(w, false)->name, .id2 = any(w, false)->name});
         break;
     }
 }
@@ -293,7 +293,7 @@ static void replace_voter(struct hs_world *w, int lost)
 {
     const char *name = w->proc[lost].name;
 
-    give_ask(w, any(w, false), &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = name, .id2 = name});
+    hs_ask(w, any(w, false), &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = name, .id2 = name});
 }
 
 void hs_chaos_over(struct hs_world *w, const struct hs_item *it)

@@ -1,5 +1,6 @@
 /* What must never be: a confirmed entry that is missing or that two logs disagree on, a
- * vote given twice, an epoch of two processes, two leases at one true moment. And what
+ * vote given twice, an epoch of two processes, two leases at one true moment, a number on a
+ * disk that went down, a seal on an attempt that nobody opened, two entries of V changed at once. And what
  * must come after healing: one open primary that confirms, everybody following.
  *
  * All that was ever confirmed stands in one sequence, `sure`; whatever is confirmed
@@ -25,7 +26,7 @@ static void owns(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
 {
     for (size_t i = 0; i < w->owners.n; i++)
         if (w->owners.at[i].epoch == epoch) {
-            if (w->owners.at[i].incarnation != p->n.m.incarnation)
+            if (w->owners.at[i].incarnation != p->n.m.incarnation || w->owners.at[i].gen != p->gen || w->owners.at[i].node != p->id)
                 hs_violation(w, "epoch %llu belongs to %s and to another process of %s", (unsigned long long)epoch,
                              p->name, w->proc[w->owners.at[i].node].name);
             return;
@@ -34,6 +35,7 @@ static void owns(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
     vec_last(&w->owners).epoch = epoch;
     vec_last(&w->owners).incarnation = p->n.m.incarnation;
     vec_last(&w->owners).node = p->id;
+    vec_last(&w->owners).gen = p->gen;
 }
 
 void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
@@ -83,11 +85,67 @@ void hs_judge_voted(struct hs_world *w, uint64_t life, uint64_t ballot, const ch
     snprintf(vec_last(&w->votes).who, ID_MAX, "%s", who);
 }
 
+/* R0: a seal on an attempt that is never opened keeps its node from every other one. */
+void hs_judge_sealed(struct hs_world *w, struct hs_proc *p, const struct ha_msg *seal)
+{
+    bool first = false;
+
+    for (int i = 0; i < w->n_procs; i++)
+        if (!w->proc[i].node && w->proc[i].v.has_kept)
+            first |= w->proc[i].v.kept.rec.gid == seal->gid && w->proc[i].v.kept.rec.born == seal->epoch;
+    for (size_t i = 0; i < w->owners.n; i++)
+        if (w->owners.at[i].epoch == seal->epoch)
+            return;
+    if (first && !w->sc.formed)
+        hs_violation(w, "%s is sealed in ballot %llu on an attempt at forming that nobody opened", p->name, (unsigned long long)seal->ballot);
+}
+
+/* R9: one entry of V, in or out, at a time. */
+void hs_judge_record(struct hs_world *w, struct hs_proc *p, const struct ha_record *r)
+{
+    const struct ha_record *base = &formed_lead(p->v.f)->base;
+    int moved = 0;
+
+    if (formed_lead(p->v.f)->state != LD_STORING || base->gid != r->gid || r->ballot != formed_lead(p->v.f)->ballot)
+        return;
+    for (int i = 0; i < r->n_voters; i++)
+        moved += !ha_voter(base, r->voter[i].id) || ha_voter(base, r->voter[i].id)->life != r->voter[i].life;
+    for (int i = 0; i < base->n_voters; i++)
+        moved += !ha_voter(r, base->voter[i].id) || ha_voter(r, base->voter[i].id)->life != base->voter[i].life;
+    if (moved > 1)
+        hs_violation(w, "%s changes %d entries of V in one step, in ballot %llu", p->name, moved, (unsigned long long)r->ballot);
+}
+
+/* Numbers on a disk only go up, as long as the memory is the same. */
+static void remember(struct hs_world *w, const struct hs_proc *p)
+{
+    struct hs_past now = {0}, *was = NULL;
+
+    if (p->node)
+        now = (struct hs_past){p->n.kept.life, p->n.kept.sealed, p->n.kept.bound_ballot, 0};
+    else if (p->v.has_kept)
+        now = (struct hs_past){p->v.kept.life, 0, 0, p->v.kept.promised};
+    for (size_t i = 0; i < w->pasts.n && !was; i++)
+        was = w->pasts.at[i].life == now.life ? &w->pasts.at[i] : NULL;
+    if (now.life != 0 && !was) {
+        vec_push(&w->pasts, now);
+    } else if (was) {
+        if (now.sealed < was->sealed || now.bound < was->bound || now.promised < was->promised)
+            hs_violation(w, "%s went back: sealed %llu, bound %llu, promised %llu; it had %llu, %llu, %llu", p->name,
+                         (unsigned long long)now.sealed, (unsigned long long)now.bound, (unsigned long long)now.promised,
+                         (unsigned long long)was->sealed, (unsigned long long)was->bound, (unsigned long long)was->promised);
+        *was = now;
+    }
+}
+
 void hs_judge_step(struct hs_world *w, struct hs_proc *only)
 {
     struct hs_proc *leased = NULL;
 
-    (void)only;
+    if (only) {
+        remember(w, only);
+        return;
+    }
     for (int i = 0; i < w->n_procs; i++) {
         struct hs_proc *p = &w->proc[i];
         if (!p->node || !p->alive || p->n.m.state != HA_PRIMARY || p->n.m.epoch == 0)

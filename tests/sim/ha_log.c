@@ -99,7 +99,7 @@ void hs_log_turn(struct hs_world *w, struct hs_proc *p)
         n->streaming = false;
         hs_give(w, &w->proc[n->follows], (struct hs_item){.kind = IN_REPLICA_UP, .proc = p->id, .x = l->id});
         l->may_stream = !w->proc[n->follows].n.m.f.used;       /* plain nodes need no leave */
-        l->taking = n->plain_order && !n->m.f.used;
+        l->taking = n->plain_order && (!n->m.f.used || PLANT(BOUND_TAKES_PLAIN));
         ask(w, p, l, -1);
     }
 }
@@ -113,6 +113,8 @@ static void send_to(struct hs_world *w, struct hs_proc *p, struct hs_link *l)
         return;
     if (!l->answered) {
         int64_t common = common_point(&p->n.log, &l->asker);
+        if (l->fetch && common > end)
+            common = end;                  /* what it has beyond that is not of the log that it is to have */
         bool full = !l->fetch && ((common == 0 && p->n.log.n > 0) || (int64_t)p->n.log.n - common > w->sc.backlog);
         l->answered = true;
         pkt = hs_packet(full ? PK_FULL : PK_PART, p->id, l->dst, NULL);

@@ -19,18 +19,19 @@ enum plant kv_plant = PLANT_NONE;
 
 struct options {
     int64_t seeds, from, seed, bound;
-    bool trace, plants, verbose, keep_on;
+    bool trace, plants, verbose, keep_on, story;
     const char *plant;
 };
 
 static int usage(void)
 {
-    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--keep-on] [--plant NAME] [--plants] [--bound N]\n"
+    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--keep-on] [--plant NAME [--story]] [--plants] [--bound N]\n"
           "  --seeds N     play N runs of a formed group, each from its seed; --from S: the first of them (1)\n"
           "  --seed S      play only this one; --trace tells it on standard error\n"
           "  --keep-on     do not stop after ten failures\n"
           "  --plant NAME  with this bug in it\n"
-          "  --plants      for each bug (or only --plant NAME): how many seeds until it is caught, at most --bound (2000)\n", stderr);
+          "  --story       with --plant NAME and --seed S: that bug's own course of events instead of a random one\n"
+          "  --plants      for each bug (or only --plant NAME): its story, or how many seeds until it is caught, at most --bound (2000)\n", stderr);
     return 2;
 }
 
@@ -45,6 +46,21 @@ static const struct {
 };
 
 static struct hs_world world;
+
+/* The course of events for this bug; the seed decides only how long each message takes. */
+static bool play_story(const struct hs_story *story, uint64_t seed, bool trace)
+{
+    struct hs_world *w = &world;
+    struct hs_scene sc;
+
+    memset(&sc, 0, sizeof sc);
+    story->scene(&sc);
+    hs_begin(w, seed, &sc);
+    w->trace = trace;
+    story->play(w);
+    hs_end(w);
+    return !w->violation[0];
+}
 
 static bool play(uint64_t seed, bool trace, struct hs_tally *sum)
 {
@@ -121,9 +137,42 @@ static void says_seed(int sig)
 /* Each bug in a process of its own, for a room's own CHECK may be what catches it. */
 struct shared {
     int64_t seed;
-    bool caught;
+    bool caught, by_story, story_lies;
     char violation[sizeof world.violation];
 };
+
+#define STORY_SEEDS 10
+
+/* Its story first, then random walks. */
+static void find(const struct options *o, int64_t bound, struct shared *sh, enum plant planted)
+{
+    const struct hs_story *story = hs_story(planted);
+
+    for (sh->seed = 1; story && sh->seed <= STORY_SEEDS; sh->seed++) {
+        kv_plant = planted;
+        sh->by_story = !play_story(story, (uint64_t)sh->seed, false);
+        memcpy(sh->violation, world.violation, sizeof sh->violation);
+        kv_plant = PLANT_NONE;
+        if (!play_story(story, (uint64_t)sh->seed, false)) {
+            memcpy(sh->violation, world.violation, sizeof sh->violation);
+            sh->story_lies = true;
+            return;
+        }
+        if (sh->by_story) {
+            sh->caught = true;
+            return;
+        }
+    }
+    for (sh->seed = o->from; sh->seed < o->from + bound && !sh->caught; sh->seed++) {
+        kv_plant = planted;
+        if (play((uint64_t)sh->seed, false, NULL) || world.stuck)          /* standing still is not what these bugs are about */
+            continue;
+        memcpy(sh->violation, world.violation, sizeof sh->violation);
+        kv_plant = PLANT_NONE;         /* a seed that fails without the bug says nothing about it */
+        sh->caught = play((uint64_t)sh->seed, false, NULL) || world.stuck;
+    }
+    sh->seed -= sh->caught;
+}
 
 static void play_plant(const struct options *o, int64_t bound, struct shared *sh)
 {
@@ -138,15 +187,7 @@ static void play_plant(const struct options *o, int64_t bound, struct shared *sh
         signal(SIGABRT, SIG_DFL);
         if (!freopen("/dev/null", "w", stderr))
             _exit(2);
-        for (sh->seed = o->from; sh->seed < o->from + bound && !sh->caught; sh->seed++) {
-            kv_plant = planted;
-            if (play((uint64_t)sh->seed, false, NULL) || world.stuck)      /* standing still is not what these bugs are about */
-                continue;
-            memcpy(sh->violation, world.violation, sizeof sh->violation);
-            kv_plant = PLANT_NONE;     /* a seed that fails without the bug says nothing about it */
-            sh->caught = play((uint64_t)sh->seed, false, NULL) || world.stuck;
-        }
-        sh->seed -= sh->caught;
+        find(o, bound, sh, planted);
         _exit(0);
     }
     if (pid < 0 || waitpid(pid, &status, 0) < 0) {
@@ -175,7 +216,13 @@ static int play_plants(const struct options *o)
             continue;
         kv_plant = (enum plant)i;
         play_plant(o, bound, sh);
-        if (sh->caught) {
+        if (sh->story_lies) {
+            printf("%-24s ITS STORY BREAKS WITHOUT THE BUG (story seed %lld): %s\n", plants[i].name, (long long)sh->seed, sh->violation);
+            missed++;
+        } else if (sh->by_story) {
+            printf("%-24s caught by its story,    %5.1f s: story seed %lld: %s\n", plants[i].name, seconds() - start, (long long)sh->seed,
+                   sh->violation);
+        } else if (sh->caught) {
             printf("%-24s caught after %5lld seeds, %5.1f s: seed %lld: %s\n", plants[i].name, (long long)(sh->seed - o->from + 1),
                    seconds() - start, (long long)sh->seed, sh->violation);
         } else {
@@ -227,6 +274,8 @@ static bool parse(int argc, char **argv, struct options *o)
             o->verbose = true;
         } else if (strcmp(a, "--keep-on") == 0) {
             o->keep_on = true;
+        } else if (strcmp(a, "--story") == 0) {
+            o->story = true;
         } else if (strcmp(a, "--plants") == 0) {
             o->plants = true;
         } else if (strcmp(a, "--formed") != 0) {
@@ -256,6 +305,15 @@ int ha_main(int argc, char **argv)
     if (o.plant && kv_plant == PLANT_NONE) {
         fprintf(stderr, "sim: no bug is called %s\n", o.plant);
         return 2;
+    }
+    if (o.story && (!hs_story(kv_plant) || o.seed < 0)) {
+        fputs("sim: --story needs --seed S and a bug that has a story (--plant NAME)\n", stderr);
+        return 2;
+    }
+    if (o.story) {
+        bool kept = play_story(hs_story(kv_plant), (uint64_t)o.seed, o.trace);
+        printf("%s\n", kept ? "every promise was kept" : world.violation);
+        return kept ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     if (o.seed >= 0) {
         o.from = o.seed;

@@ -39,7 +39,7 @@ void hs_node_start(struct hs_world *w, struct hs_proc *p)
     vec_clear(&n->waits);
     memset(n->voter_link, 0, sizeof n->voter_link);
     n->plain_order = n->kept.gid == 0 && n->follows >= 0;
-    n->kept.waits_for_group = w->sc.cold;
+    n->kept.waits_for_group = w->sc.cold || w->sc.ha_group;
     member_init(&n->m, &n->kept, hs_id(w), hs_now(w, p));
     hs_give(w, p, (struct hs_item){.kind = IN_ROLE});
     hs_give(w, p, (struct hs_item){.kind = IN_LOG});
@@ -86,6 +86,7 @@ void hs_node_saved(struct hs_world *w, struct hs_proc *p)
         return;
     }
     p->n.kept = p->n.coming;
+    hs_judge_step(w, p);
 }
 
 void hs_node_step(struct hs_world *w, struct hs_proc *p, struct member_event *ev)
@@ -96,6 +97,9 @@ void hs_node_step(struct hs_world *w, struct hs_proc *p, struct member_event *ev
     CHECK(p->n.next >= p->n.out.n);
     p->n.next = 0;
     member_step(&p->n.m, ev, hs_now(w, p), &p->n.out);
+    if (ev->kind == ME_MSG && ev->msg->kind == HA_SEAL && p->n.m.f.sealed == ev->msg->ballot && p->n.m.f.gid == ev->msg->gid &&
+        p->n.m.state != HA_PRIMARY)
+        hs_judge_sealed(w, p, ev->msg);
     if (was != p->n.m.state || sealed != p->n.m.f.sealed)
         hs_trace(w, "%s is %s, sealed %llu, epoch %llu, log %llu:%lld%s%s", p->name, ha_node_state_name(p->n.m.state),
                  (unsigned long long)p->n.m.f.sealed, (unsigned long long)p->n.m.epoch,
@@ -184,7 +188,7 @@ bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
                 hs_chaos_sent(w, p, &o->msg);
                 return true;
             }
-        if ((l = hs_link(w, o->link))) {
+        if ((l = hs_link(w, o->link)) && !hs_ruled(w, p->id, l->src == p->id ? l->dst : l->src, &o->msg)) {
             if (o->msg.kind == HA_STREAM && l->src == p->id)
                 l->may_stream = true;
             hs_repl(w, l, l->src == p->id ? 0 : 1, hs_packet(PK_MSG, p->id, l->src == p->id ? l->dst : l->src, &o->msg));
@@ -214,7 +218,8 @@ bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
         n->opened_any = true;
         hs_judge_opens(w, p, o->epoch);
         w->t.opened++;
-        vec_push(&n->log, ((struct hs_entry){o->epoch, 0}));
+        if (!PLANT(NO_MARKER))
+            vec_push(&n->log, ((struct hs_entry){o->epoch, 0}));
         hs_trace(w, "%s opens epoch %llu at %lld", p->name, (unsigned long long)o->epoch, (long long)n->log.n);
         for (size_t i = 0; i < w->links.n; i++)
             if (w->links.at[i]->src == p->id && !w->links.at[i]->fetch)

@@ -6,7 +6,9 @@
  *   ha_node.c   a data node: orders carried out, its disks, clients' commands
  *   ha_log.c    the pretend log and its replication
  *   ha_judge.c  what must never be, and what must come after healing
+ *   ha_rules.c  messages that a story drops, or holds until it lets them go
  *   ha_chaos.c  what goes wrong
+ *   ha_story.c  one course of events for each rule that random walks rarely lead to
  *   ha_main.c   scenes, seeds, bugs on purpose
  *
  * True time is in microseconds and known to the world alone; each process has a clock of
@@ -148,6 +150,8 @@ struct hs_proc {
 struct hs_scene {
     int voters, spares, nodes, members;
     enum ha_mode mode;
+    bool ha_group;                     /* nodes wait for their group: fenced until bound */
+    int priority[HS_NODES_MAX];        /* 0 = the usual */
     bool fsync, formed, cold, bad_clocks, amnesia, changes, handovers, memory_only;
     int k, backlog;
     int64_t chaos_us, fault_every_us;
@@ -160,7 +164,18 @@ struct hs_tally {
         handovers, changes, dropped, doubled, late, saves, save_fails, fetches, full_copies, rolled_back, formed, excused, calm, calm_ms;
 };
 
-struct hs_owner { uint64_t epoch, incarnation; int node; };
+struct hs_owner { uint64_t epoch, incarnation; int node; uint32_t gen; };
+/* The highest numbers that a memory had on its disk. */
+struct hs_past { uint64_t life, sealed, bound, promised; };
+
+/* What a story does with messages. */
+struct hs_rule {
+    int from, to;                      /* -1 = any */
+    enum ha_kind kind;                 /* HA_NOTHING = all */
+    bool on, hold;
+    VEC(struct hs_packet *) held;
+};
+#define HS_RULES_MAX 48
 struct hs_vote { uint64_t life, ballot; char who[ID_MAX]; };
 
 struct hs_world {
@@ -181,7 +196,11 @@ struct hs_world {
     char violation[400];
     bool stuck;                        /* ... and it is only that calm did not come */
     struct hs_tally t;
+    bool clients_off;
+    int n_rules;
+    struct hs_rule rule[HS_RULES_MAX];
     /* judge */
+    VEC(struct hs_past) pasts;
     hs_log sure;                       /* what is confirmed, in one order */
     int64_t sure_writes;               /* offset after the last write in it that somebody was told of */
     VEC(struct hs_owner) owners;
@@ -217,6 +236,13 @@ void hs_log_copy(hs_log *to, const hs_log *from, int64_t at, int64_t end);
 void hs_trace(struct hs_world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void hs_violation(struct hs_world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* --- ha_rules.c --- */
+int  hs_drop(struct hs_world *w, int from, int to, enum ha_kind kind);        /* number of the rule */
+int  hs_hold(struct hs_world *w, int from, int to, enum ha_kind kind);
+void hs_let(struct hs_world *w, int rule);                 /* it is over; what it held arrives now */
+bool hs_ruled(struct hs_world *w, int from, int to, const struct ha_msg *m);  /* true: it does not leave now */
+void hs_rules_end(struct hs_world *w);
+
 /* --- ha_voter.c --- */
 void hs_voter_start(struct hs_world *w, struct hs_proc *p);
 void hs_voter_stop(struct hs_world *w, struct hs_proc *p);
@@ -243,15 +269,26 @@ void hs_log_synced(struct hs_world *w, struct hs_proc *p);
 void hs_log_leave(struct hs_world *w, struct hs_proc *p, bool followers_too);   /* closes its links */
 
 /* --- ha_judge.c --- */
-void hs_judge_step(struct hs_world *w, struct hs_proc *p);
+void hs_judge_step(struct hs_world *w, struct hs_proc *p);    /* NULL: the moment; else what p has on disk now */
 void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch);
 void hs_judge_confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset);
+void hs_judge_sealed(struct hs_world *w, struct hs_proc *p, const struct ha_msg *seal);   /* it took this SEAL */
+void hs_judge_record(struct hs_world *w, struct hs_proc *p, const struct ha_record *r);   /* a leader sends it out */
 void hs_judge_voted(struct hs_world *w, uint64_t life, uint64_t ballot, const char *who);
 bool hs_judge_calm(struct hs_world *w, const char **lacks);
 const char *hs_judge_excuse(struct hs_world *w);           /* why calm cannot be demanded; NULL: it can */
 struct hs_proc *hs_primary(struct hs_world *w);            /* of the highest epoch, NULL */
 
+/* --- ha_story.c --- */
+struct hs_story {
+    enum plant plant;                  /* the rule it shows to be needed: with this bug it ends in a broken promise */
+    void (*scene)(struct hs_scene *sc);
+    void (*play)(struct hs_world *w);
+};
+const struct hs_story *hs_story(enum plant plant);         /* NULL: random walks find that one */
+
 /* --- ha_chaos.c --- */
+void hs_ask(struct hs_world *w, struct hs_proc *v, const struct formed_event *ev);    /* an operator's word, with a ticket */
 void hs_scene(uint64_t seed, struct hs_scene *out);
 void hs_chaos_begin(struct hs_world *w);
 void hs_chaos_fault(struct hs_world *w);

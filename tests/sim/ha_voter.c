@@ -73,6 +73,7 @@ void hs_voter_saved(struct hs_world *w, struct hs_proc *p)
     }
     p->v.kept = p->v.coming;
     p->v.has_kept = true;
+    hs_judge_step(w, p);
 }
 
 bool hs_voter_carry(struct hs_world *w, struct hs_proc *p)
@@ -97,6 +98,8 @@ bool hs_voter_carry(struct hs_world *w, struct hs_proc *p)
             break;
         if (a->msg->kind == HA_VOTED && a->msg->ok)
             hs_judge_voted(w, a->msg->life, a->msg->ballot, a->id);
+        if (a->msg->kind == HA_RECORD && a->msg->rec)
+            hs_judge_record(w, p, a->msg->rec);
         hs_datagram(w, p->id, to, a->msg);
         hs_chaos_sent(w, p, a->msg);
         break;

@@ -158,6 +158,10 @@ void hs_datagram(struct hs_world *w, int from, int to, const struct ha_msg *m)
         hs_trace(w, "%s > %s %s ballot %llu.%u epoch %llu %s%s%s", w->proc[from].name, w->proc[to].name, ha_kind_name(m->kind),
                  (unsigned long long)m->ballot, m->change, (unsigned long long)m->epoch, m->ok ? "ok " : "",
                  m->why ? ha_why_name(m->why) : "", m->unproved ? " unproved" : "");
+    if (hs_ruled(w, from, to, m)) {
+        w->t.dropped++;
+        return;
+    }
     if (w->chaos && rng_chance(&w->rng, w->sc.late_pm) && hurts(m->kind)) {
         it.pkt = hs_packet(PK_MSG, from, to, m);
         hs_due(w, rng_between(&w->rng, 100, 4000) * HS_MS, it);
@@ -501,7 +505,7 @@ static void clients_turn(struct hs_world *w)
 {
     struct hs_proc *best = hs_primary(w), *p;
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 && !w->clients_off; i++) {
         p = best && rng_chance(&w->rng, 700) ? best : &w->proc[w->sc.voters + w->sc.spares + (int)rng_below(&w->rng, (uint64_t)w->sc.nodes)];
         if (!p->alive)
             continue;
@@ -679,7 +683,7 @@ static void formed_already(struct hs_world *w)
         memcpy(r.member[i].id, p->name, ID_MAX);
         r.member[i].life = p->n.kept.life;
         r.member[i].addr = p->addr;
-        r.member[i].priority = i == 1 ? 50 : 100;
+        r.member[i].priority = sc->priority[i] ? sc->priority[i] : i == 1 ? 50 : 100;
     }
     for (int i = 0; i < sc->voters; i++) {
         memcpy(r.voter[i].id, w->proc[i].name, ID_MAX);
@@ -771,8 +775,10 @@ void hs_end(struct hs_world *w)
         link_free(w->links.at[i]);
     for (size_t i = 0; i < w->heap.n; i++)
         item_free(&w->heap.at[i]);
+    hs_rules_end(w);
     vec_fini(&w->links);
     vec_fini(&w->heap);
+    vec_fini(&w->pasts);
     vec_fini(&w->sure);
     vec_fini(&w->owners);
     vec_fini(&w->votes);
