@@ -212,6 +212,7 @@ static void primary(struct fgroup *g, const struct formed_action *a)
     tell_formed(g);
     accounts_formed_primary(g->all->sh->accounts, g->id, g->f, a->epoch);
     ev.u.switched.addr = a->addr;
+    (void)shell_same_addr(g->all->sh, &ev.u.switched.addr);        /* as it is called here */
     ev.u.switched.epoch = a->epoch;
     ev.u.switched.led = formed_lead(g->f)->ballot == a->epoch;
     shell_step(g->all->sh, &ev);

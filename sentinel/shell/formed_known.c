@@ -43,7 +43,7 @@ static void note(struct fgroup *g, const struct known *now)
 /* A node that has not said who it is counts too before there is a record: nothing is formed without it. */
 static void note_node(struct fgroup *g, const struct node *n)
 {
-    struct known now = {.is_node = true, .at = n->id, .addr = n->addr};
+    struct known now = {.is_node = true, .at = n->id, .addr = shell_shown(g->all->sh, &n->addr)};
     struct ha_links *links = g->all->sh->ha_links;
     const char *id = ha_links_member_id(links, n->id);
 
@@ -83,7 +83,7 @@ static void note_own_data(struct fgroup *g, const struct group *known, const str
 static void note_seat(struct fgroup *g, const struct seat *s)
 {
     const struct peer *p = core_peer(g->all->sh->core, s->peer);
-    struct known now = {.at = p->id, .addr = p->addr, .up = p->w.up && !s->sdown};
+    struct known now = {.at = p->id, .addr = shell_shown(g->all->sh, &p->addr), .up = p->w.up && !s->sdown};
 
     memcpy(now.id, p->run_id, sizeof now.id);
     note(g, &now);
