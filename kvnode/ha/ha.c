@@ -214,7 +214,7 @@ static void look_at_role(struct server *srv)
         return;
     h->told_role = true;
     h->follows = to;
-    step(srv, &(struct member_event){.kind = ME_ROLE, .id = "", .addr = to});
+    step(srv, &(struct member_event){.kind = ME_ROLE, .id = addr_equal(&to, &h->greeted_by) ? h->greeted_id : "", .addr = to});
 }
 
 static bool is_well(const struct server *srv)

@@ -224,7 +224,8 @@ void ha_primary_is(struct server *srv, const char *id, uint16_t port)
 
     if (!h->started)
         return;
-    h->primary_at = srv->role->primary;
+    h->greeted_by = h->primary_at = srv->role->primary;
+    snprintf(h->greeted_id, sizeof h->greeted_id, "%s", id);
     if (port != 0)
         h->primary_at.port = port;
     h->stirred = true;

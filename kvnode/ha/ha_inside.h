@@ -57,6 +57,8 @@ struct ha {
     struct addr follows;               /* by the last ME_ROLE */
     bool told_log, told_role, well;
     uint64_t dialed;                   /* number of our own control link to the primary; 0 = none */
+    struct addr greeted_by;            /* the primary that greeted last, and who it said it is */
+    char greeted_id[ID_MAX];
     struct addr dialed_to, primary_at; /* primary_at: its control port, as it greeted; not set = not known */
     uint64_t dialed_life;
     char *dialed_as;                   /* user and password that were said there, or NULL */

@@ -158,7 +158,6 @@ void ha_repl_released(struct server *srv)
     r->table.n = 0;
     r->tail_due = r->fetching = false;
     keep_table(srv);
-    ha_primary_gone(srv);
     roles_settings(srv);
     if (srv->role->state == ROLE_SEALED)
         log_warning("This node belongs to no formed group any more and follows nobody: it waits for REPLICAOF");

@@ -340,7 +340,7 @@ static bool overfull(struct feed *f, struct feed_replica *r, int64_t now_ms)
 
 static const char *fault_of(struct feed *f, struct feed_replica *r, int64_t now_ms)
 {
-    int64_t timeout_ms = f->srv->opt.repl_timeout_s * 1000;
+    int64_t timeout_ms = f->srv->opt.repl_timeout_s * 1000, silence_ms = ha_repl_silence_ms(f->srv);
     uint64_t out = stream_bytes_out(r->client->session->stream);
 
     if (out != r->moved_bytes) {
@@ -349,8 +349,7 @@ static const char *fault_of(struct feed *f, struct feed_replica *r, int64_t now_
     }
     if (r->state == FEED_ONLINE && !r->silent && now_ms - r->acked_at_ms > timeout_ms)
         return "Disconnecting timedout replica (streaming sync):";
-    if (r->state == FEED_ONLINE && r->ha.link != 0 && r->ha.told != 0 &&
-        now_ms - r->acked_at_ms > ms_max(2 * ha_repl_silence_ms(f->srv), 1000))
+    if (r->state == FEED_ONLINE && r->ha.told != 0 && silence_ms != 0 && now_ms - r->acked_at_ms > ms_max(2 * silence_ms, 1000))
         return "Disconnecting a member that acknowledges nothing:";
     if (r->state == FEED_SENDING && now_ms - r->moved_at_ms > timeout_ms)
         return "Disconnecting timedout replica (full sync):";

@@ -285,9 +285,11 @@ void follow_free(struct follow *f)
 
 static int64_t ack_period_ms(const struct follow *f)
 {
-    int64_t silence_ms = ha_repl_acks_each_turn(f->srv) ? ha_repl_silence_ms(f->srv) : 0;
+    int64_t silence_ms = ha_repl_silence_ms(f->srv);
 
-    return silence_ms && silence_ms < 4000 ? silence_ms / 4 : 1000;
+    if (!ha_repl_acks_each_turn(f->srv))
+        return 1000;
+    return silence_ms == 0 ? 250 : ms_min(silence_ms / 4, 1000);
 }
 
 void follow_tick(struct follow *f, int64_t now_ms)

@@ -511,3 +511,46 @@ def test_a_disk_that_takes_no_new_life_takes_no_copy(yard, play):
     wait_level(play, nodes[0], nodes[2])
     assert copy_of_log_is(nodes)
     assert play.look(nodes[2])["life"] != before["life"]
+
+
+def dissolve(play, primary):
+    """The last record of the group, to all of its nodes, the primary first."""
+    play.rec.update(ballot=play.rec["ballot"] + 1, change=0, dissolved=True)
+    for n in [primary] + [n for n in play.nodes if n is not primary]:
+        m = play.voters[0].ask(n, "bind", "bound", 10, {"ballot": play.rec["ballot"]}, gid=0, old_gid=play.gid,
+                               ballot=play.rec["ballot"], rec=play.record_words())
+        assert m.get("ok"), m
+
+
+def test_plain_again_nobody_is_sent_away(yard, play):
+    """Dissolved: replicas go on as they were, the log has no epochs any more, plain orders are taken; formed once more
+    under another id it begins anew."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 10)
+    wait_level(play, *nodes)
+    before = nodes[0].info("stats")
+    dissolve(play, nodes[0])
+    wait_until(lambda: all(field(n, "ha_state") == "plain" for n in nodes), what="plain nodes")
+    write(nodes[0], 10, "plain")
+    time.sleep(2.5)                                # longer than a member may be silent
+    after = nodes[0].info("stats")
+    assert (after["sync_full"], after["sync_partial_ok"]) == (before["sync_full"], before["sync_partial_ok"]), after
+    with nodes[0].connect() as c:
+        c.save()
+    assert b"kvorum-epochs" not in open(os.path.join(nodes[0].folder, "dump.rdb"), "rb").read()
+    with nodes[1].connect() as c:
+        c.replicaof("NO", "ONE")
+        c.replicaof("127.0.0.1", nodes[0].port)
+    wait_link_up(nodes[1])
+    again = Play()
+    try:
+        again.form(nodes, k=1, ballot=play.rec["ballot"] + 1)
+        wait_link_up(*nodes[1:])
+        write(nodes[0], 10, "again")
+        wait_level(again, *nodes)
+        assert position(again, nodes[0])[0] == play.rec["ballot"] + 1
+        assert copy_of_log_is(nodes)
+    finally:
+        again.close()
