@@ -502,6 +502,77 @@ def test_noise_on_control_links(yard, play):
     unharmed(play, n, c)
 
 
+def random_line(rng, me, play, nodes, life=1):
+    """Well formed, of the right group more often than not, and mad."""
+    kind = rng.choice(["look", "bind", "seal", "fetch", "open", "lease", "joint", "committed", "stop", "resume", "finish", "follow", "end"])
+    ids = [play.ids[n][0] for n in nodes] + [hex_id()]
+    out = [kind, "from", me, "life", str(life), "gid", str(play.gid if rng.random() < 0.8 else number())]
+    small = lambda: str(rng.randint(1, 30))
+    for name, value in [("ballot", small), ("epoch", small), ("promised", small), ("change", lambda: str(rng.randint(0, 2))),
+                        ("node", lambda: rng.choice(ids)), ("node_life", lambda: str(play.ids[nodes[0]][1])),
+                        ("incarnation", lambda: str(play.ids[nodes[0]][2])), ("nonce", small), ("ms", lambda: str(rng.randint(1, 900))),
+                        ("addr", lambda: "127.0.0.1 %d" % rng.choice([n.port for n in nodes] + [1])), ("pos", lambda: "%s %d" % (small(), rng.randint(0, 5000))),
+                        ("ok", lambda: "yes"), ("ended", lambda: "yes"), ("unproved", lambda: "yes")]:
+        if rng.random() < 0.6:
+            out += [name, value()]
+    if rng.random() < 0.7:
+        e = rng.randint(1, 30)
+        primary = rng.choice(nodes)
+        out.append("rec " + play.record_words(epoch=e, ballot=e + rng.randint(0, 3), change=rng.randint(0, 2), born=min(e, play.rec["born"]),
+                                              primary=play.ids[primary][0], incarnation=play.ids[primary][2], mode=rng.choice(["async", "prefer", "strict"])))
+    return " ".join(out)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_mad_sentinels(yard, play, seed):
+    """Whatever sentinels order, in whatever order: a node goes on, and never forgets its seal."""
+    a, b = node_of(yard, "a"), node_of(yard, "b")
+    with b.connect() as cb:
+        cb.execute_command("REPLICAOF", "127.0.0.1", a.port)
+        wait_until(lambda: cb.info("replication")["master_link_status"] == "up")
+    play.form([a, b])
+    rng = random.Random(seed)
+    wires = {n: Wire(n) for n in (a, b)}
+    sealed = {a: 0, b: 0}
+    stop = threading.Event()
+
+    def writer(n):
+        while not stop.is_set():
+            try:
+                with n.connect(socket_timeout=2) as c:
+                    for i in range(50):
+                        refusal_of(c, "SET", "k%d" % i, "v")
+            except (redis.exceptions.RedisError, OSError):
+                pass
+
+    threads = [threading.Thread(target=writer, args=(n,), daemon=True) for n in (a, b)]
+    for t in threads:
+        t.start()
+    try:
+        for i in range(1500):
+            n = rng.choice((a, b))
+            w = wires[n]
+            got = w.ask("HA", "MSG", random_line(rng, w.id, play, [a, b]))
+            assert got is not None, n.tail()
+            if i % 100 == 0:
+                for x in (a, b):
+                    s = status(x)
+                    assert s["sealed"] >= sealed[x], "a seal was forgotten"
+                    sealed[x] = s["sealed"]
+            if i % 500 == 499:
+                n.kill()
+                n.start()
+                wires[n] = Wire(n)
+                assert status(n)["sealed"] >= sealed[n]
+    finally:
+        stop.set()
+        for t in threads:
+            t.join(5)
+    for n in (a, b):
+        assert n.is_alive() and status(n)["id"] == play.ids[n][0]
+        assert n.stop() == 0
+
+
 def test_sixty_links(yard, play):
     n = node_of(yard)
     form_with_ghosts(play, n)
