@@ -13,6 +13,7 @@ WHAT = {
     "failover": "how long a group has no primary: kill -9, SIGSTOP, planned switch",
     "loss": "how many acknowledged writes a failover loses (root: network namespaces)",
     "busy": "how many failovers a busy but living primary suffers",
+    "strict": "throughput of a strict group beside an async and a plain one",
     "node": "kvnode beside redis-server: CPU per operation, memory per key",
 }
 

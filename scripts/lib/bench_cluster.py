@@ -106,19 +106,29 @@ def pairs(flat):
     return dict(zip(flat[::2], flat[1::2])) if isinstance(flat, list) else {}
 
 
-class Group:
-    """Three nodes, three sentinels, quorum 2. `row` names it in tables."""
+def is_member(node, mode, is_primary):
+    """It stands in its formed group as it should: the primary open and leased, the others followers."""
+    ha = info(node.port, "ha", host=node.host.ip)
+    if ha.get("ha_state") != ("open" if is_primary else "follower"):
+        return False
+    return ha.get("ha_mode") == mode and ha.get("ha_lease_ms", "").isdigit() if is_primary else True
 
-    def __init__(self, folder, row, down_after, hosts=None, name="bench", failover_timeout=3000, lines=(), sentinel_lines=()):
+
+class Group:
+    """Three nodes (or fewer), three sentinels, quorum 2. `row` names it in tables."""
+
+    def __init__(self, folder, row, down_after, hosts=None, name="bench", failover_timeout=3000, lines=(), sentinel_lines=(),
+                 nodes=3):
         self.row = row
         sentinel, node, mode = ROWS[row]
+        self.mode = mode
         sentinel_lines = list(sentinel_lines) + (["sentinel mode %s %s" % (name, mode)] if mode else [])
         self.name, self.sentinel, self.engine, self.down_after = name, sentinel, node, down_after
         self.folder = os.path.join(folder, row)
         os.makedirs(self.folder, exist_ok=True)
         hosts = hosts or [Host()] * 3
         self.nodes, self.sentinels = [], []
-        for i, h in enumerate(hosts):
+        for i, h in enumerate(hosts[:nodes]):
             port = free_port()
             conf = ["port %d" % port, "bind %s" % h.ip, "protected-mode no", 'save ""', "repl-diskless-sync-delay 0",
                     "dir %s" % os.path.join(self.folder, "node%d" % (i + 1)), "enable-debug-command yes"] + list(lines)
@@ -158,8 +168,9 @@ class Group:
         return next((p for p in map(self.primary_of, self.sentinels) if p), None)
 
     def unsettled(self):
-        """What is still missing for a healed group, or None: one primary, two replicas in sync
+        """What is still missing for a healed group, or None: one primary, its replicas in sync
         with it, and three sentinels that see exactly that and each other."""
+        replicas = str(len(self.nodes) - 1)
         found = {self.primary_of(s) for s in self.sentinels}
         if len(found) != 1 or None in found:
             return "one primary for all sentinels"
@@ -167,13 +178,15 @@ class Group:
         for n in self.nodes:
             r = n.replication()
             if n is p:
-                if r.get("role") != "master" or r.get("connected_slaves") != "2":
-                    return "the primary with two replicas"
+                if r.get("role") != "master" or r.get("connected_slaves") != replicas:
+                    return "the primary with all its replicas"
             elif r.get("role") != "slave" or r.get("master_link_status") != "up" or int(r.get("master_port", 0)) != p.port:
                 return "%s in sync" % n.name
+            if self.mode and not is_member(n, self.mode, n is p):
+                return "%s in its place in a group that is %s" % (n.name, self.mode)
         for s in self.sentinels:
             m = pairs(s.ask("SENTINEL", "MASTER", self.name))
-            if m.get("flags") != "master" or m.get("num-slaves") != "2" or m.get("num-other-sentinels") != "2":
+            if m.get("flags") != "master" or m.get("num-slaves") != replicas or m.get("num-other-sentinels") != "2":
                 return "%s to see a healthy primary" % s.name
             for r in map(pairs, s.ask("SENTINEL", "REPLICAS", self.name) or []):
                 if r.get("flags") != "slave" or r.get("role-reported") != "slave" or r.get("master-link-status") != "ok":

@@ -10,11 +10,11 @@ from the primary that is then.
   partition   the primary's host is cut off, its sentinel and writer with it; later joined again
 
 "two primaries" is the time, in steps of 10 ms, in which two nodes acknowledged writes."""
+import argparse
 import ctypes
 import multiprocessing
 import os
 import random
-import re
 import select
 import shutil
 import signal
@@ -22,8 +22,9 @@ import subprocess
 import tempfile
 import time
 
-from bench_cluster import ROWS, Group, Host, choose_rows, find, until, why_not
-from bench_stats import Load, number, p50, ratio, short, table
+import bench_strict
+from bench_cluster import ROWS, Group, Host, choose_rows, until, why_not
+from bench_stats import Load, number, p50, short, table
 from bench_wire import Conn, Gone, ask
 
 FAULTS = ("kill", "stop", "partition")
@@ -242,36 +243,16 @@ def run_row(row, number_, args, folder, pipe):
 
 # --- throughput ---------------------------------------------------------------------------------------
 
-def benchmark(node, n):
-    r = subprocess.run([find("redis-benchmark"), "-p", str(node.port), "-t", "set", "-P", "16", "-c", "50", "-n", str(n), "-r", "100000",
-                        "--csv"], capture_output=True, text=True)
-    m = re.findall(r'^"SET","([0-9.]+)"', r.stdout, re.M)
-    return float(m[-1]) / 1000 if m else None
-
-
 def throughput(args, say, folder):
-    rows = [r for r in ("kvorum+kvnode", "kvorum-async", "kvorum-strict") if not why_not(r)]
+    """Of three groups of the size measured above; `scripts/bench strict` has more of it."""
     if args.rounds == 0:
         return
-    if len(rows) < 3:
-        say("throughput of strict / async: not measured, this build has no such modes\n")
+    lacking = [w for w in map(why_not, bench_strict.ROWS) if w]
+    if lacking:
+        say("throughput of strict / async: not measured, %s\n" % lacking[0])
         return
-    groups = [Group(os.path.join(folder, "throughput"), r, args.down_after) for r in rows]
-    got = {r: [] for r in rows}
-    try:
-        for g in groups:
-            g.start()
-        for g in groups:
-            g.settle()
-        for i in range(args.rounds):
-            for g in groups if i % 2 else groups[::-1]:
-                got[g.row].append(benchmark(g.primary(), 200000))
-    finally:
-        for g in groups:
-            g.close()
-    base = got["kvorum-async"]
-    say(table(["redis-benchmark -t set -P 16 -c 50", "kops/s", "against async"],
-              [[r, short(got[r]), ratio(got[r], base)] for r in rows]) + "\n")
+    how = argparse.Namespace(rounds=args.rounds, seconds=2.0, clients=50, nodes=3, down_after=max(args.down_after, 2000))
+    say(bench_strict.report(bench_strict.measure(os.path.join(folder, "throughput"), how, ["set"], [16]), ["set"], [16]) + "\n")
 
 
 # --- the run ---------------------------------------------------------------------------------------------
