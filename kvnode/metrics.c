@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "kvnode/call.h"
+#include "kvnode/client/held.h"
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/ha/ha.h"
 #include "kvnode/info.h"
@@ -12,6 +13,14 @@
 #include "kvnode/server.h"
 
 #include <stdio.h>
+
+static struct held_figures figures(const struct server *s)
+{
+    struct held_figures f;
+
+    held_figures(s, &f);
+    return f;
+}
 
 #define VALUE(name, expr)                                                                \
     static void name(const void *from, struct str *out, const struct metric *m)           \
@@ -49,6 +58,10 @@ VALUE(read_link, role_link_up(s->role))
 VALUE(read_ha_lease, (double)ha_lease_left_ms(s) / 1000)
 VALUE(read_ha_links, ha_control_links(s))
 VALUE(read_ha_confirmed, ha_confirmed(s))
+VALUE(read_waiting_clients, figures(s).clients)
+VALUE(read_waiting_bytes, figures(s).bytes)
+VALUE(read_waiting_s, (double)figures(s).oldest_ms / 1000)
+VALUE(read_unconfirmed, figures(s).given_up)
 
 static void read_ha_phase(const void *from, struct str *out, const struct metric *m)
 {
@@ -137,6 +150,10 @@ const struct metric kv_metrics[] = {
     {"kvnode_ha_state", METRIC_GAUGE, "How the node stands in its formed group; plain: it is in none.", read_ha_phase},
     {"kvnode_ha_lease_seconds", METRIC_GAUGE, "What is left of the lease; -1: it has none, or needs none.", read_ha_lease},
     {"kvnode_ha_confirmed_offset", METRIC_GAUGE, "Up to where the primary's log is confirmed; -1: it is no primary.", read_ha_confirmed},
+    {"kvnode_ha_waiting_clients", METRIC_GAUGE, "Clients whose answers wait to be confirmed.", read_waiting_clients},
+    {"kvnode_ha_waiting_bytes", METRIC_GAUGE, "Bytes of such answers.", read_waiting_bytes},
+    {"kvnode_ha_waiting_seconds", METRIC_GAUGE, "How long the oldest of them has waited.", read_waiting_s},
+    {"kvnode_ha_unconfirmed_clients_total", METRIC_COUNTER, "Clients that were told UNCONFIRMED and closed.", read_unconfirmed},
     {"kvnode_ha_control_links", METRIC_GAUGE, "Control links of sentinels and replicas.", read_ha_links},
 };
 const size_t kv_metrics_n = sizeof kv_metrics / sizeof kv_metrics[0];

@@ -364,20 +364,25 @@ void held_fini(struct server *srv)
     srv->held = NULL;
 }
 
-static size_t bytes_waiting(const struct held *h)
+void held_figures(const struct server *srv, struct held_figures *out)
 {
-    size_t n = 0;
+    const struct held *h = srv->held;
 
-    list_each(struct barrier, b, &h->waiting, order)
+    *out = (struct held_figures){.clients = h->clients, .stopped = h->stopped, .confirmed = h->confirmed, .given_up = h->given_up};
+    list_each(struct barrier, b, &h->waiting, order) {
+        if (out->oldest_ms == 0)
+            out->oldest_ms = ms_max(server_now_ms(h->srv) - b->since_ms, 1);
         if (b->own.prev == &b->client->held)
-            n += stream_waits(b->client->session->stream);
-    return n;
+            out->bytes += stream_waits(b->client->session->stream);
+    }
 }
 
 void held_info(struct server *srv, struct str *out)
 {
-    const struct held *h = srv->held;
+    struct held_figures f;
 
-    str_printf(out, "ha_waiting_clients:%zu\r\nha_waiting_bytes:%zu\r\nha_waiting_stopped:%zu\r\n", h->clients, bytes_waiting(h), h->stopped);
-    str_printf(out, "ha_confirmed_offset:%lld\r\nha_unconfirmed_clients:%llu\r\n", (long long)h->confirmed, (unsigned long long)h->given_up);
+    held_figures(srv, &f);
+    str_printf(out, "ha_waiting_clients:%zu\r\nha_waiting_bytes:%zu\r\nha_waiting_stopped:%zu\r\nha_waiting_ms:%lld\r\n", f.clients, f.bytes,
+               f.stopped, (long long)f.oldest_ms);
+    str_printf(out, "ha_confirmed_offset:%lld\r\nha_unconfirmed_clients:%llu\r\n", (long long)f.confirmed, (unsigned long long)f.given_up);
 }

@@ -257,6 +257,43 @@ START_TEST(output_waits_to_be_allowed)
 }
 END_TEST
 
+/* Inside of a turn: one stream without calling anybody back, or everything that was to be written. */
+START_TEST(written_before_the_turn_is_over)
+{
+    uint16_t port;
+    struct listener *li = begin(&port);
+    struct addr to = at(port);
+    char got[16];
+
+    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
+    turn_until(l, client.up && server.s);
+    stream_write(server.s, "one", 3);
+    stream_flush_some(server.s);
+    ck_assert_uint_eq(stream_bytes_out(server.s), 3);
+    ck_assert_int_eq(server.drained, 0);
+    stream_write(server.s, "two", 3);
+    stream_write(client.s, "three", 5);
+    stream_flush_all(l);
+    ck_assert_uint_eq(stream_bytes_out(server.s), 6);
+    ck_assert_uint_eq(stream_bytes_out(client.s), 5);
+    ck_assert_int_eq(server.drained, 1);
+    turn_until(l, client.got == 6 && server.got == 5);
+
+    /* the other side is gone: told at the end of the turn, not here */
+    int fd = stream_detach_fd(client.s);
+    ck_assert_int_ge((int)recv(fd, got, sizeof got, MSG_DONTWAIT), -1);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    close(fd);
+    stream_write(server.s, "lost", 4);
+    stream_flush_some(server.s);
+    stream_flush_some(server.s);
+    ck_assert(!server.told);
+    turn_until(l, server.told);
+    listener_close(li);
+    loop_free(l);
+}
+END_TEST
+
 START_TEST(waiting_output_counts_for_the_limit)
 {
     uint16_t port;
@@ -372,4 +409,4 @@ END_TEST
 
 SUITE(stream, inherited_sockets, bytes_go_both_ways, one_write_per_turn, refused_is_told_later, connect_times_out, last_words_arrive,
       too_much_unread_output_ends_it, output_waits_to_be_allowed,
-      waiting_output_counts_for_the_limit, unix_sockets, port_taken_says_so)
+      written_before_the_turn_is_over, waiting_output_counts_for_the_limit, unix_sockets, port_taken_says_so)
