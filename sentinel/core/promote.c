@@ -223,12 +223,12 @@ static const struct lead_seal *preferred(const struct formed *f)
 
 /* Enough seals are there. Is it worth waiting for the rest? A quarter of E for members known alive, so that the longest is
  * not missed by a hair. async counts on one seal only: it waits for all of them up to E, and while the
- * best is behind what the record last knew, up to D. */
+ * best is behind what the record last knew, up to D. A primary whose process ended is not waited for by itself. */
 static bool worth_waiting(struct formed *f, const struct lead_seal *longest)
 {
     const struct ha_record *r = &f->lead.base;
     int64_t e = formed_timing(f)->election_ms, waited;
-    bool all_known = true, all = true, behind = false;
+    bool all_known = true, all = true, all_living = true, behind = false;
 
     if (f->lead.enough_at_ms == 0)
         f->lead.enough_at_ms = f->now_ms;
@@ -241,11 +241,13 @@ static bool worth_waiting(struct formed *f, const struct lead_seal *longest)
         all = false;
         if (n && n->up)
             all_known = false;
+        if (!(f->lead.ended && strcmp(s->id, r->primary) == 0 && n && !n->up))
+            all_living = false;
     }
     for (int i = 0; i < r->n_members; i++)
         behind = behind || by_position(r->member[i].last, longest->pos) > 0;
     if (r->mode == HA_ASYNC)
-        return (!all && waited < e) || (!all && behind && waited < formed_timing(f)->down_after_ms);
+        return (!all_living && waited < e) || (!all && behind && waited < formed_timing(f)->down_after_ms);
     return !all_known && waited < e / 4;
 }
 
@@ -423,7 +425,8 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
 {
     const struct ha_record *r = formed_newest(f);
     const struct ha_member *best = NULL;
-    int voters = 0, members = 0;
+    struct ha_position longest = {0};
+    int voters = 0, members = 0;           /* without the primary: were it gone, they must do */
 
     (void)now_ms;
     *can = false;
@@ -452,21 +455,24 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
         else if (n->status.life != m->life)
             say(ctx, "member", m->id, "new-life: another life: what it had may be lost");
         else {
-            members++;
-            if (strcmp(m->id, r->primary) != 0 && (n->status.state != HA_FOLLOWER || (n->status.flags & HA_F_LINK_UP) == 0))
+            bool other = strcmp(m->id, r->primary) != 0;
+            members += other;
+            if (other && (n->status.state != HA_FOLLOWER || (n->status.flags & HA_F_LINK_UP) == 0))
                 say(ctx, "member", m->id, "not-following: it can be sealed, but does not replicate now");
             if (m->priority == 0)
                 say(ctx, "member", m->id, "priority-zero: never to lead");
-            else if (strcmp(m->id, r->primary) != 0 && (!best || m->priority < best->priority))
+            else if (other && (!best || m->priority < best->priority ||
+                               (m->priority == best->priority && ha_position_cmp(n->status.pos, longest) > 0))) {
                 best = m;
+                longest = n->status.pos;
+            }
         }
     }
-    /* were the primary gone: one member fewer to seal */
-    if (members - 1 < ha_seals_needed(r))
+    if (members < ha_seals_needed(r))
         say(ctx, "seals", "-", "too-few-seals: without the primary too few members are left to seal");
     if (voters < ha_majority(r->n_voters))
         say(ctx, "votes", "-", "no-majority: no majority of the voters is at hand");
-    *can = best && voters >= ha_majority(r->n_voters) && members - 1 >= ha_seals_needed(r);
+    *can = best && voters >= ha_majority(r->n_voters) && members >= ha_seals_needed(r);
     if (best)
         memcpy(chosen, best->id, ID_MAX);
 }

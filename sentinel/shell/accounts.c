@@ -4,6 +4,7 @@
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "sentinel/shell/events.h"
+#include "sentinel/shell/foretold.h"
 #include "sentinel/shell/formed_groups.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
@@ -34,6 +35,7 @@ struct book {
     bool unsettled;                    /* plain: switched, the loss is said at the end of the failover */
     /* formed: as seen after the last step */
     bool watched;
+    struct foretold told;
     uint64_t promised;
     int64_t renewed_at_ms;
 };
@@ -167,11 +169,20 @@ static void settle(struct accounts *a, struct book *b, const struct group *g, co
 
 /* --- a plain group: by its events ---------------------------------------------------------------- */
 
+/* done: a new primary; else the try came to nothing by itself, not because somebody was faster. */
+static void end_of_try(struct accounts *a, struct book *b, const struct group *g, bool done)
+{
+    if (!foretold_end(&b->told, a->sh, g, done))
+        b->sum.explained_wrong++;
+}
+
 static void plain_try(struct accounts *a, struct book *b, const struct group *g)
 {
     const struct node *old = core_primary(a->sh->core, g);
 
     begin(b);
+    foretold_begin(&b->told);
+    foretold_look(&b->told, a->sh, g);
     b->run.alive_at_ms = old->sdown || g->odown ? old->w.good_at_ms : 0;
     b->run.at_ms[PART_DETECTION] = clock_mono_ms();
     if (old->info_at_ms) {
@@ -182,10 +193,9 @@ static void plain_try(struct accounts *a, struct book *b, const struct group *g)
 
 static void plain_elected(struct accounts *a, struct book *b, const struct group *g)
 {
-    (void)a;
-    (void)g;
     b->run.leads = true;
     b->run.at_ms[PART_ELECTION] = clock_mono_ms();
+    foretold_look(&b->told, a->sh, g);
 }
 
 static void plain_selected(struct accounts *a, struct book *b, const struct group *g)
@@ -215,13 +225,19 @@ static void plain_promoted(struct accounts *a, struct book *b, const struct grou
 
 static void plain_switched(struct accounts *a, struct book *b, const struct group *g)
 {
-    (void)a;
     b->sum.seen++;
     if (!b->run.leads || formed_groups_is_formed(a->sh->formed, g->id))
         return;
+    end_of_try(a, b, g, true);
     sum_up(b);
     b->unsettled = true;
     b->run.handed_over = g->fo.way != WAY_TAKE;
+}
+
+static void plain_nobody(struct accounts *a, struct book *b, const struct group *g)
+{
+    foretold_look(&b->told, a->sh, g);
+    end_of_try(a, b, g, false);
 }
 
 static void plain_ended(struct accounts *a, struct book *b, const struct group *g)
@@ -245,7 +261,7 @@ static const struct {
     void (*look)(struct accounts *a, struct book *b, const struct group *g);
 } marks[] = {
     {"+try-failover", plain_try}, {"+elected-leader", plain_elected}, {"+selected-slave", plain_selected},
-    {"+promoted-slave", plain_promoted}, {"+switch-master", plain_switched}, {"+failover-end", plain_ended},
+    {"-failover-abort-no-good-slave", plain_nobody}, {"+promoted-slave", plain_promoted}, {"+switch-master", plain_switched}, {"+failover-end", plain_ended},
     {"+failover-end-for-timeout", plain_ended},
 };
 
@@ -330,17 +346,21 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
     const struct lead *l = formed_lead(f);
     struct book *b = open_book(a, group);
     struct run *r = &b->run;
+    const struct group *g = core_group(a->sh->core, group);
     int64_t now_ms = clock_mono_ms();
     enum account_part was = part_of(r->state), is = part_of(l->state);
 
     watch_renewals(b, f);
     if (l->state == LD_IDLE || !promotes(l->want.purpose)) {
+        if (r->state > LD_VOTING && g && formed_voter(f)->f.promised == r->ballot)
+            end_of_try(a, b, g, false);        /* it had its majority and nobody was faster */
         r->state = LD_IDLE;
         return;
     }
     if (l->ballot != r->ballot) {
         int64_t since_ms = r->alive_at_ms && r->base.epoch == formed_voter(f)->f.rec.epoch ? r->alive_at_ms : last_sign_ms(f);
 
+        foretold_begin(&b->told);
         begin(b);                      /* a further try for the same epoch is part of the same outage */
         r->ballot = l->ballot;
         r->alive_at_ms = l->want.purpose == LEAD_PROMOTE ? since_ms : 0;
@@ -348,6 +368,8 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
         was = PART_ELECTION;
     }
     r->purpose = l->want.purpose;
+    if (g && r->purpose == LEAD_PROMOTE)
+        foretold_look(&b->told, a->sh, g);
     r->base.epoch = l->base.gid ? l->base.epoch : formed_voter(f)->f.rec.epoch;
     if (is < PARTS && was < PARTS)
         for (enum account_part p = was; p < is; p++)
@@ -379,6 +401,8 @@ void accounts_formed_primary(struct accounts *a, core_id group, const struct for
     if (!g || b->run.next.gid == 0 || b->run.next.epoch != epoch)
         return;                        /* another sentinel led */
     b->run.at_ms[PART_OPEN] = clock_mono_ms();
+    end_of_try(a, b, g, true);
+    b->run.state = LD_IDLE;
     sum_up(b);
     l = account_formed_loss(&b->run.base, &b->run.next, b->run.purpose, b->run.seals.at, b->run.seals.n, b->run.old_known_offset);
     settle(a, b, g, &l);

@@ -50,6 +50,7 @@ struct account_loss account_formed_loss(const struct ha_record *base, const stru
 
 struct account {
     uint64_t led, seen;                /* failovers led to the end here; switches of any leader */
+    uint64_t explained_wrong;          /* tries that ended as EXPLAIN never said they would */
     uint64_t lossy;                    /* led ones whose loss was not 0 */
     int64_t lost_bytes;                /* upper bounds, added up */
     int64_t part_ms[PARTS], part_sum_ms[PARTS];    /* of the last; of all */

@@ -136,14 +136,21 @@ static void about_replica(struct shell *sh, const struct group *g, const struct 
 }
 
 /* Who refuses this sentinel would refuse its order too. */
+static bool refuses_us(struct shell *sh, const struct node *n)
+{
+    const char *rights = links_rights(sh->links, n->id);
+
+    return links_denied(sh->links, n->id) || (*rights && strcmp(rights, "ok") != 0);
+}
+
 static const struct node *would_lead(struct shell *sh, const struct group *g)
 {
     const struct node *best = core_would_promote(sh->core, g);
 
-    for (size_t i = 0; best && links_denied(sh->links, best->id) && i < g->nodes.n; i++)
-        if (core_refusal(sh->core, g->nodes.at[i]) == REFUSED_NOT && !links_denied(sh->links, g->nodes.at[i]->id))
+    for (size_t i = 0; best && refuses_us(sh, best) && i < g->nodes.n; i++)
+        if (core_refusal(sh->core, g->nodes.at[i]) == REFUSED_NOT && !refuses_us(sh, g->nodes.at[i]))
             best = g->nodes.at[i];
-    return best && links_denied(sh->links, best->id) ? NULL : best;
+    return best && refuses_us(sh, best) ? NULL : best;
 }
 
 static void about_replicas(struct shell *sh, const struct group *g, struct explanation *x)

@@ -161,6 +161,7 @@ GROUP(can_failover, explain_can((struct shell *)sh, g))
 GROUP(switches, account(sh, g)->seen)
 GROUP(led, account(sh, g)->led)
 GROUP(lossy, account(sh, g)->lossy)
+GROUP(explained_wrong, account(sh, g)->explained_wrong)
 GROUP(lost_bytes, account(sh, g)->lost_bytes)
 GROUP(is_formed, formed_half(sh, g) != NULL)
 GROUP(formed_epoch, formed_half(sh, g) ? formed_half(sh, g)->f.rec.epoch : 0)
@@ -210,6 +211,7 @@ const struct metric sentinel_metrics[] = {
     {P "can_failover", METRIC_GAUGE, "1 when a failover could be completed now (SENTINEL EXPLAIN says what lacks).", can_failover},
     {P "switches_total", METRIC_COUNTER, "Times the group got another primary, whoever led.", switches},
     {P "failovers_led_total", METRIC_COUNTER, "Failovers of the group that this sentinel led to the end.", led},
+    {P "explained_wrong_total", METRIC_COUNTER, "Tries that ended as SENTINEL EXPLAIN never said they would.", explained_wrong},
     {P "failovers_lossy_total", METRIC_COUNTER, "Those that may have lost something.", lossy},
     {P "failover_lost_bytes_total", METRIC_COUNTER, "Upper bounds of what they lost, added up.", lost_bytes},
     {P "failover_last_part_seconds", METRIC_GAUGE, "The last of them by parts: detection, election, seal, store, open.", part_seconds},
