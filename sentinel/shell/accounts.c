@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define GIVEN_UP_MAX 4
+
 /* A failover that runs. Instants are of the monotonic clock, 0 = not yet. */
 struct run {
     bool leads;
@@ -36,6 +38,7 @@ struct book {
     /* formed: as seen after the last step */
     bool watched;
     struct foretold told;
+    unsigned given_up;                 /* tries since the last new primary */
     uint64_t promised;
     int64_t renewed_at_ms;
 };
@@ -352,15 +355,17 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
 
     watch_renewals(b, f);
     if (l->state == LD_IDLE || !promotes(l->want.purpose)) {
-        if (r->state > LD_VOTING && g && formed_voter(f)->f.promised == r->ballot)
-            end_of_try(a, b, g, false);        /* it had its majority and nobody was faster */
+        /* it had its majority and nobody was faster; a try may be too short for what it waits for, several are not */
+        if (r->state > LD_VOTING && g && formed_voter(f)->f.promised == r->ballot && ++b->given_up % GIVEN_UP_MAX == 0)
+            end_of_try(a, b, g, false);
         r->state = LD_IDLE;
         return;
     }
     if (l->ballot != r->ballot) {
         int64_t since_ms = r->alive_at_ms && r->base.epoch == formed_voter(f)->f.rec.epoch ? r->alive_at_ms : last_sign_ms(f);
 
-        foretold_begin(&b->told);
+        if (b->given_up % GIVEN_UP_MAX == 0)
+            foretold_begin(&b->told);
         begin(b);                      /* a further try for the same epoch is part of the same outage */
         r->ballot = l->ballot;
         r->alive_at_ms = l->want.purpose == LEAD_PROMOTE ? since_ms : 0;
@@ -402,6 +407,7 @@ void accounts_formed_primary(struct accounts *a, core_id group, const struct for
         return;                        /* another sentinel led */
     b->run.at_ms[PART_OPEN] = clock_mono_ms();
     end_of_try(a, b, g, true);
+    b->given_up = 0;
     b->run.state = LD_IDLE;
     sum_up(b);
     l = account_formed_loss(&b->run.base, &b->run.next, b->run.purpose, b->run.seals.at, b->run.seals.n, b->run.old_known_offset);

@@ -49,7 +49,7 @@ def test_formed_under_load_and_a_crash(group):
 
 def test_story(group):
     """One thing after the other is lost, and the group is whole again without a human save one PEERS REPLACE."""
-    g = group(sentinel_lines=["sentinel member-drop-after demo 1500"]).wait_met()
+    g = group().wait_met()
     w = Writers(g).start()
     g.form("strict")
     g.wait_whole()
@@ -321,3 +321,24 @@ def test_an_operator_decides_what_no_rule_can(group):
     g.wait_whole()
     with left.connect() as c:
         assert c.get("kept") == "1" and c.set("more", "1")
+
+
+def test_a_replica_that_is_gone_for_long_leaves(group):
+    """Then the others suffice: a failover that was not possible becomes possible, as EXPLAIN says."""
+    g = group(sentinel_lines=["sentinel member-drop-after demo 1500"]).wait_met()
+    w = Writers(g).start()
+    g.form("strict")
+    g.wait_whole()
+    gone = next(n for n in g.nodes if n is not g.primary())
+    gone.kill()
+    wait_until(lambda: all(g.members(s) == 2 and g.can(s) for s in g.sentinels), what="the lost replica to leave")
+    w.go_on()
+    old = g.primary()
+    old.kill()
+    g.wait_other_primary(old)
+    old.start()                                      # k = 1: until it is back nothing can be confirmed
+    w.go_on()
+    gone.start()
+    g.wait_whole()
+    g.check_all_there(w.stop())
+    assert all(l[1] == "0" and l[4] == "proved" for l in g.losses()), g.losses()
