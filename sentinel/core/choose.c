@@ -74,6 +74,15 @@ static bool better(const struct node *a, const struct node *b)
     return compare_ids(a->run_id, b->run_id) < 0;
 }
 
+bool choose_has_office(const struct core *c, const struct group *g, const struct node *n)
+{
+    const struct node *p = group_primary(c, g);
+
+    return n != p && n->said_role == ROLE_PRIMARY && p->said_role == ROLE_REPLICA && p->w.up && p->follows_up &&
+           p->hands != HANDS_OVER && addr_equal(&p->follows, &n->addr);
+}
+
+/* Whoever has the office already comes first: it takes the writes. */
 struct node *choose_best(struct core *c, struct group *g, bool fresh)
 {
     struct node *best = NULL;
@@ -82,7 +91,8 @@ struct node *choose_best(struct core *c, struct group *g, bool fresh)
         struct node *n = g->nodes.at[i];
 
         n->refused = judge(c, g, n, fresh);
-        if (n->refused == REFUSED_NOT && (best == NULL || better(n, best)))
+        if (n->refused == REFUSED_NOT &&
+            (best == NULL || choose_has_office(c, g, n) || (!choose_has_office(c, g, best) && better(n, best))))
             best = n;
     }
     return best;

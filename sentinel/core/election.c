@@ -126,7 +126,7 @@ int election_needed(const struct group *g)
 bool election_settled(const struct core *c, const struct group *g)
 {
     for (size_t i = 0; i < g->seats.n; i++)
-        if (g->seats.at[i].asks_open > 0 && model_peer(c, g->seats.at[i].peer)->w.up)
+        if (g->seats.at[i].asks_open > 0 && model_peer(c, g->seats.at[i].peer)->w.up && !g->seats.at[i].sdown)
             return false;
     return true;
 }

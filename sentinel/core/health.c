@@ -485,7 +485,8 @@ static bool too_silent(struct core *c, struct group *g, const struct watch *w, b
 }
 
 /* A primary that says it is a replica. When another node calls itself primary, the news
- * of a failover is probably on its way to us; when nobody does, nobody takes writes. */
+ * of a failover is probably on its way to us; when nobody does, nobody takes writes; and when
+ * it follows just that other one, it has handed over, and who asked for it is gone. */
 static bool in_wrong_role(struct core *c, struct group *g, const struct node *n)
 {
     int64_t info_ms = c->timing.info_fast_ms;
@@ -493,7 +494,7 @@ static bool in_wrong_role(struct core *c, struct group *g, const struct node *n)
     if (n->id != g->primary || g->formed || n->said_role != ROLE_REPLICA || !n->w.up)
         return false;
     for (size_t i = 0; i < g->nodes.n; i++)
-        if (g->nodes.at[i]->said_role != ROLE_REPLICA && g->nodes.at[i]->w.up)
+        if (g->nodes.at[i]->said_role != ROLE_REPLICA && g->nodes.at[i]->w.up && !choose_has_office(c, g, g->nodes.at[i]))
             info_ms = c->timing.info_ms;
     return is_due(c, g, n->said_role_at_ms + g->opt[GOPT_DOWN_AFTER_MS] + 2 * info_ms);
 }

@@ -158,6 +158,8 @@ int64_t election_rebid_ms(struct core *c, const struct group *g);      /* how lo
 /* The best replica, or NULL; fills node.refused of all. fresh: only those that answered since we asked. */
 struct node *choose_best(struct core *c, struct group *g, bool fresh);
 bool         choose_possible(struct core *c, struct group *g);         /* the same question, nothing filled in */
+/* The primary has handed over to it: it says that it leads, and the primary that it follows it. */
+bool         choose_has_office(const struct core *c, const struct group *g, const struct node *n);
 
 /* --- failover.c ---------------------------------------------------------------------- */
 void failover_group(struct core *c, struct group *g);          /* chores; moves as far as the facts go */

@@ -156,7 +156,7 @@ static bool can_be_asked(struct world *w, struct proc *leader, struct proc *p)
         return false;
     for (size_t i = 0; i < g->nodes.n; i++)
         if (proc_of(w, &g->nodes.at[i]->addr) == p->id)
-            return g->nodes.at[i]->refused != REFUSED_OUT_OF_SYNC && g->nodes.at[i]->w.up && now - g->nodes.at[i]->w.up_since_ms > 1000 &&
+            return g->nodes.at[i]->refused != REFUSED_OUT_OF_SYNC && g->nodes.at[i]->w.up && !g->nodes.at[i]->sdown && now - g->nodes.at[i]->w.up_since_ms > 1000 &&
                    now - g->nodes.at[i]->w.good_at_ms < 2000;
     return false;
 }

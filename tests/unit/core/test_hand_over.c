@@ -215,6 +215,33 @@ START_TEST(test_primary_dies_of_it)
 }
 END_TEST
 
+/* Whoever asked for the hand-over is gone, and nobody was told: the one that has the office is found. */
+START_TEST(test_an_office_handed_over_is_found)
+{
+    struct scene s;
+
+    scene_init(&s, 4, 2);
+    scene_hands(&s, 1, true, HANDS_IDLE);
+    scene_info(&s, 3, ROLE_PRIMARY, 0, false, 100);
+    scene_info(&s, 1, ROLE_REPLICA, 3, true, 100);
+    scene_pass(&s, 6900);
+    ck_assert(!scene_node(&s, 1)->sdown);
+    scene_pass(&s, 200);
+    ck_assert(scene_node(&s, 1)->sdown);
+    scene_answer(&s, 2, true, "", 0);
+    scene_answer(&s, 3, true, scene_id(1), 1);
+    for (int i = 0; i < 2; i++) {
+        scene_info(&s, 2, ROLE_REPLICA, 1, true, 900);
+        scene_info(&s, 4, ROLE_REPLICA, 1, true, 900);
+        scene_info(&s, 3, ROLE_PRIMARY, 0, false, 100);
+    }
+    ck_assert(strstr(str_c(&s.all), "promote n3") != NULL);
+    ck_assert(strstr(str_c(&s.all), "+switch-master") != NULL);
+    ck_assert(scene_group(&s)->primary == scene_node(&s, 3)->id);
+    scene_fini(&s);
+}
+END_TEST
+
 START_TEST(test_a_newer_configuration_settles_it)
 {
     struct scene s;
@@ -227,4 +254,5 @@ START_TEST(test_a_newer_configuration_settles_it)
 END_TEST
 
 SUITE(hand_over, test_who_is_asked, test_refused_at_once, test_handed_over, test_old_answers_do_not_count, test_too_slow,
-      test_then_without_its_help, test_recall_comes_too_late, test_primary_dies_of_it, test_a_newer_configuration_settles_it)
+      test_then_without_its_help, test_recall_comes_too_late, test_primary_dies_of_it,
+      test_an_office_handed_over_is_found, test_a_newer_configuration_settles_it)

@@ -220,7 +220,7 @@ START_TEST(test_wrong_role)
     scene_fini(&s);
 
     scene_init(&s, 3, 2);          /* somebody else is: wait for the news */
-    scene_info(&s, 1, ROLE_REPLICA, 2, true, 1);
+    scene_info(&s, 1, ROLE_REPLICA, 2, false, 1);
     scene_info(&s, 2, ROLE_PRIMARY, 0, true, 1);
     scene_pass(&s, 24900);
     ck_assert(!scene_node(&s, 1)->sdown);
