@@ -19,10 +19,15 @@
 #include <stdio.h>
 #include <string.h>
 
-void ha_repl_init(struct server *srv) { srv->ha_repl = mem_zalloc(sizeof *srv->ha_repl); }
+void ha_repl_init(struct server *srv)
+{
+    srv->ha_repl = mem_zalloc(sizeof *srv->ha_repl);
+    ha_repl_links_init(srv);
+}
 
 void ha_repl_fini(struct server *srv)
 {
+    ha_repl_links_fini(srv);
     mem_free(srv->ha_repl);
     srv->ha_repl = NULL;
 }
@@ -96,6 +101,7 @@ void ha_repl_lead(struct server *srv, uint64_t epoch)
     CHECK(srv->role->state == ROLE_PRIMARY);
     ha_primary_gone(srv);
     append_marker(srv, epoch);
+    ha_repl_answer_held(srv);
     log_notice("Epoch %" PRIu64 " begins here at offset %lld", epoch, (long long)srv->history->offset);
 }
 

@@ -9,6 +9,8 @@
  *                   0, or that of the FETCH for which it wants the tail of a sealed node
  *     primary:  +HA <id> <ha-port> [<line>]
  *                   line: its HA_STREAM (common/text/ha_text.h), when it is the primary of an epoch
+ *                   A sealed node answers a member of its group a little later (HA_REPL_HOLD_MS at most), for it may be the
+ *                   one that is opened next: the others are told of it as soon as it is
  * then PSYNC as always. A primary that begins an epoch closes the links of its replicas: they come back, greet and hear
  * its HA_STREAM; PSYNC from one that greeted before that is refused. The epoch's marker is a command in the stream,
  * `HA MARKER <gid> <epoch> <incarnation>`: with it an epoch begins in the table (epoch, first offset; repl/epochs.h) that
@@ -35,6 +37,8 @@ struct server;
 struct client;
 struct call;
 struct buf;
+
+#define HA_REPL_HOLD_MS 300
 
 void ha_repl_init(struct server *srv);
 void ha_repl_fini(struct server *srv);

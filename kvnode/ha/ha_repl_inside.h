@@ -5,6 +5,8 @@
 #ifndef KV_HA_HA_REPL_INSIDE_H
 #define KV_HA_HA_REPL_INSIDE_H
 
+#include "common/base/list.h"
+#include "common/io/loop.h"
 #include "kvnode/ha/ha.h"
 #include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/epochs.h"
@@ -20,9 +22,15 @@ struct ha_repl {
     uint64_t link;                     /* number of the one that greeted; 0 = none */
     bool follows_told;                 /* ME_FOLLOWS yes was the last word */
     uint64_t stream_epoch;             /* its HA_STREAM was taken; 0 = it said none */
+    struct list_link held;             /* greetings that are not answered yet, oldest first */
+    struct timer held_timer;
     /* FETCH */
     bool fetching;
     struct ha_position fetch_upto;
 };
+
+void ha_repl_links_init(struct server *srv);
+void ha_repl_links_fini(struct server *srv);
+void ha_repl_answer_held(struct server *srv);      /* an epoch began here */
 
 #endif

@@ -2,6 +2,7 @@
  * primary answered to our own greeting, and what both mean to the member. */
 #include "kvnode/ha/ha_repl_inside.h"
 
+#include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/io/log.h"
 #include "common/text/ha_text.h"
@@ -36,22 +37,113 @@ static bool get_id(struct slice s, char out[ID_MAX])
     return ok && slice_copy_z(s, out, ID_MAX);
 }
 
-static void answer_greeting(struct call *c, uint64_t epoch)
+static void answer_greeting(struct client *cl, struct reply *r, struct feed_greeted *g)
 {
-    struct server *srv = call_server(c);
+    struct server *srv = cl->srv;
     const struct member_facts *f = record_facts(srv->record);
     struct str text = {0};
 
+    g->yes = true;
+    g->told = epoch_told(srv);
+    if (g->fetch_ballot == 0)
+        g->link = ha_new_link(srv);
+    cl->replica->ha = *g;
     str_printf(&text, "HA %s %u", f->id, (unsigned)ha_port(srv));
-    if (epoch != 0) {
-        struct ha_msg msg = {.kind = HA_STREAM, .life = f->life, .gid = f->gid, .epoch = epoch,
+    if (g->told != 0) {
+        struct ha_msg msg = {.kind = HA_STREAM, .life = f->life, .gid = f->gid, .epoch = g->told,
                              .incarnation = ha_member_of(srv)->incarnation};
         memcpy(msg.from, f->id, ID_MAX);
         str_append_c(&text, ' ');
         ha_text_put_msg(&text, &msg);
     }
-    reply_simple(c->reply, str_c(&text));
+    reply_simple(r, str_c(&text));
     str_fini(&text);
+    if (g->link != 0)
+        ha_tell(srv, &(struct member_event){.kind = ME_REPLICA_UP, .link = g->link, .id = g->id, .life = g->life});
+}
+
+/* --- greetings that wait for us to be opened --- */
+
+struct held_greeting {
+    struct list_link link;
+    struct client *client;
+    struct feed_greeted said;
+    int64_t until_ms;
+};
+
+/* Members are told whom to follow as soon as the record is stored; that one may not have been opened yet. */
+static bool may_soon_lead(const struct server *srv, const struct feed_greeted *g)
+{
+    const struct member *m = ha_member_of(srv);
+
+    return srv->ha_bound && g->fetch_ballot == 0 && g->gid != 0 && g->gid == m->f.gid &&
+           (m->phase == MP_FENCED || m->phase == MP_FETCHING || m->phase == MP_UNPROVED);
+}
+
+static void forget(struct held_greeting *h)
+{
+    list_remove(&h->link);
+    h->client->waiting = NULL;
+    h->client->waiting_gone = NULL;
+    mem_free(h);
+}
+
+static void held_gone(struct client *c) { forget(c->waiting); }
+
+static void hold(struct client *cl, const struct feed_greeted *g)
+{
+    struct ha_repl *r = cl->srv->ha_repl;
+    struct held_greeting *h = mem_zalloc(sizeof *h);
+
+    h->client = cl;
+    h->said = *g;
+    h->until_ms = server_now_ms(cl->srv) + HA_REPL_HOLD_MS;
+    list_append(&r->held, &h->link);
+    cl->waiting = h;
+    cl->waiting_gone = held_gone;
+    session_hold(cl->session);
+    if (!timer_is_set(&r->held_timer))
+        timer_set_at(&r->held_timer, h->until_ms);
+}
+
+static void answer_held(struct server *srv, int64_t before_ms)
+{
+    struct ha_repl *r = srv->ha_repl;
+
+    list_each_safe(struct held_greeting, h, &r->held, link) {
+        struct feed_greeted g = h->said;
+        struct client *cl = h->client;
+        struct session *se = cl->session;
+
+        if (h->until_ms > before_ms) {
+            timer_set_at(&r->held_timer, h->until_ms);
+            return;
+        }
+        forget(h);
+        answer_greeting(cl, session_reply(se), &g);
+        session_release(se);
+    }
+}
+
+void ha_repl_answer_held(struct server *srv) { answer_held(srv, NEVER_MS); }
+
+static void on_held_timer(struct timer *t, void *arg)
+{
+    (void)t;
+    answer_held(arg, server_now_ms(arg));
+}
+
+void ha_repl_links_init(struct server *srv)
+{
+    list_init(&srv->ha_repl->held);
+    timer_init(&srv->ha_repl->held_timer, srv->loop, on_held_timer, srv);
+}
+
+void ha_repl_links_fini(struct server *srv)
+{
+    list_each_safe(struct held_greeting, h, &srv->ha_repl->held, link)
+        forget(h);
+    timer_clear(&srv->ha_repl->held_timer);
 }
 
 void ha_repl_greeted(struct call *c)
@@ -70,14 +162,10 @@ void ha_repl_greeted(struct call *c)
         return;
     }
     ha_repl_gone(cl);                  /* greeted twice: the last word counts */
-    g.yes = true;
-    g.told = epoch_told(srv);
-    if (g.fetch_ballot == 0)
-        g.link = ha_new_link(srv);
-    cl->replica->ha = g;
-    answer_greeting(c, g.told);
-    if (g.link != 0)
-        ha_tell(srv, &(struct member_event){.kind = ME_REPLICA_UP, .link = g.link, .id = g.id, .life = g.life});
+    if (may_soon_lead(srv, &g) && !cl->in_exec)
+        hold(cl, &g);
+    else
+        answer_greeting(cl, c->reply, &g);
 }
 
 const char *ha_repl_refuses(struct client *replica, bool *full)

@@ -554,3 +554,32 @@ def test_plain_again_nobody_is_sent_away(yard, play):
         assert copy_of_log_is(nodes)
     finally:
         again.close()
+
+
+def test_told_before_it_is_opened(yard, play):
+    """A member that hears whom to follow before that one was opened does not go away again: it is answered when the epoch
+    begins, or a little later that there is none."""
+    nodes = nodes_of(yard)
+    play.form(nodes, k=1)
+    wait_link_up(*nodes[1:])
+    write(nodes[0], 5)
+    wait_level(play, *nodes)
+    seal(play, 2, *nodes)
+    play.look(nodes[1])
+    pid, _, incarnation = play.ids[nodes[1]]
+    play.rec.update(ballot=2, change=0, epoch=2, primary=pid, incarnation=incarnation)
+    play.follow(nodes[0])
+    play.follow(nodes[2])
+    with nodes[1].connect() as c:                  # a stranger of this group, by hand: held, and then told that there is none
+        began = time.monotonic()
+        answer = c.execute_command("REPLCONF", "ha-member", "a" * 40, "5", str(play.gid), "1", "0")
+        assert "stream" not in answer and 0.2 < time.monotonic() - began < 2, answer
+        c.execute_command("REPLCONF", "ha-member", "a" * 40, "5", "0", "0", "0")       # of no group: at once
+    with nodes[1].connect() as gone:               # leaves while it is held
+        gone.connection_pool.get_connection("x").send_command("REPLCONF", "ha-member", "b" * 40, "5", str(play.gid), "1", "0")
+    play.store()
+    m = play.voters[0].ask(nodes[1], "open", "opened", 10, {"epoch": 2}, ballot=2, rec=play.record_words())
+    assert m.get("ok"), m
+    play.wait_open(nodes[1])
+    wait_link_up(nodes[0], nodes[2])
+    wait_level(play, nodes[1], nodes[0], nodes[2])
