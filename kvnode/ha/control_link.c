@@ -131,6 +131,8 @@ static const char *take_line(struct control *c, uint64_t link, enum speaker who,
         return "it is not from whom attached this link";
     if (needs_ballot(c->msg.kind) && c->msg.ballot == 0)
         return "it names no ballot";
+    if (c->msg.rec && c->msg.rec->fsync)
+        return "this node keeps its log in memory: it cannot confirm what fsync asks for";
     x = mem_zalloc(sizeof *x);
     x->link = link;
     x->at_ms = clock_mono_ms();

@@ -459,6 +459,7 @@ def test_hostile_lines(yard, play):
            "ack from %s life 1 gid %d epoch 1 pos 1 9999999" % (me, gid), "stream from %s life 1 gid %d epoch 9" % (me, gid),
            "status from %s life 1 gid %d" % (me, gid), "open from %s life 1 gid %d ballot 9 rec gid" % (me, gid),
            "open from %s life 1 gid %d rec %s member x" % (me, gid, rec), "open from %s life 1 rec %s" % (hex_id(), rec),
+           "open from %s life 1 gid %d ballot 1 rec %s" % (me, gid, rec.replace(" timing", " fsync yes timing")),
            "look from %s life 1" % hex_id(), "\x00\x01\xff", "seal from %s life 1 gid %d\r\nballot 9" % (me, gid)]
     for line in bad:
         got = w.ask("HA", "MSG", line)
