@@ -36,6 +36,7 @@ struct fgroup {
     VEC(core_id) own_data;         /* nodes of which it was said that they have data of their own */
     bool changed;                  /* in all->changed */
     bool odown, formed;            /* as it was told */
+    uint64_t odown_epoch;          /* ... of the primary of this epoch */
     bool stranger;                 /* the record names another life of ours: said once */
     uint64_t gid, ballot;          /* the record that the settings follow */
     uint32_t change;

@@ -171,8 +171,13 @@ void fgroup_look_odown(struct fgroup *g)
 
     ev.yes = r && known->odown && strcmp(ha_links_member_id(g->all->sh->ha_links, primary->id), r->primary) == 0 &&
              !somebody_objects(g, r, primary);
+    if (r && r->epoch != g->odown_epoch) {
+        g->odown_epoch = r->epoch;
+        g->odown = false;                  /* what was said of the primary of another epoch is forgotten there too */
+    }
     if (ev.yes == g->odown)
         return;
     g->odown = ev.yes;
+    ev.id = r ? r->primary : "";
     fgroup_step(g, &ev);
 }
