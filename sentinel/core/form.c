@@ -39,6 +39,7 @@ static const struct formed_node *the_primary(const struct formed *f, const char 
 /* The first `want.voters` of the sentinels by id: every sentinel picks the same. */
 static bool pick_voters(const struct formed *f, struct ha_record *r, const char **lacks)
 {
+    const struct ha_record *own = formed_newest(f);
     const char *last = "";
 
     r->n_voters = 0;
@@ -58,6 +59,11 @@ static bool pick_voters(const struct formed *f, struct ha_record *r, const char 
         if (!self && (!next->up || next->alive.kind != HA_ALIVE || next->alive.life == 0)) {
             *lacks = "a sentinel that shall vote is not at hand";
             return false;
+        }
+        if (!self && own && next->alive.gid == own->gid &&
+            (next->alive.ballot < own->ballot || (next->alive.ballot == own->ballot && next->alive.change < own->change))) {
+            *lacks = "a sentinel that shall vote has not heard yet that the group was dissolved";
+            return false;              /* once we hold another record, nobody tells it */
         }
         memcpy(v->id, self ? f->self.id : next->id, sizeof v->id);
         v->life = self ? f->voter.f.life : next->alive.life;

@@ -172,6 +172,7 @@ static void hear_alive(struct formed *f, struct formed_peer *p, const struct ha_
 {
     p->alive = *m;
     p->alive.rec = NULL;
+    formed_note_behind(f, p);
     if (m->nonce != 0 && m->nonce >= f->voter.f.promised && !lead_running(f))
         f->leading_seen_at_ms = f->now_ms;
     if (formed_newest(f) != NULL && m->gid == formed_newest(f)->gid && m->ballot > f->lead.ballot)

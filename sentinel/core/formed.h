@@ -128,6 +128,7 @@ struct formed_peer {
     bool up;
     int64_t heard_at_ms;
     struct ha_msg alive;               /* its last HA_ALIVE; kind HA_NOTHING = none */
+    int64_t behind_at_ms;              /* since when it lacks our record and has promised a higher ballot; 0 = it does not */
 };
 const struct voter *formed_voter(const struct formed *f);
 const struct lead  *formed_lead(const struct formed *f);

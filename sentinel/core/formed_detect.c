@@ -129,6 +129,20 @@ static bool attempt_stands_still(struct formed *f, const struct ha_record *own, 
     return true;
 }
 
+/* A voter promised a ballot that nobody leads any more: until there is a higher one it is one voter fewer, and what it has
+ * not heard of it cannot hear. */
+static bool voter_left_behind(struct formed *f, const struct ha_record *own, struct lead_want *want)
+{
+    if (own == NULL || (!own->dissolved && (!stands(f, own) || !renews_now(f, own))))
+        return false;
+    want->purpose = own->dissolved ? LEAD_DISSOLVE : LEAD_RESTORE;
+    for (size_t i = 0; i < f->peers.n; i++)
+        if (f->peers.at[i].up && f->peers.at[i].behind_at_ms != 0 &&
+            f->now_ms - f->peers.at[i].behind_at_ms >= formed_timing(f)->down_after_ms)
+            return true;
+    return false;
+}
+
 static bool may_form(struct formed *f, const struct ha_record *own, struct lead_want *want)
 {
     const char *lacks = NULL;
@@ -152,6 +166,7 @@ static const struct reason {
     { FR_SEALED_ABOVE, sealed_above,         LEAD_PROMOTE,   true,  "a member is sealed above the record's epoch" },
     { FR_CHANGE,       change_is_due,        LEAD_CHANGE,    true,  "membership changed" },
     { FR_JOINT,        left_in_joint,        LEAD_RESTORE,   true,  "the primary is left in a joint configuration" },
+    { FR_BEHIND,       voter_left_behind,    LEAD_RESTORE,   true,  "a voter promised a ballot that nobody leads any more" },
     { FR_ATTEMPT,      attempt_stands_still, LEAD_RELEASE,   true,  "an attempt at forming stands still" },
     { FR_FORM,         may_form,             LEAD_FORM,      true,  "a mode is set and everybody is at hand" },
 };

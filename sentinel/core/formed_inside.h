@@ -30,6 +30,7 @@ enum formed_reason {
     FR_SEALED_ABOVE,       /* R4 (2) */
     FR_CHANGE,             /* R4 (4), R9 */
     FR_JOINT,              /* R4 (3) */
+    FR_BEHIND,             /* a voter promised a ballot that nobody leads, and cannot take the record */
     FR_ATTEMPT,            /* R0: a formation that stands still */
     FR_FORM,               /* R0: a mode is set, there is no record, and everybody is at hand */
     FR_REASONS
@@ -109,6 +110,7 @@ void formed_ballot_seen(struct formed *f, uint64_t ballot);
 void formed_tell(struct formed *f);                                      /* at the end of each step: is it to be announced? */
 void formed_tell_node(struct formed *f, const struct formed_node *n);    /* a status came: FOLLOW or OPEN it again */
 void formed_tell_peer(struct formed *f, const struct formed_peer *p);    /* a heartbeat came: does it lack our record? */
+void formed_note_behind(struct formed *f, struct formed_peer *p);         /* ... and can it take it at all? */
 bool formed_at_majority(const struct formed *f);                         /* as far as heartbeats tell; a formation: at all of V */
 
 /* --- formed_evidence.c ------------------------------------------------------------------------------ */

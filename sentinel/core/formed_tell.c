@@ -145,6 +145,21 @@ void formed_tell_node(struct formed *f, const struct formed_node *n)
 
 /* --- peers ------------------------------------------------------------------------------------------ */
 
+/* It holds an older record than ours and has promised a ballot above it: it takes ours in no other than a new ballot. */
+void formed_note_behind(struct formed *f, struct formed_peer *p)
+{
+    const struct ha_record *own = formed_newest(f);
+    const struct ha_msg *a = &p->alive;
+    const struct ha_voter *v = own != NULL ? ha_voter(own, p->id) : NULL;
+    bool behind = v != NULL && v->life == a->life && a->gid == own->gid && a->promised > own->ballot &&
+                  (a->ballot < own->ballot || (a->ballot == own->ballot && a->change < own->change));
+
+    if (!behind)
+        p->behind_at_ms = 0;
+    else if (p->behind_at_ms == 0)
+        p->behind_at_ms = f->now_ms;
+}
+
 /* A voter that missed the record gets it, once its leader had time to bring it himself; a sentinel that does not vote,
  * once it stands. It decides as if the leader's own message had been late. */
 void formed_tell_peer(struct formed *f, const struct formed_peer *p)
@@ -157,7 +172,7 @@ void formed_tell_peer(struct formed *f, const struct formed_peer *p)
     bool older = own != NULL && (a->gid == 0 || (a->gid == own->gid && (a->ballot < own->ballot ||
                                                                         (a->ballot == own->ballot && a->change < own->change))));
 
-    if (!older || !settled || (!votes && !f->opened_said && !own->dissolved))
+    if (!older || !settled || (own != NULL && a->promised > own->ballot) || (!votes && !f->opened_said && !own->dissolved))
         return;
     if (ha_record_is_formation(own) && !f->opened_said)
         return;                                /* an attempt is its leader's business */

@@ -237,6 +237,10 @@ static enum lead_event look_votes(struct formed *f)
     if (top && votes_in(f, top) >= ha_majority(top->n_voters)) {
         f->lead.base = *top;               /* fixed: later answers are ignored */
         f->lead.next = *top;
+        if (top->dissolved && f->lead.want.purpose != LEAD_DISSOLVE) {     /* what is left to do is to tell the rest */
+            lead_say_failed(f, "the group was dissolved");
+            f->lead.want.purpose = LEAD_DISSOLVE;
+        }
         return LE_MAJORITY;
     }
     for (size_t i = 0; i < f->lead.votes.n; i++) {

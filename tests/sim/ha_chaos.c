@@ -46,6 +46,8 @@ void hs_scene(uint64_t seed, struct hs_scene *s)
     s->strand_pm = rng_chance(&r, 700) ? (unsigned)rng_between(&r, 50, 500) : 0;
     s->bounce_pm = rng_chance(&r, 600) ? (unsigned)rng_between(&r, 5, 250) : 0;
     s->focus = (unsigned)rng_below(&r, 6);
+    s->forces = rng_chance(&r, 60);
+    s->dissolves = rng_chance(&r, 80) && !s->cold;     /* of fenced nodes with data an operator chooses */
 }
 
 static struct hs_proc *any(struct hs_world *w, bool node)
@@ -197,7 +199,7 @@ static void one_fault(struct hs_world *w)
 {
     struct hs_proc *p = victim(w);
     int64_t long_us = rng_between(&w->rng, 50, 3000) * HS_MS;
-    unsigned what = (unsigned)rng_below(&w->rng, 16);
+    unsigned what = (unsigned)rng_below(&w->rng, 18);
 
     if (w->sc.focus == 1 && rng_chance(&w->rng, 400))
         what = 0;
@@ -205,6 +207,8 @@ static void one_fault(struct hs_world *w)
         what = 4;
     if (w->sc.focus == 3 && rng_chance(&w->rng, 400))
         what = 11;
+    if (w->sc.forces && rng_chance(&w->rng, 150))
+        what = 16;
     switch (what) {
     case 0:
     case 1:
@@ -259,6 +263,24 @@ static void one_fault(struct hs_world *w)
             hs_due(w, long_us, (struct hs_item){.kind = HD_FAULT_OVER, .x = 2, .proc = p->id});
         }
         break;
+    case 15:
+        p = hs_primary(w);
+        if (p && !p->paused) {             /* SIGTERM: it asks for a hand-over, and goes in the end */
+            hs_trace(w, "SIGTERM %s", p->name);
+            w->t.left++;
+            hs_give(w, p, (struct hs_item){.kind = IN_LEAVE});
+            hs_due(w, rng_between(&w->rng, 100, 1500) * HS_MS, (struct hs_item){.kind = HD_FAULT_OVER, .x = 5, .y = p->gen, .proc = p->id});
+        }
+        break;
+    case 16:
+        if (w->sc.forces && rng_chance(&w->rng, 700))
+            hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_FORCE, .id = rng_chance(&w->rng, 500) ? "" : any(w, true)->name,
+                                                             .seals = (int)rng_between(&w->rng, 1, 2)});
+        else if (w->sc.dissolves && rng_chance(&w->rng, 150))
+            hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_DISSOLVE});
+        else if (rng_chance(&w->rng, 200))
+            hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_CANCEL});
+        break;
     default:
         if (w->sc.bad_clocks) {
             int32_t ppm = rng_chance(&w->rng, 300) ? -999000 : (int32_t)rng_between(&w->rng, -600000, 900000);
@@ -304,6 +326,8 @@ void hs_chaos_over(struct hs_world *w, const struct hs_item *it)
         hs_give(w, &w->proc[it->proc], (struct hs_item){.kind = IN_HEALTH, .yes = true});
     else if (it->x == 4)
         hs_give(w, &w->proc[it->proc], (struct hs_item){.kind = IN_ODOWN, .yes = w->proc[it->proc].v.odown});
+    else if (it->x == 5 && w->proc[it->proc].gen == it->y && w->proc[it->proc].alive)
+        hs_kill(w, &w->proc[it->proc], false, soon(w));
     else if (it->x == 3)
         replace_voter(w, it->proc);
 }

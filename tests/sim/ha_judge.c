@@ -38,10 +38,86 @@ static void owns(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
     vec_last(&w->owners).gen = p->gen;
 }
 
+void hs_judge_forces(struct hs_world *w, uint64_t ballot)
+{
+    for (size_t i = 0; i < w->forced.n; i++)
+        if (w->forced.at[i] == ballot)
+            return;
+    vec_push(&w->forced, ballot);
+}
+
+/* An operator chose to go on with fewer seals: what that loses is counted, and is no promise any more. */
+static bool forced(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
+{
+    size_t same = 0;
+    bool found = false;
+
+    for (size_t i = 0; i < w->forced.n; i++)
+        found |= w->forced.at[i] == epoch;
+    if (!found)
+        return false;
+    while (same < w->sure.n && same < p->n.log.n && p->n.log.at[same].epoch == w->sure.at[same].epoch &&
+           p->n.log.at[same].value == w->sure.at[same].value)
+        same++;
+    w->t.forced++;
+    w->t.forced_lost += w->sure.n - same;
+    w->sure.n = same;
+    if (w->sure_writes > (int64_t)same)
+        w->sure_writes = (int64_t)same;
+    w->forced_epoch = epoch;
+    w->dissolves++;                    /* what was read before may be gone */
+    return true;
+}
+
+/* The id's last record let a node go: from here on the group is plain, which promises nothing. */
+void hs_judge_released(struct hs_world *w)
+{
+    bool last = false;
+
+    for (int i = 0; i < w->n_procs; i++)
+        last |= !w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved;
+    if (!last)
+        return;
+    hs_trace(w, "the group is plain again, %zu confirmed", w->sure.n);
+    w->sure.n = 0;
+    w->told.n = 0;
+    w->sure_writes = 0;
+    w->dissolves++;
+    w->t.dissolved++;
+}
+
+void hs_judge_told(struct hs_world *w, struct hs_proc *p, uint64_t value)
+{
+    int64_t at = (int64_t)p->n.log.n - 1;
+
+    w->t.async_told++;
+    while ((int64_t)w->told.n < at)
+        vec_push(&w->told, ((struct hs_entry){0, 0}));
+    if ((int64_t)w->told.n == at)
+        vec_push(&w->told, ((struct hs_entry){p->n.m.epoch, value}));
+}
+
+/* async: what clients were told and the new primary does not have. */
+static void count_lost(struct hs_world *w, const struct hs_proc *p)
+{
+    size_t keep = 0;
+
+    for (size_t i = 0; i < w->told.n; i++) {
+        bool has = i < p->n.log.n && p->n.log.at[i].value == w->told.at[i].value;
+        if (w->told.at[i].value != 0 && !has)
+            w->t.async_lost++;
+        if (has)
+            keep = i + 1;
+    }
+    w->told.n = keep;
+}
+
 void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
 {
     owns(w, p, epoch);
     if (w->sc.mode == HA_ASYNC)
+        count_lost(w, p);
+    if (w->sc.mode == HA_ASYNC || forced(w, p, epoch))
         return;
     for (size_t i = 0; i < w->sure.n; i++) {
         struct hs_entry s = w->sure.at[i];
@@ -57,7 +133,7 @@ void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
 
 void hs_judge_confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset)
 {
-    if (w->sc.mode == HA_ASYNC)
+    if (w->sc.mode == HA_ASYNC || p->n.m.epoch < w->forced_epoch)
         return;
     for (int64_t i = 0; i < offset; i++) {
         struct hs_entry e = p->n.log.at[i];
@@ -152,6 +228,8 @@ void hs_judge_step(struct hs_world *w, struct hs_proc *only)
             continue;
         if (w->sc.bad_clocks || !member_lease_valid(&p->n.m, hs_now(w, p)))
             continue;
+        if (leased && (leased->n.m.epoch < w->forced_epoch || p->n.m.epoch < w->forced_epoch))
+            continue;                  /* FORCE with an old primary that is neither sealed nor ended: so it was told */
         if (leased) {
             hs_violation(w, "%s (epoch %llu) and %s (epoch %llu) hold a lease at one moment", leased->name,
                          (unsigned long long)leased->n.m.epoch, p->name, (unsigned long long)p->n.m.epoch);

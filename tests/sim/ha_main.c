@@ -247,6 +247,8 @@ static void summary(const struct hs_tally *t, int64_t n, int bad, double took)
     printf("messages dropped %llu, doubled %llu, late %llu; roll-backs %llu, full copies %llu\n", N(dropped), N(doubled), N(late), N(rolled_back),
            N(full_copies));
     printf("writes %llu, acknowledged %llu, unconfirmed %llu, refused %llu, reads %llu\n", N(writes), N(acked), N(unconfirmed), N(refused), N(reads));
+    printf("SIGTERM %llu, forced by an operator %llu (confirmed entries given up %llu), dissolved %llu; async: %llu told, %llu of them lost\n",
+           N(left), N(forced), N(forced_lost), N(dissolved), N(async_told), N(async_lost));
     printf("calm after healing: %llu runs, %.1f s on average; %llu could not be (memories lost)\n", N(calm),
            t->calm ? (double)t->calm_ms / (double)t->calm / 1000 : 0, N(excused));
     printf("%lld passed, %d failed, %.1f seeds per second\n", (long long)n - bad, bad, took > 0 ? (double)n / took : 0);

@@ -36,6 +36,8 @@ void hs_node_start(struct hs_world *w, struct hs_proc *p)
     n->full = NULL;
     if (n->kept.gid != 0)
         n->follows = -1;
+    else
+        n->opened_any = false;
     vec_clear(&n->waits);
     memset(n->voter_link, 0, sizeof n->voter_link);
     n->plain_order = n->kept.gid == 0 && n->follows >= 0;
@@ -109,6 +111,8 @@ void hs_node_step(struct hs_world *w, struct hs_proc *p, struct member_event *ev
 
 static void reply(struct hs_world *w, struct hs_proc *p, const struct hs_wait *r)
 {
+    if (p->n.m.epoch < w->forced_epoch)
+        return;
     if (!r->read) {
         w->t.acked++;
         if (r->offset > w->sure_writes)
@@ -120,7 +124,7 @@ static void reply(struct hs_world *w, struct hs_proc *p, const struct hs_wait *r
         return;
     }
     w->t.reads++;
-    if (r->offset < r->need && !w->sc.bad_clocks)
+    if (r->offset < r->need && !w->sc.bad_clocks && r->dissolves == w->dissolves && p->n.m.epoch >= w->forced_epoch)
         hs_violation(w, "%s answered a read with %lld entries; %lld were told to clients before it was asked", p->name,
                      (long long)r->offset, (long long)r->need);
     int64_t last = r->offset;      /* what it saw is told, markers are not */
@@ -241,8 +245,11 @@ bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
         w->t.unconfirmed += n->waits.n;
         vec_clear(&n->waits);
         break;
-    case MO_SAVE_TAIL:
     case MO_RELEASED:
+        n->opened_any = false;
+        hs_judge_released(w);
+        break;
+    case MO_SAVE_TAIL:
     case MO_KINDS:
         break;
     }
@@ -252,7 +259,7 @@ bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
 static void client(struct hs_world *w, struct hs_proc *p, const struct hs_item *it)
 {
     struct hs_node *n = &p->n;
-    struct hs_wait wait = {.read = it->kind == IN_READ, .value = it->x, .need = it->z};
+    struct hs_wait wait = {.read = it->kind == IN_READ, .value = it->x, .need = it->z, .dissolves = it->y};
     int64_t now = hs_now(w, p);
 
     if (!n->opened_any && n->m.state != HA_PRIMARY) {      /* a plain primary takes writes, unheld */
@@ -269,8 +276,11 @@ static void client(struct hs_world *w, struct hs_proc *p, const struct hs_item *
         w->t.writes++;
     }
     wait.offset = (int64_t)n->log.n;
-    if (!member_holds_replies(&n->m))
+    if (!member_holds_replies(&n->m)) {
+        if (!wait.read)
+            hs_judge_told(w, p, wait.value);
         return;
+    }
     if (wait.read && n->confirmed >= wait.offset)
         reply(w, p, &wait);
     else

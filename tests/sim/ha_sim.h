@@ -71,7 +71,7 @@ struct hs_item {
     struct formed_event *ask;          /* owned; IN_ASK */
 };
 
-struct hs_wait { bool read; uint64_t value; int64_t offset, need; };
+struct hs_wait { bool read; uint64_t value, dissolves; int64_t offset, need; };
 
 /* A replication link: dst replicates from src, or fetches from it. */
 struct hs_link {
@@ -152,7 +152,7 @@ struct hs_scene {
     enum ha_mode mode;
     bool ha_group;                     /* nodes wait for their group: fenced until bound */
     int priority[HS_NODES_MAX];        /* 0 = the usual */
-    bool fsync, formed, cold, bad_clocks, amnesia, changes, handovers, memory_only;
+    bool fsync, formed, cold, bad_clocks, amnesia, changes, handovers, memory_only, forces, dissolves;
     int k, backlog;
     int64_t chaos_us, fault_every_us;
     unsigned loss_pm, dup_pm, late_pm, stop_leader_pm, strand_pm, bounce_pm, focus;
@@ -161,7 +161,8 @@ struct hs_scene {
 
 struct hs_tally {
     uint64_t events, steps, writes, acked, refused, unconfirmed, reads, kills, powers, cuts, pauses, amnesias, elections, opened,
-        handovers, changes, dropped, doubled, late, saves, save_fails, fetches, full_copies, rolled_back, formed, excused, calm, calm_ms;
+        handovers, changes, dropped, doubled, late, saves, save_fails, fetches, full_copies, rolled_back, formed, excused, calm, calm_ms,
+        forced, forced_lost, dissolved, left, async_told, async_lost;
 };
 
 struct hs_owner { uint64_t epoch, incarnation; int node; uint32_t gen; };
@@ -200,6 +201,10 @@ struct hs_world {
     int n_rules;
     struct hs_rule rule[HS_RULES_MAX];
     /* judge */
+    VEC(uint64_t) forced;              /* ballots of an operator's FORCE that got as far as a record */
+    uint64_t forced_epoch;             /* the last of them that was opened: what older epochs say is its price */
+    uint64_t dissolves;                /* how often the group became plain again: no promise outlives that */
+    hs_log told;                       /* async: what clients were told, by offset */
     VEC(struct hs_past) pasts;
     hs_log sure;                       /* what is confirmed, in one order */
     int64_t sure_writes;               /* offset after the last write in it that somebody was told of */
@@ -270,6 +275,9 @@ void hs_log_leave(struct hs_world *w, struct hs_proc *p, bool followers_too);   
 
 /* --- ha_judge.c --- */
 void hs_judge_step(struct hs_world *w, struct hs_proc *p);    /* NULL: the moment; else what p has on disk now */
+void hs_judge_forces(struct hs_world *w, uint64_t ballot);
+void hs_judge_released(struct hs_world *w);                /* a node was let go: was the group dissolved? */
+void hs_judge_told(struct hs_world *w, struct hs_proc *p, uint64_t value);    /* async: a write was answered */
 void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch);
 void hs_judge_confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset);
 void hs_judge_sealed(struct hs_world *w, struct hs_proc *p, const struct ha_msg *seal);   /* it took this SEAL */

@@ -20,6 +20,8 @@ static void step(struct hs_world *w, struct hs_proc *p, const struct formed_even
         p->v.last_state = l->state;
         hs_chaos_stepped(w, p);
     }
+    if (l->state >= LD_STORING && l->want.purpose == LEAD_FORCE)
+        hs_judge_forces(w, l->ballot);
     for (size_t i = 0; i < l->votes.n; i++)
         if (l->state > LD_VOTING && l->votes.at[i].granted && strcmp(l->votes.at[i].id, p->name) == 0)
             hs_judge_voted(w, l->votes.at[i].life, l->ballot, p->name);

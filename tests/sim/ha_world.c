@@ -512,7 +512,7 @@ static void clients_turn(struct hs_world *w)
         if (rng_chance(&w->rng, 700))
             hs_give(w, p, (struct hs_item){.kind = IN_WRITE, .x = ++w->values});
         else
-            hs_give(w, p, (struct hs_item){.kind = IN_READ, .z = w->sure_writes});
+            hs_give(w, p, (struct hs_item){.kind = IN_READ, .y = w->dissolves, .z = w->sure_writes});
     }
 }
 
@@ -572,7 +572,7 @@ static void turn(struct hs_world *w)
             health_turn(w, p);
         }
     }
-    if (!w->sc.formed) {
+    if (!w->sc.formed || w->t.dissolved > 0) {
         plain_turn(w);
         form_turn(w);
     }
@@ -779,6 +779,8 @@ void hs_end(struct hs_world *w)
     vec_fini(&w->links);
     vec_fini(&w->heap);
     vec_fini(&w->pasts);
+    vec_fini(&w->forced);
+    vec_fini(&w->told);
     vec_fini(&w->sure);
     vec_fini(&w->owners);
     vec_fini(&w->votes);
