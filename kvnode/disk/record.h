@@ -45,7 +45,8 @@ int  record_farewell(struct record *r, const char *id, int64_t offset, struct er
 /* This process lost or drops data that it acknowledged (a full copy begins): a new life, durable. */
 int  record_new_life(struct record *r, struct err *e);
 
-/* The table, oldest first, rising in both columns. Durable when set returns 0. */
+/* The table, oldest first, rising in both columns; a copy of what stands beside the data (repl/epochs.h), which is what
+ * counts. Durable when set returns 0. */
 const struct record_epoch *record_epochs(const struct record *r, size_t *n);
 int  record_set_epochs(struct record *r, const struct record_epoch *at, size_t n, struct err *e);
 

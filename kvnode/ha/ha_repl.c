@@ -41,27 +41,30 @@ struct ha_position ha_repl_end(const struct server *srv)
     return (struct ha_position){gid && srv->ha_repl ? epochs_last(&srv->ha_repl->table, gid) : 0, srv->history->offset};
 }
 
-/* The data carries the table, so a process that comes back reads it out of its file; the record holds it for whoever
- * looks at a node that stands still. */
-static void keep_table(struct server *srv)
-{
-    struct err e = {0};
-
-    if (record_set_epochs(srv->record, srv->ha_repl->table.at, srv->ha_repl->table.n, &e) != 0)
-        log_warning("The table of epochs cannot be written into this node's record: %s", e.text);
-}
-
+/* The table stands beside the data: a process that comes back takes it out of the file that it loads, whatever else it
+ * knew. The record's copy is for whoever looks at a node that stands still, so neither a marker nor its acknowledgement
+ * waits for it. */
 void ha_repl_tick(struct server *srv)
 {
-    if (!srv->ha_repl->keep_due)
+    struct ha_repl *r = srv->ha_repl;
+    const struct record_epoch *kept;
+    struct err e = {0};
+    size_t n;
+
+    if (!r->keep_due)
         return;
-    srv->ha_repl->keep_due = false;
-    keep_table(srv);
+    r->keep_due = false;
+    kept = record_epochs(srv->record, &n);
+    if (n == r->table.n && memcmp(kept, r->table.at, n * sizeof *kept) == 0)
+        return;
+    if (record_set_epochs(srv->record, r->table.at, r->table.n, &e) != 0)
+        log_warning("The table of epochs cannot be written into this node's record: %s", e.text);
 }
 
 static void begin_epoch(struct server *srv, uint64_t gid, uint64_t epoch)
 {
     epochs_begin(&srv->ha_repl->table, gid, epoch, srv->history->offset + 1);
+    srv->ha_repl->keep_due = true;
 }
 
 /* What was written while nobody counted has no offset. A log that has data must not look like an empty one. */
@@ -84,7 +87,6 @@ static void append_marker(struct server *srv, uint64_t epoch)
     words[3] = (struct slice){number, (size_t)snprintf(number, sizeof number, "%" PRIu64, epoch)};
     words[4] = (struct slice){incarnation, (size_t)snprintf(incarnation, sizeof incarnation, "%" PRIu64, m->incarnation)};
     begin_epoch(srv, m->f.gid, epoch);
-    keep_table(srv);
     feed_command(srv->feed, -1, 5, words);
 }
 
@@ -163,7 +165,7 @@ void ha_repl_released(struct server *srv)
 
     r->table.n = 0;
     r->tail_due = r->fetching = false;
-    keep_table(srv);
+    r->keep_due = true;
     roles_settings(srv);
     if (srv->role->state == ROLE_SEALED)
         log_warning("This node belongs to no formed group any more and follows nobody: it waits for REPLICAOF");
@@ -189,7 +191,6 @@ void ha_repl_marker(struct call *c)
         return;
     }
     begin_epoch(srv, gid, epoch);      /* its bytes count when it is through */
-    srv->ha_repl->keep_due = true;     /* the acknowledgement of the marker does not wait for it */
     log_notice("Epoch %" PRIu64 " begins in the stream at offset %lld", epoch, (long long)srv->history->offset + 1);
     reply_ok(c->reply);
 }
@@ -209,7 +210,7 @@ void ha_repl_load_aux(struct server *srv, struct slice text)
     if (!epochs_get(&r->table, text))
         log_warning("The data's table of epochs is damaged: its history is that of no epoch");
     epochs_cut(&r->table, srv->history->offset);
-    keep_table(srv);
+    r->keep_due = true;
 }
 
 /* The last offset that is in both histories; -1: nothing tells. */

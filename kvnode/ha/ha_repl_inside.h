@@ -14,7 +14,7 @@
 
 struct ha_repl {
     struct epochs table;
-    bool keep_due;                     /* the table is newer than the record's */
+    bool keep_due;                     /* the table is newer than the record's copy */
     struct epochs theirs;              /* of the primary whose copy comes in: for the tail, only inside one call */
     bool tail_due;                     /* the next copy's tail is asked for */
     struct tail_lost last_tail;        /* at_ms 0: none yet */
