@@ -56,6 +56,8 @@ static void pause_over(struct handover *h)
 {
     struct resp_server *rs = &h->srv->resp;
 
+    if (h->srv->stopping.on)
+        return;                    /* who leaves has paused it too, and for longer */
     resp_server_unpause(rs);
     if (h->paused_until_ms > server_now_ms(h->srv))
         resp_server_pause(rs, h->paused_until_ms, h->paused_writes_only);

@@ -246,3 +246,20 @@ def test_a_pause_of_a_client_stays(yard):
         c.set("k", 2)
         assert time.monotonic() - t > 1.0
     b.signal(signal.SIGCONT)
+
+
+def test_leaving_meanwhile(yard):
+    """Told to stop while it hands over: the end of the one does not open the door that the other has closed."""
+    a, b = pair(yard, "kvnode", "kvnode", ["shutdown-timeout 2"])
+    b.signal(signal.SIGSTOP)
+    with a.connect() as c:
+        c.set("k", 1)
+    failover(a, "TIMEOUT", 300)
+    a.signal(signal.SIGTERM)
+    wait_until(lambda: "scheduling shutdown" in a.log_text(), 5)
+    w = Writer([a], "w")
+    w.start()
+    wait_until(lambda: not a.is_alive(), 20)
+    w.stop_now = True
+    assert w.acked == []
+    b.signal(signal.SIGCONT)
