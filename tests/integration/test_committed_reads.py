@@ -49,8 +49,8 @@ class Asker:
         """[(asked, value)] of what was answered, by a primary."""
         out = []
         if len(self.asked) < 2000:
+            self.asked.append(time.monotonic())          # before it is sent
             self.sock.send(b"MULTI\r\nROLE\r\nGET counter\r\nEXEC\r\n")
-            self.asked.append(time.monotonic())
         try:
             more = self.sock.recv(1 << 16)
             if not more:
