@@ -16,6 +16,7 @@ static void let_go(struct member_turn *t)
     if (member_is_primary(t->m))
         member_order(t, MO_GIVE_UP_WAITERS);       /* nobody will confirm them now */
     member_order(t, MO_RELEASED);
+    t->m->release_out = t->m->save_out;
 }
 
 static void fence_and_follow(struct member_turn *t)
@@ -74,6 +75,8 @@ static const struct row {
     { MP_OPEN,     MC_SEALED,          member_act_stand_down, MP_FENCED,   "sealed: this epoch is over" },
     { MP_OPEN,     MC_ENDED,           member_act_stand_down, MP_FENCED,   "told that our incarnation is over: made true" },
     { MP_OPEN,     MC_FOLLOW,          member_act_depose,     MP_FOLLOWER, "there is a primary of a later epoch" },
+    { MP_OPEN,     MC_UNSAVED,         nothing,               MP_FENCED,   "the disk did not take it: nothing was opened" },
+    { MP_OPEN,     MC_UNSAVED_FIRST,   nothing,               MP_BOUND,    "the disk did not take it: nothing was opened" },
     { MP_OPEN,     MC_STOP,            member_act_stopping,   MP_STOPPING, "hand-over: no new writes until the target has all" },
 
     { MP_STOPPING, MC_RELEASED,        let_go,                MP_PLAIN,    "the group is dissolved: plain again" },
@@ -92,6 +95,7 @@ static const char *const cause_names[MC_CAUSES] = {
     [MC_OPENED_UNPROVED] = "opened-unproved", [MC_PROVED] = "proved", [MC_STOP] = "stop", [MC_RESUME] = "resume",
     [MC_EXPIRED] = "expired", [MC_FINISH] = "finish", [MC_ENDED] = "ended", [MC_SEALED] = "sealed",
     [MC_FETCH] = "fetch", [MC_FETCHED] = "fetched", [MC_FOLLOW] = "follow", [MC_STREAM] = "stream",
+    [MC_UNSAVED] = "unsaved", [MC_UNSAVED_FIRST] = "unsaved-first",
 };
 
 static enum ha_node_state seen_as(enum member_phase p)
@@ -223,7 +227,21 @@ static void on_role(struct member_turn *t)
 
 static void on_save_failed(struct member_turn *t)
 {
-    t->m->save_due = t->m->disk_failed = true;
+    struct member *m = t->m;
+
+    m->save_due = m->disk_failed = true;
+    m->release_due = m->release_due || m->release_out;
+    if (m->lead_out && m->phase == MP_OPEN) {
+        m->epoch = m->commit.epoch = 0;
+        m->n_joints = 0;
+        m->leased = false;
+        if (m->opened_first) {
+            m->f.used = false;
+            m->f.sealed = m->sealed_before;
+            m->rec.gid = 0;
+        }
+        member_move(t, m->opened_first ? MC_UNSAVED_FIRST : MC_UNSAVED);
+    }
     member_heard(t, "the disk did not take it: nothing is answered that rests on it");
 }
 
@@ -253,6 +271,8 @@ void member_step(struct member *m, const struct member_event *ev, int64_t now_ms
     out->n = 0;
     if (m->save_out && ev->kind != ME_SAVE_FAILED)
         m->disk_failed = false;
+    if (ev->kind != ME_SAVE_FAILED)
+        m->lead_out = m->release_out = false;
     m->save_out = false;
     member_set_configs(m);
     switch (ev->kind) {

@@ -13,7 +13,7 @@
  *
  * MO_SAVE: member.f is durable before the next order is carried out; if that fails the rest
  * is dropped and ME_SAVE_FAILED comes next (an event that was not refused then counts as
- * refused). What was to be saved is tried again before the next answer that rests on it, so a
+ * refused; an MO_LEAD that was dropped opened nothing, an MO_RELEASED comes again when the release is said again). What was to be saved is tried again before the next answer that rests on it, so a
  * node with a broken disk seals nothing, promises nothing and answers nobody; until a save has come true again
  * ME_STREAM and ME_FULL_COPY are refused (with a MO_SAVE in the list, to try).
  *
@@ -160,6 +160,10 @@ struct member {
     enum ha_node_state state;          /* the same, as others see it */
     bool save_due;                     /* f is not known to be on disk as it stands */
     bool save_out, disk_failed;        /* the last list held a MO_SAVE; the last one that was heard of failed */
+    bool lead_out, release_out;        /* ... and behind it a MO_LEAD, a MO_RELEASED, which a failed save drops */
+    bool opened_first;                 /* that MO_LEAD was of the formation: */
+    uint64_t sealed_before;            /* so it was sealed until then */
+    bool release_due;                  /* MO_RELEASED was dropped */
     bool log_known;                    /* ME_LOG came in this process */
     bool unhealthy, leaving;
     /* the log, as told */

@@ -31,6 +31,8 @@ enum member_cause {
     MC_FETCHED,
     MC_FOLLOW,
     MC_STREAM,
+    MC_UNSAVED,            /* MO_LEAD was dropped behind a save that failed */
+    MC_UNSAVED_FIRST,      /* the same, of a formation */
     MC_CAUSES
 };
 

@@ -51,6 +51,8 @@ static void open_epoch(struct member_turn *t)
     }
     if (PLANT(EPOCH_AFTER_RESTART))
         m->incarnation = r->incarnation;
+    m->opened_first = !m->f.used;
+    m->sealed_before = m->f.sealed;
     if (!m->f.used)
         member_sealed_to(t, r->epoch);
     member_saved_first(t);
@@ -98,6 +100,7 @@ void member_act_lead(struct member_turn *t)
     commit_begin(&m->commit, m->f.id, m->epoch, m->marker_in ? 0 : COMMIT_NO_MARKER);
     member_set_configs(m);
     member_order(t, MO_LEAD)->epoch = m->epoch;
+    m->lead_out = m->save_out;
     for (int i = 0; i < m->n_links; i++)
         if (!m->link[i].voter)
             member_say(t, m->link[i].link, HA_STREAM)->epoch = m->epoch;

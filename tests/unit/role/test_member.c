@@ -367,6 +367,32 @@ START_TEST(test_save_failure)
 }
 END_TEST
 
+/* A list that ends at its save: nothing behind it happened, and it is not as if it had. */
+START_TEST(test_save_failure_drops_what_is_behind_it)
+{
+    struct ha_record r = record(7, 0, 7, 3, 1), last = r;
+
+    start("n0", 10, false, 0);
+    links_up();
+    LOG(0, 40);
+    BIND(GID, 7, "n0", 10);
+    disk_fails = true;
+    ck_assert_str_eq(HEAR(.kind = HA_OPEN, .rec = &r), "SAVE!");
+    ck_assert(m.phase == MP_BOUND && !m.f.used && m.f.sealed == 0 && !disk.used);
+    disk_fails = false;
+    HEAR(.kind = HA_OPEN, .rec = &r);
+    ck_assert(said(HA_OPENED)->ok && m.phase == MP_OPEN && disk.used);
+    last.dissolved = true;
+    last.ballot = 9;
+    disk_fails = true;
+    ck_assert_str_eq(hear_on(1, (struct ha_msg){.kind = HA_BIND, .old_gid = GID, .ballot = 9, .rec = &last}), "SAVE!");
+    disk_fails = false;
+    ck_assert_str_eq(hear_on(1, (struct ha_msg){.kind = HA_BIND, .old_gid = GID, .ballot = 9, .rec = &last}), "SAVE released bound");
+    ck_assert(m.phase == MP_PLAIN && disk.gid == 0);
+    ck_assert_str_eq(hear_on(1, (struct ha_msg){.kind = HA_BIND, .old_gid = GID, .ballot = 9, .rec = &last}), "bound");
+}
+END_TEST
+
 START_TEST(test_fetch)
 {
     start("n1", 11, true, 9);
@@ -851,9 +877,10 @@ END_TEST
 
 SUITE(member, test_plain_is_let_be, test_bind, test_bind_numbers, test_bound_starts_fenced, test_waits_for_group,
       test_formation_open, test_seal, test_seal_waits_for_the_log, test_seal_stops_primary, test_seal_waits_for_promise,
-      test_end_voids_promise, test_silence_after_start, test_save_failure, test_fetch, test_open_refused, test_open_unproved,
-      test_lease_runs_from_sending, test_lease_of_strangers, test_lease_first_from_one_record, test_lease_from_members,
-      test_lease_async_all, test_alone_needs_no_lease, test_confirmed, test_joint, test_before_the_marker_is_told_of,
-      test_joint_of_voters, test_hand_over, test_hand_over_expires, test_follow_stream_ack, test_follow_again_disturbs_nothing,
-      test_bytes_of_a_stream_let_in, test_full_copy_is_another_life, test_bound_follower_joins_by_stream,
-      test_deposed_by_follow, test_lost_member_is_told, test_table)
+      test_end_voids_promise, test_silence_after_start, test_save_failure, test_save_failure_drops_what_is_behind_it, test_fetch,
+      test_open_refused, test_open_unproved, test_lease_runs_from_sending, test_lease_of_strangers,
+      test_lease_first_from_one_record, test_lease_from_members, test_lease_async_all, test_alone_needs_no_lease,
+      test_confirmed, test_joint, test_before_the_marker_is_told_of, test_joint_of_voters, test_hand_over,
+      test_hand_over_expires, test_follow_stream_ack, test_follow_again_disturbs_nothing, test_bytes_of_a_stream_let_in,
+      test_full_copy_is_another_life, test_bound_follower_joins_by_stream, test_deposed_by_follow, test_lost_member_is_told,
+      test_table)
