@@ -104,7 +104,7 @@ class Watchers:
             except OSError as e:
                 self.failed(e)
                 asker = None
-            time.sleep(0.005)
+            time.sleep(0.02)                             # all that is asked of a stopped node fits into one read of it
 
     def write_on(self):
         link = None
@@ -129,7 +129,7 @@ class Watchers:
 
     def go_on(self):
         was = self.last()
-        wait_until(lambda: self.last() > was + 5, 30, what="the counter to grow")
+        wait_until(lambda: self.last() > was + 50, 30, what="the counter to grow")
 
     def stop(self):
         self.stopping = True
@@ -179,5 +179,5 @@ def test_reads_never_go_back(group):
         group.wait_whole()
         w.go_on()
     w.stop()
-    assert len(w.seen) > 500
+    assert len(w.seen) > 300
     w.check()
