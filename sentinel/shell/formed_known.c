@@ -53,7 +53,7 @@ static void note_node(struct fgroup *g, const struct node *n)
         memcpy(now.id, id, sizeof now.id);
     else
         snprintf(now.id, sizeof now.id, "%040x", (unsigned)n->id);
-    now.up = *id && ha_links_up(links, n->id);
+    now.up = *id && ha_links_up(links, n->id) && !n->sdown;        /* the link to a process that hangs stands */
     now.refused = !now.up && ha_links_refused(links, n->id);
     note(g, &now);
 }
