@@ -37,7 +37,7 @@ enum formed_event_kind {
     FV_FORM,               /* want: mode, k, fsync, timing, voters (how many); ticket */
     FV_SET,                /* the same on a formed group: a change */
     FV_HAND_OVER,          /* id "" or the target; ticket */
-    FV_FORCE,              /* id; seals; ticket */
+    FV_FORCE,              /* id; seals; ticket. seals 0: the named node, of whichever life: nobody of an old life is left */
     FV_DISSOLVE,           /* ticket */
     FV_REPLACE_VOTER,      /* id = old, id2 = new; ticket */
     FV_DROP_MEMBER,        /* id; ticket */

@@ -21,6 +21,14 @@ static bool busy(struct formed *f, uint64_t ticket)
     return true;
 }
 
+/* A try that nobody asked for and that waits (for seals that may never come) is no reason to refuse an operator her way
+ * out of just that. */
+static void give_way(struct formed *f)
+{
+    if (lead_running(f) && f->lead.want.ticket == 0)
+        lead_cancel(f, 0);
+}
+
 static const struct ha_record *record(struct formed *f, uint64_t ticket)
 {
     const struct ha_record *own = formed_newest(f);
@@ -82,7 +90,10 @@ static void dissolve(struct formed *f, const struct formed_event *ev)
     struct lead_want want = {.purpose = LEAD_DISSOLVE};
 
     f->has_want = false;
-    if (record(f, ev->ticket) != NULL && !busy(f, ev->ticket))
+    if (record(f, ev->ticket) == NULL)
+        return;
+    give_way(f);
+    if (!busy(f, ev->ticket))
         start(f, &want, ev->ticket);
 }
 
@@ -129,12 +140,15 @@ static void force(struct formed *f, const struct formed_event *ev)
     const struct ha_record *own = record(f, ev->ticket);
     struct lead_want want = {.purpose = LEAD_FORCE, .seals_at_least = ev->seals};
 
-    if (own == NULL || busy(f, ev->ticket) || !may_lead(f, own, ev->id, ev->ticket))
+    if (own == NULL || !may_lead(f, own, ev->id, ev->ticket))
         return;
-    if (ev->seals < 1) {
-        formed_reply(f, ev->ticket, "ERR At least one member must be sealed: it is the one that is promoted");
+    if (ev->seals < 0 || (ev->seals == 0 && (ev->id == NULL || ev->id[0] == '\0'))) {
+        formed_reply(f, ev->ticket, "ERR Without a counted seal the node must be named: its memory, of whichever life, is what is left");
         return;
     }
+    give_way(f);
+    if (busy(f, ev->ticket))
+        return;
     if (ev->id != NULL)
         slice_copy_z(slice_z(ev->id), want.node, sizeof want.node);
     formed_journal(f, "an operator forces a promotion with %d of %d seals: confirmed writes may be lost", ev->seals,

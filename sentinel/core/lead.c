@@ -73,6 +73,7 @@ static const struct row {
     { LD_SEALING,        LE_BEHIND,       ALL,               DO(promote_fetch),      LD_FETCHING,         "enough counted seals, and the preferred one lacks the tail" },
     { LD_SEALING,        LE_EXPIRED,      ALL,               DO(promote_seal),       LD_SEALING,          "too few counted seals: asking on" },
     { LD_SEALING,        LE_OVERTAKEN,    ALL,               DO(withdraw),           LD_IDLE,             "a higher ballot is about" },
+    { LD_SEALING,        LE_CANCEL,       ALL,               DO(withdraw),           LD_IDLE,             "called off: whoever was sealed waits for the next ballot" },
 
     { LD_FETCHING,       LE_FETCHED,      ALL,               DO(promote_store),      LD_STORING,          "the preferred one has the tail" },
     { LD_FETCHING,       LE_EXPIRED,      ALL,               DO(promote_longest),    LD_STORING,          "the preferred one did not get the tail: the longest leads" },

@@ -254,7 +254,15 @@ static bool worth_waiting(struct formed *f, const struct lead_seal *longest)
 static enum lead_event look_seals(struct formed *f)
 {
     const struct lead_seal *longest = promote_longest_seal(f), *best = preferred(f);
+    const struct lead_seal *named = f->lead.want.purpose == LEAD_FORCE && f->lead.want.seals_at_least == 0
+                                        ? lead_seal_of(f, f->lead.want.node) : NULL;
 
+    if (named && named->answered) {            /* the operator's decision: of whichever life, as long as it is sealed */
+        memcpy(f->lead.chosen, named->id, sizeof f->lead.chosen);
+        f->lead.chosen_incarnation = named->incarnation;
+        f->lead.fetch_to = named->pos;
+        return LE_CHOSEN;
+    }
     if (!longest || counted(f) < needed(f)) {
         f->lead.enough_at_ms = 0;
         return LEAD_EVENTS;
@@ -309,6 +317,8 @@ void promote_store(struct formed *f)
         const struct formed_node *n = formed_node(f, m->id);
         if (s && s->counted)
             m->last = s->pos;
+        if (s == best)
+            m->life = s->life;                 /* FORCE without a counted seal: it is this memory that leads */
         if (n && addr_is_set(&n->addr))
             m->addr = n->addr;
     }

@@ -211,7 +211,54 @@ START_TEST(test_hand_over_is_called_off_before_finish)
 }
 END_TEST
 
+static const struct formed_action *reply_to(const struct play *s, uint64_t ticket)
+{
+    for (size_t i = 0; i < s->out.list.n; i++)
+        if (s->out.list.at[i].kind == FA_REPLY && s->out.list.at[i].ticket == ticket)
+            return &s->out.list.at[i];
+    return NULL;
+}
+
+/* All memories were lost at once: no seal will ever count, and a try that waits for them must not keep the operator out. */
+START_TEST(test_an_operator_gets_past_a_try_that_waits_for_ever)
+{
+    struct play s;
+    struct ha_record base = record();
+    const struct ha_record *r;
+
+    play_setup(&s);
+    begin(&s, LEAD_PROMOTE);
+    vote(&s, S2, &base);
+    for (int i = N1; i <= N3; i++)
+        seal(&s, i, (uint64_t)(900 + i), 4, 500);
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_SEALING);
+    step(&s, &(struct formed_event){.kind = FV_FORCE, .id = "", .seals = 0, .ticket = 6});
+    ck_assert(reply_to(&s, 6) != NULL && !reply_to(&s, 6)->ok);    /* of whichever life, but which node? */
+    step(&s, &(struct formed_event){.kind = FV_FORCE, .id = id(N3), .seals = 0, .ticket = 7});
+    ck_assert_ptr_null(reply_to(&s, 7));
+    ck_assert_str_eq(lead_purpose_name(formed_lead(s.f)->want.purpose), "force");
+    vote(&s, S2, &base);
+    seal(&s, N2, 902, 4, 600);
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_SEALING);
+    seal(&s, N3, 903, 4, 400);
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_STORING);
+    r = &formed_lead(s.f)->next;
+    ck_assert_str_eq(r->primary, id(N3));
+    ck_assert_uint_eq(ha_member(r, id(N3))->life, 903);            /* OPEN asks for the memory that is there */
+    ck_assert_uint_eq(ha_member(r, id(N2))->life, 101);            /* the others come in by a change */
+    play_fini(&s);
+
+    play_setup(&s);
+    begin(&s, LEAD_PROMOTE);
+    vote(&s, S2, &base);
+    step(&s, &(struct formed_event){.kind = FV_DISSOLVE, .ticket = 8});
+    ck_assert_ptr_null(reply_to(&s, 8));
+    ck_assert_str_eq(lead_purpose_name(formed_lead(s.f)->want.purpose), "dissolve");
+    play_fini(&s);
+}
+END_TEST
+
 SUITE(lead, test_every_waiting_state_ends, test_purposes_pass_where_they_should, test_rows_and_events_have_names,
       test_promotion_takes_the_longest_of_q_seals, test_epoch_comes_before_offset, test_another_life_does_not_count,
       test_base_is_the_highest_of_the_majority_and_stays, test_a_higher_ballot_ends_the_try,
-      test_hand_over_is_called_off_before_finish)
+      test_hand_over_is_called_off_before_finish, test_an_operator_gets_past_a_try_that_waits_for_ever)
