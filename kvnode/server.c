@@ -355,6 +355,7 @@ static int save_at_end(struct server *srv, int flags, struct err *e)
 static void end_waiting(struct server *srv, const char *error)
 {
     srv->stopping.on = srv->stopping.handing_over = false;
+    ha_stay(srv);
     timer_clear(&srv->stopping.timer);
     resp_server_unpause(&srv->resp);
     list_each(struct session, s, &srv->resp.sessions, link) {

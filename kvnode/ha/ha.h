@@ -62,6 +62,8 @@ void ha_log_moved(struct server *srv);
 /* SIGTERM or SHUTDOWN of a primary: asks for a hand-over. true: one is awaited, server_shutdown goes on when the
  * node is no primary any more or after the time it has anyhow (shutdown-timeout). */
 bool ha_leave(struct server *srv);
+/* SHUTDOWN ABORT: it stays after all. */
+void ha_stay(struct server *srv);
 /* T9: the keepalive of clients' connections, no longer than the group waits before it replaces us. */
 int64_t ha_keepalive_s(const struct server *srv, int64_t configured_s);
 /* The process ends with this turn: a node of a formed group executes nothing more (its listeners close: R2c). */

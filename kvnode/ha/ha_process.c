@@ -116,6 +116,12 @@ bool ha_leave(struct server *srv)
     return true;
 }
 
+void ha_stay(struct server *srv)
+{
+    if (srv->ha->started && srv->ha->m.leaving)
+        ha_tell(srv, &(struct member_event){.kind = ME_LEAVE, .yes = true});
+}
+
 void ha_over(struct server *srv)
 {
     struct ha *h = srv->ha;

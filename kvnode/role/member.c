@@ -250,7 +250,7 @@ static void on_leave(struct member_turn *t)
 {
     struct member *m = t->m;
 
-    m->leaving = true;
+    m->leaving = !t->ev->yes;
     if (!member_is_open(m))
         return;
     for (int i = 0; i < m->n_links; i++)
@@ -259,7 +259,7 @@ static void on_leave(struct member_turn *t)
             o->link = m->link[i].link;
             member_status(m, t->now_ms, &o->msg);
         }
-    member_heard(t, "told to stop: asks for a hand-over");
+    member_heard(t, m->leaving ? "told to stop: asks for a hand-over" : "stays after all");
 }
 
 void member_step(struct member *m, const struct member_event *ev, int64_t now_ms, struct member_orders *out)

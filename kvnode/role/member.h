@@ -68,7 +68,7 @@ enum member_event_kind {
     ME_FOLLOWS,            /* yes: the link to our primary is up, roll-back done, and streams; no: it is not */
     ME_SAVE_FAILED,
     ME_HEALTH,             /* yes: well; no: the command thread is stuck, the disk full, loading: no renewals meanwhile */
-    ME_LEAVE,              /* the process was told to stop: ask for a hand-over */
+    ME_LEAVE,              /* the process was told to stop: ask for a hand-over. yes: it stays after all */
     ME_FETCHED,            /* yes: the tail is here; no: it could not be had */
     ME_KINDS
 };

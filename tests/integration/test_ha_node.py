@@ -349,6 +349,17 @@ def test_sigterm_asks_for_a_hand_over(yard, play):
     assert "takes over" in n.log_text()
 
 
+def test_shutdown_that_is_aborted(yard, play):
+    n = node_of(yard, lines=["shutdown-timeout 60"])
+    form_with_ghosts(play, n)
+    n.signal(signal.SIGTERM)
+    wait_until(lambda: (play.voters[0].last(n, "status") or {}).get("flags", 0) & 32, what="a status that wants out")
+    with n.connect() as c:
+        assert c.execute_command("SHUTDOWN", "ABORT")
+        wait_until(lambda: not play.voters[0].last(n, "status").get("flags", 0) & 32, what="a status that stays")
+        assert c.set("a", "1")
+
+
 def test_sigterm_without_a_taker(yard, play):
     n = node_of(yard, lines=["shutdown-timeout 1"])
     form_with_ghosts(play, n)
