@@ -14,6 +14,9 @@ static const struct {
     { "repoint", ROLE_EV_FOLLOW, ROLE_CONNECTING, "" },
 };
 
+/* Carried out by a command of the node (FAILOVER), which ends in the two events above: here and on its target. */
+static const char *const by_command[] = {"hand-over", "call-back"};
+
 static const struct { enum role_event_kind event; bool local; } outside[] = {
     { ROLE_EV_FOLLOW, false },
     { ROLE_EV_LEAD, false },
@@ -28,6 +31,14 @@ const char *role_event_of_order(const char *order)
         if (strcmp(understood[i].order, order) == 0)
             return role_event_name(understood[i].event);
     return NULL;
+}
+
+bool role_order_is_a_command(const char *order)
+{
+    for (size_t i = 0; i < sizeof by_command / sizeof by_command[0]; i++)
+        if (strcmp(by_command[i], order) == 0)
+            return true;
+    return false;
 }
 
 int role_outside_orders(void) { return (int)(sizeof outside / sizeof outside[0]); }

@@ -7,6 +7,8 @@
 
 /* The name of the role event that an order of this name becomes; NULL: no node understands it. */
 const char *role_event_of_order(const char *order);
+/* True if the node carries it out by a command of its own, not by one event of its role. */
+bool role_order_is_a_command(const char *order);
 /* How many orders role.h knows that come from outside, and the i-th one's name. */
 int role_outside_orders(void);
 const char *role_outside_order(int i);

@@ -32,6 +32,8 @@ START_TEST(test_every_order_has_rows_in_every_state)
 {
     for (int o = 0; o < orders(); o++) {
         const char *name = order_name((enum order)o), *bad;
+        if (role_order_is_a_command(name))
+            continue;
         ck_assert_msg(role_event_of_order(name) != NULL, "no node understands %s", name);
         bad = role_order_fails_in(name);
         ck_assert_msg(bad == NULL, "%s goes wrong in state %s", name, bad);
@@ -44,8 +46,10 @@ START_TEST(test_every_outside_event_has_a_giver)
     for (int i = 0; i < role_outside_orders(); i++) {
         const char *event = role_outside_order(i);
         int givers = 0;
-        for (int o = 0; o < orders(); o++)
-            givers += strcmp(role_event_of_order(order_name((enum order)o)), event) == 0;
+        for (int o = 0; o < orders(); o++) {
+            const char *name = order_name((enum order)o);
+            givers += !role_order_is_a_command(name) && strcmp(role_event_of_order(name), event) == 0;
+        }
         ck_assert_msg(givers == (role_order_is_local(event) ? 0 : 1), "%s: %d orders of a sentinel", event, givers);
     }
 }
