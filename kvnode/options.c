@@ -474,7 +474,7 @@ static const struct option rows[] = {
     INT("repl-ping-replica-period", repl_ping_replica_period_s, 1, INT32_MAX, "10", "Ping replicas this often.", .unit = "seconds",
         .alias = "repl-ping-slave-period"),
     INT("repl-timeout", repl_timeout_s, 1, INT32_MAX, "60", "A replication link that is silent so long is given up.", .unit = "seconds"),
-    SIZE("repl-backlog-size", repl_backlog_size, 1, BIG, "1048576", "How much of the stream is kept for replicas that come back."),
+    SIZE("repl-backlog-size", repl_backlog_size, 1, BIG, "1048576", "How much of the stream is kept for replicas that come back. A member of a formed group keeps 64mb (or a sixteenth of maxmemory) where this is 1mb."),
     INT("repl-backlog-ttl", repl_backlog_ttl_s, 0, INT32_MAX, "3600", "Forget it when no replica is there for so long; 0: never.", .unit = "seconds"),
     INT("min-replicas-to-write", min_replicas_to_write, 0, INT32_MAX, "0", "Refuse writes with fewer good replicas.", .alias = "min-slaves-to-write"),
     INT("min-replicas-max-lag", min_replicas_max_lag_s, 0, INT32_MAX, "10", "A replica is good when it answered within so long.", .unit = "seconds",

@@ -93,6 +93,7 @@ static void append_marker(struct server *srv, uint64_t epoch)
 void ha_repl_lead(struct server *srv, uint64_t epoch)
 {
     count_from_here(srv);
+    roles_settings(srv);               /* a longer backlog */
     memset(&srv->opt.replicaof, 0, sizeof srv->opt.replicaof);
     if (srv->role->state == ROLE_PRIMARY) {    /* its group is being formed: it goes on without a gap */
         feed_shift_id(srv->feed);
@@ -125,6 +126,7 @@ void ha_repl_fence(struct server *srv)
     roles_tell(srv, &(struct role_event){.kind = ROLE_EV_SEAL});
     ha_primary_gone(srv);
     count_from_here(srv);              /* where it stands still has a number */
+    roles_settings(srv);
 }
 
 void ha_repl_fetch(struct server *srv, const struct addr *from, struct ha_position upto)

@@ -33,6 +33,8 @@ void backlog_append(struct backlog *b, const void *p, size_t n)
     size_t kept = b->len + n;
 
     CHECK(b->mem != NULL);
+    if (n == 0)
+        return;
     if (n > b->size) {
         src += n - b->size;
         b->end = 0;

@@ -17,6 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DEFAULT_BACKLOG (1 << 20)
+#define MEMBER_BACKLOG (64 << 20)
+
 static void new_id(struct feed *f, char id[ID_MAX]) { rng_hex(&f->srv->rng, id, ID_HEX); }
 
 #define EARLY_BYTES (16u << 10)          /* formed groups: replicas begin with so much before the turn is over */
@@ -122,11 +125,23 @@ void feed_commit(struct feed *f, int db) { feed_command(f, db, 1, &(struct slice
 
 /* --- history --- */
 
+/* Left as it is, repl-backlog-size is too small for a member: whoever stands further behind at a failover would need a full
+ * copy, hence a new life, and would not count until its group admits it. */
+static size_t backlog_size(const struct feed *f)
+{
+    const struct kv_options *o = &f->srv->opt;
+    int64_t most = o->maxmemory > 0 ? o->maxmemory / 16 : MEMBER_BACKLOG;
+
+    if (!f->srv->ha_bound || o->repl_backlog_size != DEFAULT_BACKLOG || most < DEFAULT_BACKLOG)
+        return (size_t)o->repl_backlog_size;
+    return (size_t)(most < MEMBER_BACKLOG ? most : MEMBER_BACKLOG);
+}
+
 void feed_keep_backlog(struct feed *f)
 {
     if (backlog_active(&f->backlog))
         return;
-    backlog_create(&f->backlog, (size_t)f->srv->opt.repl_backlog_size, f->history.offset + 1);
+    backlog_create(&f->backlog, backlog_size(f), f->history.offset + 1);
     f->alone_since_ms = server_now_ms(f->srv);
 }
 
@@ -156,7 +171,7 @@ void feed_shift_id(struct feed *f)
 void feed_replace_history(struct feed *f, const char id[ID_MAX], int64_t offset)
 {
     history_replace(&f->history, id, offset);
-    backlog_create(&f->backlog, (size_t)f->srv->opt.repl_backlog_size, offset + 1);
+    backlog_create(&f->backlog, backlog_size(f), offset + 1);
     f->restored = false;
     f->fork_foreign = snapshot_running(f->srv->snapshot);
     f->alone_since_ms = server_now_ms(f->srv);
@@ -175,7 +190,7 @@ void feed_restore_history(struct feed *f, const char id[ID_MAX], int64_t offset,
     }
 }
 
-void feed_settings(struct feed *f) { backlog_resize(&f->backlog, (size_t)f->srv->opt.repl_backlog_size); }
+void feed_settings(struct feed *f) { backlog_resize(&f->backlog, backlog_size(f)); }
 
 /* --- who is there --- */
 

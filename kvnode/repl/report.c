@@ -113,7 +113,7 @@ void report_replication(struct server *srv, struct str *out)
     line_i64(out, INFO_MASTER_REPL_OFFSET, h->offset);
     line_i64(out, INFO_SECOND_REPL_OFFSET, h->id2_until);
     line_i64(out, "repl_backlog_active", active);
-    line_i64(out, "repl_backlog_size", srv->opt.repl_backlog_size);
+    line_i64(out, "repl_backlog_size", active ? (int64_t)b->size : srv->opt.repl_backlog_size);
     line_i64(out, "repl_backlog_first_byte_offset", active ? b->first : 0);
     line_i64(out, "repl_backlog_histlen", active ? (int64_t)b->len : 0);
 }

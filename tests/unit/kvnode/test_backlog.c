@@ -63,6 +63,10 @@ START_TEST(changes_size)
 
     backlog_init(&b);
     backlog_resize(&b, 10);              /* nothing to resize */
+    backlog_create(&b, 16, 5);
+    backlog_resize(&b, 32);              /* made, and nothing in it yet */
+    ck_assert(b.size == 32 && b.first == 5 && b.len == 0);
+    backlog_release(&b);
     ck_assert(!backlog_active(&b));
     ck_assert(!backlog_copy(&b, 0, &out));
     backlog_create(&b, 16, next);
