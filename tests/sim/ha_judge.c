@@ -1,7 +1,8 @@
 /* What must never be: a confirmed entry that is missing or that two logs disagree on, a
  * vote given twice, an epoch of two processes, two leases at one true moment, a number on a
- * disk that went down, a seal on an attempt that nobody opened, two entries of V changed at once. And what
- * must come after healing: one open primary that confirms, everybody following.
+ * disk that went down, a seal on an attempt at forming that nobody opened, one opened that
+ * not all of V hold, two entries of V changed at once. And what must come after healing: one
+ * open primary that confirms, everybody following.
  *
  * All that was ever confirmed stands in one sequence, `sure`; whatever is confirmed
  * later must continue it, and whatever opens a later epoch must contain it. */
@@ -112,9 +113,25 @@ static void count_lost(struct hs_world *w, const struct hs_proc *p)
     w->told.n = keep;
 }
 
+/* R0: what is opened first is held by all of V; a voter without it that promised more would be the proof that it is dead. */
+static void all_hold(struct hs_world *w, const struct hs_proc *p)
+{
+    const struct ha_record *r = &p->n.m.rec;
+
+    if (!ha_record_is_formation(r))
+        return;
+    for (int i = 0; i < w->n_procs; i++) {
+        const struct hs_voter *v = &w->proc[i].v;
+        const struct ha_voter *seat = w->proc[i].node ? NULL : ha_voter(r, w->proc[i].name);
+        if (seat && v->has_kept && v->kept.life == seat->life && v->kept.rec.gid != r->gid)
+            hs_violation(w, "%s is opened by an attempt at forming that %s does not hold", p->name, w->proc[i].name);
+    }
+}
+
 void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
 {
     owns(w, p, epoch);
+    all_hold(w, p);
     if (w->sc.mode == HA_ASYNC)
         count_lost(w, p);
     if (w->sc.mode == HA_ASYNC || forced(w, p, epoch))

@@ -267,6 +267,25 @@ static void base_moves(struct hs_world *w)
     at_last(w);
 }
 
+/* A change to k = 1 is at a majority; a leader that missed it would go by k = 2, where one seal is enough. */
+static void base_own(struct hs_world *w)
+{
+    BEGIN();
+    deaf(w, Z, X);
+    hs_drop(w, Y, Z, HA_RECORD);
+    apart(w, P, B, true);
+    set_k(w, X, 1);
+    NEED(3000, n(w, P)->m.rec.k == 1 && n(w, P)->m.n_joints == 0);
+    NEED(1000, sure(w) > len(w, B) + 2);
+    quiet(w, X);
+    hs_drop(w, Z, P, HA_SEAL);
+    hs_drop(w, Z, A, HA_SEAL);
+    hs_drop(w, P, ALL, HA_RENEW);
+    promotes(w, Z);
+    pass(w, 4000);
+    at_last(w);
+}
+
 /* --- leases (R2, R3, T5) ------------------------------------------------------------------------ */
 
 /* The only voter that both the old lease and the new record need is restarted. */
@@ -286,6 +305,76 @@ static void no_silence(struct hs_world *w)
     dies(w, Y, 2);
     hs_drop(w, P, Y, HA_RENEW);            /* it has no time to renew with it */
     pass(w, 1500);
+}
+
+/* The same, and the voter simply breaks its promise. */
+static void promise_ignored(struct hs_world *w)
+{
+    BEGIN();
+    hs_drop(w, P, Z, HA_RENEW);
+    hs_drop(w, P, A, HA_RENEW);
+    hs_drop(w, P, B, HA_RENEW);
+    hs_drop(w, Z, P, HA_SEAL);
+    hs_drop(w, ALL, P, HA_FOLLOW);
+    pass(w, 1000);
+    promotes(w, Z);
+    pass(w, 3000);
+}
+
+/* The answers are late by most of a lease; what was promised runs from when it was said. */
+static void lease_from_answer(struct hs_world *w)
+{
+    int held[3];
+
+    BEGIN();
+    hs_drop(w, P, A, HA_RENEW);
+    hs_drop(w, P, B, HA_RENEW);
+    hs_drop(w, ALL, P, HA_SEAL);
+    hs_drop(w, ALL, P, HA_FOLLOW);
+    pass(w, 500);
+    for (int v = X; v <= Z; v++)
+        held[v] = hs_hold(w, v, P, HA_LEASE);
+    pass(w, 200);
+    hs_drop(w, P, ALL, HA_RENEW);
+    promotes(w, Z);
+    pass(w, 500);
+    for (int v = X; v <= Z; v++)
+        hs_let(w, held[v]);
+    pass(w, 3000);
+}
+
+/* The primary lives on its members' promises; a seal is answered as if there were none. */
+static void seal_early(struct hs_world *w)
+{
+    BEGIN();
+    for (int v = X; v <= Z; v++)
+        hs_drop(w, P, v, HA_RENEW);
+    hs_drop(w, ALL, P, HA_SEAL);
+    hs_drop(w, ALL, P, HA_FOLLOW);
+    pass(w, 900);
+    promotes(w, Z);
+    pass(w, 3000);
+}
+
+/* In a JOINT from k = 2 to k = 1 the promise of one member is no lease: one other seal makes a new primary. */
+static void member_lease_old_config(struct hs_world *w)
+{
+    BEGIN();
+    apart(w, P, B, true);
+    hs_drop(w, X, Y, HA_RECORD);
+    hs_drop(w, X, Z, HA_RECORD);
+    set_k(w, X, 1);
+    NEED(3000, n(w, P)->m.n_joints > 0);
+    pass(w, 100);
+    deaf(w, Z, X);
+    hs_drop(w, Z, P, HA_SEAL);
+    hs_drop(w, Z, A, HA_SEAL);
+    hs_drop(w, ALL, P, HA_FOLLOW);
+    hs_drop(w, ALL, A, HA_FOLLOW);
+    for (int v = X; v <= Z; v++)
+        hs_drop(w, P, v, HA_RENEW);
+    promotes(w, Z);
+    pass(w, 4000);
 }
 
 /* END is said and the promises are void; the old primary does not hear the seal. */
@@ -441,7 +530,7 @@ static void bound_takes_plain(struct hs_world *w)
 
 /* --- changes (R9) --------------------------------------------------------------------------------- */
 
-/* The primary confirms by a record that its leader alone holds. */
+/* The primary confirms by a record that its leader alone holds, by one that nobody holds. */
 static void joint_unstored(struct hs_world *w)
 {
     BEGIN();
@@ -484,6 +573,19 @@ static void voters_without_joint(struct hs_world *w)
     pass(w, 900);
     promotes(w, 3);
     pass(w, 3000);
+}
+
+/* A voter that lost its memory is put in its own place. */
+static void voter_life_in_place(struct hs_world *w)
+{
+    BEGIN();
+    loses_its_disk(w, Z, 5);
+    NEED(1000, w->proc[Z].alive);
+    quiet(w, Z);
+    pass(w, 600);
+    hs_ask(w, &w->proc[X], &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = w->proc[Z].name, .id2 = w->proc[Z].name});
+    go(w, X);
+    pass(w, 4000);
 }
 
 /* A promotion of A stays at X. The others keep P alive: B, which was sealed and then lost its disk, comes back to it. What A
@@ -608,9 +710,14 @@ static void lease_pieced(struct hs_world *w)
 
 static const struct hs_story stories[] = {
     { PLANT_RECORD_ANY_BALLOT,    three_k2,      record_any_ballot },
+    { PLANT_BASE_OWN,             three_k2,      base_own },
     { PLANT_BASE_MOVES,           four,          base_moves },
     { PLANT_NO_SILENCE,           three,         no_silence },
     { PLANT_RESUME_AFTER_END,     three,         resume_after_end },
+    { PLANT_PROMISE_IGNORED,      three,         promise_ignored },
+    { PLANT_LEASE_FROM_ANSWER,    three,         lease_from_answer },
+    { PLANT_SEAL_EARLY,           three,         seal_early },
+    { PLANT_VOTER_LIFE_IN_PLACE,  three,         voter_life_in_place },
     { PLANT_OPEN_NOT_SEALED,      three,         open_not_sealed },
     { PLANT_ACK_OLD_LIFE,         three_waiting, ack_old_life },
     { PLANT_SEAL_NEW_LIFE,        three_memory,  seal_new_life },
@@ -618,6 +725,9 @@ static const struct hs_story stories[] = {
     { PLANT_FETCH_LATE,           three,         fetch_late },
     { PLANT_BOUND_TAKES_PLAIN,    three,         bound_takes_plain },
     { PLANT_JOINT_UNSTORED,       three_k2,      joint_unstored },
+    { PLANT_JOINT_DROPPED_AT_JOINT, three_k2,    joint_unstored },
+    { PLANT_JOINT_DROPPED_AT_READY, three_k2,    joint_unstored },
+    { PLANT_MEMBER_LEASE_OLD_CONFIG, three_k2,   member_lease_old_config },
     { PLANT_VOTERS_WITHOUT_JOINT, two_spares,    voters_without_joint },
     { PLANT_MARKER_UNPROVED,      three_waiting, marker_unproved },
     { PLANT_LEASE_PIECED,         three_waiting, lease_pieced },

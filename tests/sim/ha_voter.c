@@ -5,6 +5,15 @@
 
 #include <string.h>
 
+static int seals(const struct lead *l)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < l->seals.n; i++)
+        n += l->seals.at[i].counted;
+    return n;
+}
+
 static void step(struct hs_world *w, struct hs_proc *p, const struct formed_event *ev)
 {
     const struct lead *l;
@@ -20,7 +29,7 @@ static void step(struct hs_world *w, struct hs_proc *p, const struct formed_even
         p->v.last_state = l->state;
         hs_chaos_stepped(w, p);
     }
-    if (l->state >= LD_STORING && l->want.purpose == LEAD_FORCE)
+    if (l->state >= LD_STORING && l->want.purpose == LEAD_FORCE && seals(l) < ha_seals_needed(&l->base))
         hs_judge_forces(w, l->ballot);
     for (size_t i = 0; i < l->votes.n; i++)
         if (l->state > LD_VOTING && l->votes.at[i].granted && strcmp(l->votes.at[i].id, p->name) == 0)
