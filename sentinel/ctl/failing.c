@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define PATIENCE_MS 60000
+#define ORDERS_MAX 5
 #define TAIL_MAX (1ull << 30)
 
 static void print_json(cJSON *o)
@@ -46,6 +47,44 @@ static int sentinel_words(struct ctl *c, int n, const char *const *words, struct
     for (int i = 0; i < n; i++)
         argv[i + 1] = slice_z(words[i]);
     return ctl_tell(c, n + 1, argv, out);
+}
+
+/* An order that a sentinel leads among the others: what was overtaken or found no majority in time is said again. */
+static int order(struct ctl *c, int n, const char *const *words, struct val **out)
+{
+    struct slice argv[20];
+    struct err e = {0};
+
+    argv[0] = slice_z("SENTINEL");
+    for (int i = 0; i < n; i++)
+        argv[i + 1] = slice_z(words[i]);
+    conn_be_patient(c->sentinel, PATIENCE_MS);
+    for (int i = 1;; i++) {
+        struct val *v = NULL;
+        int rc;
+
+        if (conn_call(c->sentinel, n + 1, argv, &v, &e) != 0) {
+            ctl_say("%s", e.text);
+            return e.code == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_NO_SENTINEL;
+        }
+        if (!val_is_error(v)) {
+            *out = v;
+            return EXIT_OK_;
+        }
+        if (val_error_is(v, "NOTFORMED") && strcmp(words[0], "dissolve") == 0) {
+            *out = v;                  /* plain is what was asked for: the last time it was done and could not be told */
+            return EXIT_OK_;
+        }
+        if (i < ORDERS_MAX && (val_error_is(v, "ABORTED") || val_error_is(v, "INPROG"))) {
+            val_free(v);
+            conn_sleep(c->loop, 400);
+            continue;
+        }
+        ctl_say("%s", val_z(v, ""));
+        rc = val_error_is(v, "TIMEOUT") ? EXIT_TIMEOUT : EXIT_REFUSED;
+        val_free(v);
+        return rc;
+    }
 }
 
 /* --- explain ------------------------------------------------------------------------------------------- */
@@ -325,8 +364,7 @@ int run_form(struct ctl *c, int argc, char **argv)
     rc = ctl_find_sentinel(c);
     if (rc != EXIT_OK_)
         return rc;
-    conn_be_patient(c->sentinel, PATIENCE_MS);
-    rc = sentinel_words(c, n, words, &v);
+    rc = order(c, n, words, &v);
     if (rc == EXIT_OK_)
         printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Form\",\"group\":\"%s\",\"mode\":\"%s\"}\n" : "%s: %s\n", argv[0],
                argv[1]);

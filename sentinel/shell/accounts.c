@@ -39,6 +39,7 @@ struct book {
     bool watched;
     struct foretold told;
     unsigned given_up;                 /* tries since the last new primary */
+    uint64_t told_epoch;               /* formed: which primary they were to replace */
     uint64_t promised;
     int64_t renewed_at_ms;
 };
@@ -237,8 +238,14 @@ static void plain_switched(struct accounts *a, struct book *b, const struct grou
     b->run.handed_over = g->fo.way != WAY_TAKE;
 }
 
+/* A replica that fell silent when it was asked: nobody could have said so before. */
 static void plain_nobody(struct accounts *a, struct book *b, const struct group *g)
 {
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (g->nodes.at[i]->refused == REFUSED_STALE_INFO || g->nodes.at[i]->refused == REFUSED_SILENT) {
+            foretold_begin(&b->told);
+            return;
+        }
     foretold_look(&b->told, a->sh, g);
     end_of_try(a, b, g, false);
 }
@@ -364,8 +371,11 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
     if (l->ballot != r->ballot) {
         int64_t since_ms = r->alive_at_ms && r->base.epoch == formed_voter(f)->f.rec.epoch ? r->alive_at_ms : last_sign_ms(f);
 
-        if (b->given_up % GIVEN_UP_MAX == 0)
+        if (b->given_up % GIVEN_UP_MAX == 0 || b->told_epoch != formed_voter(f)->f.rec.epoch || l->want.purpose != LEAD_PROMOTE) {
             foretold_begin(&b->told);
+            b->told_epoch = formed_voter(f)->f.rec.epoch;
+            b->given_up = 0;
+        }
         begin(b);                      /* a further try for the same epoch is part of the same outage */
         r->ballot = l->ballot;
         r->alive_at_ms = l->want.purpose == LEAD_PROMOTE ? since_ms : 0;

@@ -40,9 +40,20 @@ def _failed(request):
 def _finish(request, yards):
     where = os.environ.get("KVORUM_LOGS")
     for yard in yards:
-        if where and _failed(request):
+        wrong = explained_wrong(yard)
+        if where and (wrong or _failed(request)):
             yard.keep_logs(os.path.join(where, request.node.name.replace("/", "_")))
         yard.close()
+        assert not wrong, "SENTINEL EXPLAIN said otherwise than it came:\n" + "\n".join(wrong)
+
+
+def explained_wrong(yard):
+    """Every try of a failover is compared with what EXPLAIN said; a sentinel logs when it said otherwise all the while."""
+    found = []
+    for p in yard.processes:
+        if os.path.exists(p.log) and "sentinel" in os.path.basename(p.program):
+            found += ["%s: %s" % (p.name, line) for line in p.log_text().splitlines() if "explain was wrong about" in line]
+    return found
 
 
 @pytest.fixture

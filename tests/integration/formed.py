@@ -144,6 +144,20 @@ class FormedGroup:
         with s.connect(socket_timeout=timeout) as c:
             return c.execute_command("SENTINEL", *words)
 
+    def order(self, *words, sentinel=None, timeout=60):
+        """What several decide: said again when somebody was faster, or no majority answered in time (a busy machine)."""
+        def done():
+            try:
+                return self.ask(*words, sentinel=sentinel, timeout=timeout)
+            except redis.exceptions.ResponseError as e:
+                if str(e).split(" ")[0] in ("ABORTED", "INPROG", "TIMEOUT"):
+                    return None
+                if words[0] == "DISSOLVE" and str(e).startswith("NOTFORMED"):
+                    return "OK"
+                raise AssertionError("%s: %s\n%s" % (words, e, self.all_journals()))
+
+        return wait_until(done, timeout, every=0.3, what=" ".join(words))
+
     def explain(self, sentinel=None):
         x = pairs(self.ask("EXPLAIN", self.name, sentinel=sentinel))
         x["lacks"] = [pairs(l) for l in x["lacks"]]
