@@ -93,6 +93,7 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
         return;
     }
     put_in_place(srv, ks, r);
+    ha_repl_load_aux(srv, r->facts.has_history ? load_epochs(ld) : (struct slice){"", 0}, r->facts.repl_offset);
     if (r->facts.has_history) {
         feed_restore_history(srv->feed, r->facts.repl_id, r->facts.repl_offset, log_stands(srv));
         if (log_stands(srv))
@@ -100,7 +101,6 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
         else
             feed_expired(srv, ld);
     }
-    ha_repl_load_aux(srv, r->facts.has_history ? load_epochs(ld) : (struct slice){"", 0});
     log_notice("DB loaded from disk: %.3f seconds, %llu keys, %llu expired ones left out",
                (double)(clock_wall_ms() - srv->loading.started_at_ms) / 1000, (unsigned long long)r->keys_loaded,
                (unsigned long long)r->keys_expired);
@@ -139,7 +139,7 @@ void dataset_load_at_start(struct server *srv)
     if (load_file(srv->loop, path_of(srv), &o, on_loaded, rd, &rd->load, &e) != 0) {
         mem_free(rd);
         if (e.code == ERR_SYS && e.sys_errno == ENOENT) {
-            ha_repl_load_aux(srv, (struct slice){"", 0});
+            ha_repl_load_aux(srv, (struct slice){"", 0}, 0);
             prove_life(srv, false, "", 0);
             server_ready(srv);
             follow_resume(srv->follow);

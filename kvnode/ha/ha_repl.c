@@ -205,13 +205,23 @@ void ha_repl_save_aux(const struct server *srv, struct str *out)
         epochs_put(&srv->ha_repl->table, out);
 }
 
-void ha_repl_load_aux(struct server *srv, struct slice text)
+void ha_repl_own_history(struct server *srv)
+{
+    struct ha_repl *r = srv->ha_repl;
+
+    if (!r || srv->ha_bound || r->table.n == 0)
+        return;
+    r->table.n = 0;
+    r->keep_due = true;
+}
+
+void ha_repl_load_aux(struct server *srv, struct slice text, int64_t end)
 {
     struct ha_repl *r = srv->ha_repl;
 
     if (!epochs_get(&r->table, text))
         log_warning("The data's table of epochs is damaged: its history is that of no epoch");
-    epochs_cut(&r->table, srv->history->offset);
+    epochs_cut(&r->table, end);
     r->keep_due = true;
 }
 

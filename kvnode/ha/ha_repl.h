@@ -84,8 +84,9 @@ bool ha_repl_may_full_copy(struct server *srv, const struct ha_repl_copy *c, str
 void ha_repl_synced(struct server *srv, bool full);                        /* the stream goes on from here: ME_LOG, ME_FOLLOWS */
 void ha_repl_fetched(struct server *srv, bool yes, const char *why);       /* the link of a FETCH ended */
 void ha_repl_marker(struct call *c);                                       /* HA MARKER came down the stream */
+void ha_repl_own_history(struct server *srv);      /* a primary under a new id: a plain one's log is of no epoch any more */
 void ha_repl_save_aux(const struct server *srv, struct str *out);          /* the table as text for an RDB; empty: none */
-void ha_repl_load_aux(struct server *srv, struct slice text);              /* ... of the data that took the place of ours */
+void ha_repl_load_aux(struct server *srv, struct slice text, int64_t end);     /* ... of the data that takes the place of ours, a log that ends there */
 struct tail_lost;
 const struct tail_lost *ha_repl_last_tail(const struct server *srv);       /* what the last copy dropped; NULL: nothing yet */
 int64_t ha_repl_silence_ms(const struct server *srv);                      /* a group's down-after; 0: we are of none */

@@ -162,6 +162,7 @@ void feed_shift_id(struct feed *f)
 
     new_id(f, id);
     history_shift(&f->history, id);
+    ha_repl_own_history(f->srv);
     f->stream_db = -1;
     f->alone_since_ms = server_now_ms(f->srv);
     log_notice("Setting secondary replication ID to %s, valid up to offset: %lld. New replication ID is %s",
@@ -187,6 +188,7 @@ void feed_restore_history(struct feed *f, const char id[ID_MAX], int64_t offset,
     if (!as_replica) {
         new_id(f, fresh);
         history_shift(&f->history, fresh);
+        ha_repl_own_history(f->srv);
     }
 }
 

@@ -219,7 +219,7 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
     load_discard(ks);
     feed_replace_history(srv->feed, f->copy_id, f->copy_offset);
     feed_set_stream_db(srv->feed, r->facts.stream_db);
-    ha_repl_load_aux(srv, load_epochs(ld));
+    ha_repl_load_aux(srv, load_epochs(ld), f->copy_offset);
     apply_reset(&f->apply, r->facts.stream_db);
     snapshot_loaded(srv->snapshot, r->keys_loaded, r->keys_expired);
     log_notice("MASTER <-> REPLICA sync: Finished with success");

@@ -3,6 +3,7 @@ epochs in the stream, who may continue, lives, tails, and what a file carries.""
 import glob
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -583,3 +584,28 @@ def test_told_before_it_is_opened(yard, play):
     play.wait_open(nodes[1])
     wait_link_up(nodes[0], nodes[2])
     wait_level(play, nodes[1], nodes[0], nodes[2])
+
+
+def test_a_copy_of_the_file_that_went_its_own_way(yard, play):
+    """A member's file, given to a plain node that writes on: its log is of no epoch any more, so it does not continue as if
+    it were; a member that takes it for its own gets a full copy."""
+    nodes = nodes_of(yard, 2)
+    play.form(nodes, k=1)
+    wait_link_up(nodes[1])
+    write(nodes[0], 20)
+    with nodes[0].connect() as c:
+        c.save()
+    other = yard.node("other", start=False, lines=["save 3600 1"])
+    shutil.copy(os.path.join(nodes[0].folder, "dump.rdb"), os.path.join(other.folder, "dump.rdb"))
+    other.start()
+    assert digest(other) == digest(nodes[0])
+    write(other, 5, "own")
+    with other.connect() as c:
+        c.save()
+    assert b"kvorum-epochs" not in open(os.path.join(other.folder, "dump.rdb"), "rb").read()
+    # as a replica it goes by its replication id, which nobody knows
+    with other.connect() as c:
+        c.replicaof("127.0.0.1", nodes[0].port)
+    wait_link_up(other)
+    wait_until(lambda: digest(other) == digest(nodes[0]), what="the same data")
+    assert "Full resync from master" in other.log_text()
