@@ -52,7 +52,27 @@ static void cmd_big(struct call *c)
     held_touched(client_of(c->session), true);
 }
 
+/* As a slow command that moves the clock of the turn forward. */
+static void cmd_slow(struct call *c)
+{
+    int64_t until = clock_mono_ms() + 40;
+
+    while (clock_mono_ms() < until)
+        ;
+    loop_update_now(srv.loop);
+    reply_ok(c->reply);
+}
+
+/* An acknowledgement that came. */
+static void cmd_acked(struct call *c)
+{
+    held_confirmed(&srv, feed.history.offset);
+    reply_ok(c->reply);
+}
+
 static const struct command own[] = {
+    {"slow", 1, 0, cmd_slow, 0, 0, 0, "generic", "", "Takes long."},
+    {"acked", 1, 0, cmd_acked, 0, 0, 0, "generic", "", "All is confirmed."},
     {"w", 1, CMD_WRITE, cmd_w, 0, 0, 0, "generic", "", "A write."},
     {"r", 1, CMD_READ, cmd_r, 0, 0, 0, "generic", "", "A read."},
     {"big", 1, CMD_WRITE, cmd_big, 0, 0, 0, "generic", "", "A large answer."},
@@ -368,6 +388,65 @@ START_TEST(confirmed_wins_over_the_clock)
 }
 END_TEST
 
+/* A slow command's turn ends late, but knows nothing of what arrived meanwhile: it tells nobody that it is too late. */
+START_TEST(a_slow_command_costs_nobody_the_confirmation)
+{
+    struct cl a, b, c;
+
+    begin();
+    ha.m.rec.timing.lease_ms = 20;
+    cl_open(&a);
+    cl_open(&b);
+    cl_open(&c);
+    for (int i = 0; i < 3; i++) {
+        stream_write(a.s, "w\r\n", 3);
+        turn_until(ran == i + 1);
+        stream_write(b.s, "slow\r\n", 6);
+        loop_run_once(srv.loop, false);          /* it is in its socket now */
+        stream_write(c.s, "acked\r\n", 7);
+        turn_until(b.got.len > 0 && c.got.len > 0);
+        turns();
+        ck_assert_int_ne(a.got.p[0], '-');
+        str_clear(&a.got);
+        str_clear(&b.got);
+        str_clear(&c.got);
+    }
+    cl_close(&a);
+    cl_close(&b);
+    cl_close(&c);
+    finish();
+}
+END_TEST
+
+/* Not at the end of the turn in which the acknowledgement came: there and then. */
+START_TEST(confirmed_leaves_at_once)
+{
+    struct cl a, b;
+    struct session *sa, *sb;
+
+    begin();
+    cl_open(&a);
+    cl_open(&b);
+    says(&a, "w\r\n");
+    says(&b, "w\r\nQUIT\r\n");
+    sa = session_by_id(&srv.resp, 1);
+    sb = session_by_id(&srv.resp, 2);
+    ck_assert(sa && sb);
+    ck_assert_uint_eq(stream_bytes_out(sa->stream), 0);
+    held_confirmed(&srv, 1010);
+    ck_assert_uint_eq(stream_bytes_out(sa->stream), 7);
+    ck_assert_uint_eq(stream_bytes_out(sb->stream), 0);
+    held_confirmed(&srv, 1020);
+    ck_assert_ptr_null(session_by_id(&srv.resp, 2));
+    turn_until(b.ended);
+    ck_assert_str_eq(str_c(&b.got), ":1020\r\n+OK\r\n");
+    got(&a, ":1010\r\n");
+    cl_close(&a);
+    cl_close(&b);
+    finish();
+}
+END_TEST
+
 START_TEST(demoted_tells_everybody)
 {
     struct cl a, b, c;
@@ -513,6 +592,6 @@ START_TEST(a_client_of_many_turns_is_stopped)
 END_TEST
 
 SUITE(held, writes_wait_for_their_offset, barriers_of_one_client_in_order, confirmed_in_its_own_turn, reads_in_three_modes,
-      reads_need_the_lease_when_they_leave, too_late_is_unconfirmed, confirmed_wins_over_the_clock, demoted_tells_everybody,
-      another_epoch_confirms_anew, quit_reply_off_kill_and_leave, a_client_that_does_not_wait_is_stopped,
+      reads_need_the_lease_when_they_leave, too_late_is_unconfirmed, confirmed_wins_over_the_clock,
+      a_slow_command_costs_nobody_the_confirmation, confirmed_leaves_at_once, demoted_tells_everybody, another_epoch_confirms_anew, quit_reply_off_kill_and_leave, a_client_that_does_not_wait_is_stopped,
       a_client_of_many_turns_is_stopped)
