@@ -104,7 +104,7 @@ void cmd_failover(struct call *c)
                 return;
             at += 2;
         } else if (slice_is_nocase(c->argv[at], "force") && at + 1 < c->argc &&
-                   num_i64_in(c->argv[at + 1].p, c->argv[at + 1].len, 1, HA_MEMBERS_MAX, &seals)) {
+                   num_i64_in(c->argv[at + 1].p, c->argv[at + 1].len, 0, HA_MEMBERS_MAX, &seals)) {
             if (!is_formed(c, g))
                 return;
             ev.kind = FV_FORCE;
@@ -112,6 +112,10 @@ void cmd_failover(struct call *c)
             at++;
         } else
             wrong = true;
+    }
+    if (!wrong && ev.kind == FV_FORCE && ev.seals == 0 && !*ev.id) {
+        reply_error(c->reply, "ERR FORCE 0 counts no memory as whole: name the node that is to lead with what it has (TO host port)");
+        return;
     }
     if (wrong || (coordinated && ev.kind == FV_FORCE))
         reply_error(c->reply, "ERR Unknown failover option specified: <group> [COORDINATED] [TO host port] | FORCE <seals> [TO host port]");

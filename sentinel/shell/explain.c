@@ -274,6 +274,21 @@ static void figures(struct shell *sh, const struct formed *f, struct explanation
         }
 }
 
+/* What would do it all the same, and what that costs. Not while the primary lives: then nothing has to be done. */
+static void way_out(const struct formed *f, struct explanation *x)
+{
+    const struct formed_node *p = node_named(f, formed_voter(f)->f.rec.primary);
+
+    for (size_t i = 0; i < x->lacks.n && !(p && p->up && p->status.state == HA_PRIMARY); i++) {
+        struct lack *l = &x->lacks.at[i];
+        size_t n = strlen(l->text);
+
+        if (strcmp(l->what, "seals") == 0)
+            snprintf(l->text + n, sizeof l->text - n, "; SENTINEL FAILOVER <group> FORCE %d %s promotes one of those there, and "
+                     "confirmed writes may be lost", x->members_usable, x->members_usable ? "[TO host port]" : "TO host port");
+    }
+}
+
 static void formed(struct shell *sh, const struct formed *f, struct explanation *x)
 {
     struct telling t = {x, f};
@@ -283,6 +298,7 @@ static void formed(struct shell *sh, const struct formed *f, struct explanation 
     if (x->to[0])
         x->to_addr = addr_of(f, x->to);
     figures(sh, f, x);
+    way_out(f, x);
 }
 
 /* A mode is asked for and there is no record yet: what the forming waits for is said with what a plain group lacks. */

@@ -15,7 +15,7 @@ struct lack {
     char who[ID_MAX];                  /* a node's or sentinel's id or run id; "-" = nobody in particular */
     struct addr addr;                  /* of who; unset = not known */
     char why[32];                      /* "disconnected", "priority-zero", "not-at-hand", ... */
-    char text[192];
+    char text[256];
     bool blocks;                       /* without more it forbids the failover; else: good to know */
 };
 

@@ -313,10 +313,11 @@ def test_an_operator_decides_what_no_rule_can(group):
     replicas[0].start()                             # a new life: what it had is not known to be whole
     wait_until(lambda: all(not g.can(s) and {("member", "new-life"), ("seals", "too-few-seals")} <= g.lacks(s) for s in g.sentinels),
                what="EXPLAIN to say no")
+    assert any("FORCE 1 [TO host port]" in l["text"] for l in g.explain()["lacks"]), g.explain()
     # tries are made, and come to nothing
     wait_until(lambda: sum("given up" in line for s in g.sentinels for line in g.journal(s)) >= 2, what="tries that are given up")
     assert g.primary() is old
-    with pytest.raises(redis.exceptions.ResponseError, match="At least|syntax|Unknown"):
+    with pytest.raises(redis.exceptions.ResponseError, match="name the node"):
         g.ask("FAILOVER", g.name, "FORCE", "0")
 
     def forced():
@@ -349,6 +350,51 @@ def test_a_replica_that_is_gone_for_long_leaves(group):
     old.start()                                      # k = 1: until it is back nothing can be confirmed
     w.go_on()
     gone.start()
+    g.wait_whole()
+    g.check_all_there(w.stop())
+    assert all(l[1] == "0" and l[4] == "proved" for l in g.losses()), g.losses()
+
+
+def test_every_memory_lost_at_once(group):
+    """A power cut: no node can prove what it had. It stays down until an operator names the one to begin from."""
+    g = group().wait_met()
+    g.form("strict")
+    g.wait_whole()
+    with g.primary().connect() as c:
+        c.set("kept", "1")
+    for n in g.nodes:
+        with n.connect() as c:
+            wait_until(lambda: c.get("kept") == "1")
+            assert c.save()
+    for n in g.nodes:
+        n.kill()
+    for n in g.nodes:
+        n.start()
+    wait_until(lambda: all(not g.can(s) and ("member", "new-life") in g.lacks(s) for s in g.sentinels), what="EXPLAIN to say no")
+    assert any("FORCE 0 TO host port" in l["text"] for l in g.explain()["lacks"]), g.explain()
+    with g.nodes[0].connect(retry=None) as c:
+        with pytest.raises((redis.exceptions.ResponseError, redis.exceptions.ConnectionError), match="NOREPLICAS|READONLY"):
+            c.set("no", "1")
+    g.order("FAILOVER", g.name, "FORCE", "0", "TO", "127.0.0.1", str(g.nodes[1].port))
+    wait_until(lambda: g.primary() is g.nodes[1], what="the node that was named")
+    g.wait_whole()
+    with g.primary().connect() as c:
+        assert c.get("kept") == "1" and c.set("more", "1")
+    assert [l for l in g.losses() if l[4] in ("unknown", "seen", "bound")], g.losses()
+
+
+def test_sigterm_hands_over(group):
+    """A primary that is told to stop asks for the hand-over first: no agent, no script, nothing lost."""
+    g = group().wait_met()
+    w = Writers(g).start()
+    g.form("strict")
+    g.wait_whole()
+    w.go_on()
+    old = g.primary()
+    assert old.stop() == 0
+    g.wait_other_primary(old)
+    w.go_on()
+    old.start()
     g.wait_whole()
     g.check_all_there(w.stop())
     assert all(l[1] == "0" and l[4] == "proved" for l in g.losses()), g.losses()
