@@ -342,13 +342,79 @@ static void voter_out(struct ha_record *t, int i)
     t->n_voters--;
 }
 
+static uint64_t life_of(const struct formed *f, const char *id)
+{
+    const struct formed_peer *p;
+
+    if (strcmp(id, f->self.id) == 0)
+        return f->voter.f.life;
+    p = formed_peer((struct formed *)f, id);
+    return p && p->up && p->alive.kind == HA_ALIVE ? p->alive.life : 0;
+}
+
+static void voter_in(struct formed *f, struct ha_record *t, const char *id, uint64_t life)
+{
+    struct ha_voter *v = &t->voter[t->n_voters++];
+    const struct formed_peer *p = formed_peer(f, id);
+
+    memset(v, 0, sizeof *v);
+    memcpy(v->id, id, sizeof v->id);
+    v->life = life;
+    v->addr = p ? p->addr : f->self.addr;
+}
+
+/* Of the sentinels at hand that do not vote the first by id; NULL: none. */
+static const char *next_voter(const struct formed *f, const struct ha_record *t)
+{
+    const char *best = ha_voter(t, f->self.id) ? NULL : f->self.id;
+
+    for (size_t i = 0; i < f->peers.n; i++) {
+        const char *id = f->peers.at[i].id;
+        if (!ha_voter(t, id) && life_of(f, id) != 0 && (!best || strcmp(id, best) < 0))
+            best = id;
+    }
+    return best;
+}
+
+/* Who shall not vote any more: one that is not at hand with the life it votes with, else the last one but us. */
+static int spare_voter(const struct formed *f, const struct ha_record *t)
+{
+    int last = -1;
+
+    for (int i = 0; i < t->n_voters; i++) {
+        if (life_of(f, t->voter[i].id) != t->voter[i].life)
+            return i;
+        if (strcmp(t->voter[i].id, f->self.id) != 0)
+            last = i;
+    }
+    return last;
+}
+
+/* An operator's number of voters, one in or out at a time. */
+static bool voters_number_differs(struct formed *f, struct ha_record *t)
+{
+    const char *id;
+    int i;
+
+    if (!f->want_set || f->want.voters < 1 || f->want.voters > HA_VOTERS_MAX || f->want.voters == t->n_voters)
+        return false;
+    if (f->want.voters > t->n_voters) {
+        id = next_voter(f, t);
+        if (id)
+            voter_in(f, t, id, life_of(f, id));
+        return id != NULL;
+    }
+    i = spare_voter(f, t);
+    if (i >= 0)
+        voter_out(t, i);
+    return i >= 0;
+}
+
 /* An operator's replacement: the old entry out, then the new one in, each a change of its own. */
 static bool voters_differ(struct formed *f, struct ha_record *t)
 {
     const struct ha_voter *old = f->voter_out[0] ? ha_voter(t, f->voter_out) : NULL;
-    const struct formed_peer *p = f->voter_in[0] ? formed_peer(f, f->voter_in) : NULL;
-    bool self = f->voter_in[0] && strcmp(f->voter_in, f->self.id) == 0;
-    uint64_t life = self ? f->voter.f.life : p && p->up && p->alive.kind == HA_ALIVE ? p->alive.life : 0;
+    uint64_t life = f->voter_in[0] ? life_of(f, f->voter_in) : 0;
     const struct ha_voter *in = f->voter_in[0] ? ha_voter(t, f->voter_in) : NULL;
 
     if (PLANT(VOTER_LIFE_IN_PLACE) && in && life != 0 && in->life != life) {
@@ -360,14 +426,10 @@ static bool voters_differ(struct formed *f, struct ha_record *t)
         return true;
     }
     if (!in && life != 0 && t->n_voters < HA_VOTERS_MAX) {
-        struct ha_voter *v = &t->voter[t->n_voters++];
-        memset(v, 0, sizeof *v);
-        memcpy(v->id, f->voter_in, sizeof v->id);
-        v->life = life;
-        v->addr = self ? f->self.addr : p->addr;
+        voter_in(f, t, f->voter_in, life);
         return true;
     }
-    return false;
+    return f->voter_in[0] == '\0' && voters_number_differs(f, t);
 }
 
 bool change_settings_due(struct formed *f, struct lead_want *out)

@@ -69,17 +69,25 @@ static void form(struct formed *f, const struct formed_event *ev)
 
 static void set(struct formed *f, const struct formed_event *ev)
 {
+    const struct ha_record *own = record(f, ev->ticket);
     struct lead_want want, due;
 
-    if (record(f, ev->ticket) == NULL || busy(f, ev->ticket))
+    if (own == NULL || busy(f, ev->ticket))
         return;
+    if (ev->want->voters > own->n_voters && (size_t)ev->want->voters > f->peers.n + 1) {
+        formed_reply(f, ev->ticket, "ERR Fewer sentinels are known than shall vote: let more of them monitor this group first");
+        return;
+    }
     f->want = *ev->want;
     f->want_set = true;
     formed_reply(f, f->set_ticket, "SUPERSEDED Other settings were asked for meanwhile");
     f->set_ticket = 0;
-    if (!change_settings_due(f, &want))
-        formed_reply(f, ev->ticket, NULL);
-    else if (change_due(f, &due) && due.purpose == want.purpose)
+    if (!change_settings_due(f, &want)) {
+        if (f->want.voters == own->n_voters)
+            formed_reply(f, ev->ticket, NULL);
+        else
+            f->set_ticket = ev->ticket;    /* one voter after the other, by detection */
+    } else if (change_due(f, &due) && due.purpose == want.purpose)
         start(f, &want, ev->ticket);
     else
         f->set_ticket = ev->ticket;        /* something else comes first; whoever asked hears when the record says so */

@@ -89,7 +89,8 @@ static void settle_wishes(struct formed *f, const struct ha_record *own)
     const struct formed_want *w = &f->want;
     bool same_timing = memcmp(&w->timing, &own->timing, sizeof own->timing) == 0;
 
-    if (w->mode == own->mode && w->fsync == own->fsync && (w->k == 0 || w->k == own->k) && same_timing)
+    if (w->mode == own->mode && w->fsync == own->fsync && (w->k == 0 || w->k == own->k) && same_timing &&
+        w->voters == own->n_voters)
         f->want_set = false;
     if (!f->want_set && f->set_ticket != 0) {
         formed_reply(f, f->set_ticket, NULL);

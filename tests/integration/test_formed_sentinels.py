@@ -162,3 +162,31 @@ def test_a_stock_replica_follows_and_does_not_count(group):
     old.start()
     wait_until(lambda: g.can(), what="the group to be whole")
     assert g.explain()["members"] == "3"
+
+
+def test_more_voters_and_fewer_again(group):
+    """One in or out at a time; sentinels that do not vote know the group all the same."""
+    g = group().wait_met().form("strict")
+    g.wait_whole()
+    w = Writers(g, threads=1).start()
+    with pytest.raises(redis.exceptions.ResponseError, match="Fewer sentinels"):
+        g.ask("SET", g.name, "voters", "5")
+    for _ in range(2):
+        s = g.add_sentinel(primary=g.primary())
+        wait_until(lambda: g.explain(s)["mode"] == "strict" and g.can(s), 30, what="a sentinel that does not vote to know")
+    wait_until(lambda: all(len(g.peers(s)) == 5 for s in g.sentinels), what="all to know all")
+    voting = lambda s: sum(p["voter"] == "yes" for p in g.peers(s).values())    # noqa: E731
+    assert g.ask("SET", g.name, "voters", "5", timeout=60) == "OK"
+    wait_until(lambda: all(voting(s) == 5 for s in g.sentinels), what="five voters")
+    for s in g.sentinels[:2]:
+        s.kill()
+    old = g.primary()
+    old.kill()
+    g.wait_other_primary(old)
+    w.go_on()
+    for p in g.sentinels[:2] + [old]:
+        p.start()
+    g.wait_whole()
+    assert g.ask("SET", g.name, "voters", "3", timeout=60) == "OK"
+    wait_until(lambda: all(voting(s) == 3 and g.master(s)["voters"] == "3" for s in g.sentinels), what="three voters")
+    g.check_all_there(w.stop())
