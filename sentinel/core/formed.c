@@ -230,6 +230,16 @@ static void hear_node_end(struct formed *f, const struct ha_msg *m)
     lead_answer(f, m);
 }
 
+/* Opened before, and not primary any more: that incarnation never takes the epoch up again, and nobody else said so. */
+static void hear_opened(struct formed *f, const struct ha_msg *m)
+{
+    const struct ha_record *own = formed_newest(f);
+
+    if (!m->ok && m->why == HA_WHY_OPENED && own != NULL && m->gid == own->gid && m->epoch == own->epoch &&
+        m->incarnation == own->incarnation && strcmp(m->from, own->primary) == 0)
+        formed_ended(f, m->epoch, m->incarnation, true);
+}
+
 static void hear_node(struct formed *f, struct formed_node *n, const struct ha_msg *m)
 {
     n->heard_at_ms = f->now_ms;
@@ -255,6 +265,8 @@ static void hear_node(struct formed *f, struct formed_node *n, const struct ha_m
     case HA_STOPPED:
         note_answer(n, m);
         lead_answer(f, m);
+        if (m->kind == HA_OPENED)
+            hear_opened(f, m);
         break;
     default:
         formed_trace(f, "%s of the node %.8s means nothing", ha_kind_name(m->kind), m->from);

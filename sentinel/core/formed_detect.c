@@ -218,7 +218,8 @@ static int64_t draw_turn_ms(struct formed *f, const struct ha_record *own)
 /* Since when nothing moves. A leader that says so in its heartbeat moves, but not for ever. */
 static int64_t still_since_ms(const struct formed *f)
 {
-    int64_t trust_ms = ms_max(10 * formed_timing(f)->election_ms, formed_timing(f)->down_after_ms);
+    int64_t e = formed_timing(f)->election_ms;
+    int64_t trust_ms = ms_max(10 * e, formed_timing(f)->down_after_ms + 4 * e);      /* async waits so long for who may be longer */
 
     return ms_max(f->ballot_moved_at_ms, ms_min(f->leading_seen_at_ms, f->ballot_moved_at_ms + trust_ms));
 }

@@ -528,6 +528,13 @@ void lead_tick(struct formed *f)
     settle(f);
 }
 
+static int64_t not_yet(const struct formed *f, int64_t after_ms)
+{
+    int64_t at_ms = ms_add(f->lead.enough_at_ms, after_ms);
+
+    return at_ms > f->now_ms ? at_ms : NEVER_MS;
+}
+
 int64_t lead_deadline_ms(const struct formed *f)
 {
     int64_t at_ms;
@@ -535,8 +542,9 @@ int64_t lead_deadline_ms(const struct formed *f)
     if (f->lead.state == LD_IDLE)
         return NEVER_MS;
     at_ms = ms_min(f->lead.deadline_ms, f->lead.asked_again_at_ms + ask_pace_ms(f));
-    if (f->lead.state == LD_SEALING && f->lead.enough_at_ms != 0)
-        at_ms = ms_min(at_ms, ms_max(f->now_ms + 1, f->lead.enough_at_ms + formed_timing(f)->election_ms / 4));
+    if (f->lead.state == LD_SEALING && f->lead.enough_at_ms != 0)          /* the moments when waiting for more seals ends */
+        at_ms = ms_min(at_ms, ms_min(not_yet(f, formed_timing(f)->election_ms / 4),
+                                     ms_min(not_yet(f, formed_timing(f)->election_ms), not_yet(f, formed_timing(f)->down_after_ms))));
     return at_ms;
 }
 

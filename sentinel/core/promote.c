@@ -187,13 +187,19 @@ const struct lead_seal *promote_longest_seal(const struct formed *f)
     return best;
 }
 
+/* Whom somebody asked for: the target of a hand-over (the primary stopped for it), or the operator's choice. "" = nobody. */
+static const char *named_target(const struct formed *f)
+{
+    return f->lead.want.purpose == LEAD_HAND_OVER ? f->lead.chosen : f->lead.want.node;
+}
+
 /* Whom its owner wants: the named one, else the lowest priority; among equals the longer log,
  * then the old primary's zone, then the id, so that every leader says the same. */
 static bool preferred_to(const struct formed *f, const struct lead_seal *a, const struct lead_seal *b)
 {
     const struct ha_record *r = &f->lead.base;
     const struct ha_member *ma = ha_member(r, a->id), *mb = ha_member(r, b->id), *old = ha_member(r, r->primary);
-    const char *named = f->lead.want.purpose == LEAD_HAND_OVER ? f->lead.chosen : f->lead.want.node;
+    const char *named = named_target(f);
     int pos;
 
     if (named[0] != '\0' && (strcmp(a->id, named) == 0) != (strcmp(b->id, named) == 0))
@@ -221,8 +227,17 @@ static const struct lead_seal *preferred(const struct formed *f)
     return best;
 }
 
+static bool named_is_missing(struct formed *f)
+{
+    const char *named = named_target(f);
+    const struct lead_seal *s = named[0] != '\0' ? lead_seal_of(f, named) : NULL;
+    const struct formed_node *n = s ? formed_node(f, s->id) : NULL;
+
+    return s && !s->answered && n && n->up;
+}
+
 /* Enough seals are there. Is it worth waiting for the rest? A quarter of E for members known alive, so that the longest is
- * not missed by a hair. async counts on one seal only: it waits for all of them up to E, and while the
+ * not missed by a hair; E for one that was asked for by name. async counts on one seal only: it waits for all of them up to E, and while the
  * best is behind what the record last knew, up to D. A primary whose process ended is not waited for by itself. */
 static bool worth_waiting(struct formed *f, const struct lead_seal *longest)
 {
@@ -246,6 +261,8 @@ static bool worth_waiting(struct formed *f, const struct lead_seal *longest)
     }
     for (int i = 0; i < r->n_members; i++)
         behind = behind || by_position(r->member[i].last, longest->pos) > 0;
+    if (named_is_missing(f) && waited < e)
+        return true;
     if (r->mode == HA_ASYNC)
         return (!all_living && waited < e) || (!all && behind && waited < formed_timing(f)->down_after_ms);
     return !all_known && waited < e / 4;
@@ -269,6 +286,9 @@ static enum lead_event look_seals(struct formed *f)
     }
     if (worth_waiting(f, longest) || !best)
         return LEAD_EVENTS;                /* !best: all that are sealed must never lead; EXPLAIN says so */
+    if (named_target(f)[0] != '\0' && strcmp(named_target(f), best->id) != 0)
+        formed_journal(f, "ballot %llu: %.8s was asked for and cannot be had, %.8s leads instead", (unsigned long long)f->lead.ballot,
+                       named_target(f), best->id);
     memcpy(f->lead.chosen, best->id, sizeof f->lead.chosen);
     f->lead.chosen_incarnation = best->incarnation;
     f->lead.fetch_to = longest->pos;

@@ -172,5 +172,25 @@ START_TEST(test_facts_of_a_disk)
 }
 END_TEST
 
+/* The chosen process was opened, told that it is over, and nobody remembers. */
+START_TEST(test_a_process_that_gave_its_epoch_up)
+{
+    struct ha_msg m = {.kind = HA_OPENED, .epoch = 4, .incarnation = 41, .why = HA_WHY_OPENED};
+    struct play s;
+
+    play_setup(&s);
+    m.incarnation = 40;
+    hear(&s, N1, 100, m);
+    ck_assert(!ended(&s));
+    m.incarnation = 41;
+    hear(&s, N2, 101, m);
+    ck_assert(!ended(&s));
+    hear(&s, N1, 100, m);
+    ck_assert(ended(&s));
+    play_fini(&s);
+}
+END_TEST
+
 SUITE(evidence, test_a_majority_that_saw_it_ends_the_epoch, test_a_member_that_replicates_objects, test_what_is_no_evidence,
-      test_settings_are_answered_when_they_are_there, test_last_record_lets_nodes_go, test_facts_of_a_disk)
+      test_settings_are_answered_when_they_are_there, test_last_record_lets_nodes_go, test_facts_of_a_disk,
+      test_a_process_that_gave_its_epoch_up)
