@@ -38,6 +38,7 @@ struct stream {
     bool paused;
     bool leaving;               /* closed when sent */
     bool reading;               /* inside on_data: a turn inside of it must leave the input alone */
+    bool half;                  /* the other side says no more, but output waits: its end is told when that has left */
     bool shut_out;              /* such a turn wanted to read: watching again comes after on_data */
     struct fd_watch watch;
     struct timer timer;         /* connect timeout, telling of an early failure, lingering */
@@ -183,7 +184,7 @@ static void watch_what_matters(struct stream *s)
     if (s->state == ST_CONNECTING)
         events = EV_WRITE;
     else if (s->state == ST_UP)
-        events = (s->paused || s->leaving || s->shut_out ? 0 : EV_READ) |
+        events = (s->paused || s->leaving || s->shut_out || s->half ? 0 : EV_READ) |
                  (list_empty(&s->dirty) && sendable(s) > 0 ? EV_WRITE : 0);
     fd_watch_set(&s->watch, s->fd, events);
 }
@@ -280,6 +281,10 @@ static bool write_some(struct stream *s)
         return false;
     }
     put_away_out(s);
+    if (s->half && !s->leaving) {
+        end(s, STREAM_EOF, 0);
+        return true;
+    }
     if (s->leaving) {
         drain_input(s);
         stream_close(s);
@@ -301,7 +306,7 @@ void stream_allow(struct stream *s, uint64_t below)
     bool more = below > s->allowed;
 
     s->allowed = below;
-    if (more && sendable(s) > 0)
+    if (more && (s->half || sendable(s) > 0))
         stream_flush_later(s);
 }
 
@@ -319,6 +324,8 @@ void stream_drop_waiting(struct stream *s)
 {
     buf_cut(&s->out, sendable(s));
     s->allowed = STREAM_ALL;
+    if (s->half)
+        stream_flush_later(s);
 }
 
 void stream_flush_later(struct stream *s)
@@ -402,6 +409,12 @@ static void read_some(struct stream *s)
         n = recv(s->fd, buf_tail(&s->in, room), room, MSG_DONTWAIT);
     while (n < 0 && errno == EINTR);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        put_away_in(s, p);
+        return;
+    }
+    if (n == 0 && stream_waits(s) > 0) {
+        s->half = true;
+        watch_what_matters(s);
         put_away_in(s, p);
         return;
     }
@@ -500,7 +513,7 @@ static void on_fd(struct fd_watch *w, int events, void *arg)
     }
     if ((events & EV_WRITE) && s->state == ST_UP)
         write_some(s);
-    if (!(events & EV_READ) || s->state != ST_UP || s->paused || s->leaving)
+    if (!(events & EV_READ) || s->state != ST_UP || s->paused || s->leaving || s->half)
         return;
     if (s->reading) {
         s->shut_out = true;

@@ -62,7 +62,8 @@ void stream_write(struct stream *s, const void *p, size_t n);   /* append + flus
 /* Numbers of bytes of the output, from 0 at the beginning: the one that the next byte appended will have. */
 uint64_t stream_out_end(const struct stream *s);
 /* Bytes below this number may leave, the rest waits (it stays in stream_out, and counts for its limit).
- * STREAM_ALL (as it begins): nothing waits. What has left cannot be kept back. */
+ * STREAM_ALL (as it begins): nothing waits. What has left cannot be kept back. The other side's EOF is told when what
+ * waits has left. */
 #define STREAM_ALL UINT64_MAX
 void stream_allow(struct stream *s, uint64_t below);
 uint64_t stream_allowed(const struct stream *s);

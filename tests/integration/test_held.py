@@ -400,3 +400,14 @@ def test_benchmark_client(group):
     ha = group.ha()
     assert ha["ha_waiting_clients"] == 0 and ha["ha_unconfirmed_clients"] == 0
     assert group.replica.connect().dbsize() == group.primary.connect().dbsize()
+
+
+def test_one_who_says_no_more_hears_the_answer(group):
+    c = Raw(group.primary)
+    group.stop_replica()
+    c.send("SET k 1", "GET k")
+    c.sock.shutdown(socket.SHUT_WR)          # as at the end of a pipe
+    executed(group, "k", "1")
+    c.silent()
+    group.go_on()
+    assert c.until_closed() == b"+OK\r\n$1\r\n1\r\n"

@@ -6,6 +6,7 @@
 #include "tests/unit/io/io_support.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 static struct loop *l;
 static struct resp_server srv;
@@ -214,6 +215,40 @@ START_TEST(reply_off_takes_back_what_waits_only_of_its_own)
 }
 END_TEST
 
+/* One who says no more, as a script at the end of a pipe, still hears the answer. */
+START_TEST(half_closed_hears_its_answer)
+{
+    struct cl c;
+
+    begin(&c);
+    gets(&c, "PING\r\nkept\r\nPING\r\n", "+PONG\r\n");
+    shutdown(stream_fd(c.s), SHUT_WR);
+    turns();
+    ck_assert_int_eq(gone, 0);
+    session_allow(who, STREAM_ALL);
+    turn_until(l, c.ended);
+    ck_assert_str_eq(str_c(&c.got), "+PONG\r\n+OK\r\n+PONG\r\n");
+    ck_assert_int_eq(gone, 1);
+    finish(&c);
+}
+END_TEST
+
+/* ... and is given up like anybody. */
+START_TEST(half_closed_and_given_up)
+{
+    struct cl c;
+
+    begin(&c);
+    gets(&c, "kept\r\n", "");
+    shutdown(stream_fd(c.s), SHUT_WR);
+    turns();
+    session_give_up(who, "UNCONFIRMED no");
+    turn_until(l, c.ended);
+    ck_assert_str_eq(str_c(&c.got), "-UNCONFIRMED no\r\n");
+    finish(&c);
+}
+END_TEST
+
 /* What waits counts for the client's output limit. */
 START_TEST(limits_count_what_waits)
 {
@@ -252,4 +287,4 @@ END_TEST
 
 SUITE(session_wait, order_is_kept_behind_what_waits, quit_goes_when_all_has_left, a_broken_request_is_told_behind_what_waits,
       given_up_it_says_so_once_and_goes, given_up_inside_its_own_request, killed_while_it_waits,
-      reply_off_takes_back_what_waits_only_of_its_own, limits_count_what_waits, idle_is_not_who_waits)
+      reply_off_takes_back_what_waits_only_of_its_own, half_closed_hears_its_answer, half_closed_and_given_up, limits_count_what_waits, idle_is_not_who_waits)
