@@ -49,7 +49,7 @@ void ha_repl_lead(struct server *srv, uint64_t epoch);                     /* MO
 void ha_repl_follow(struct server *srv, const struct addr *to, uint64_t epoch);   /* MO_FOLLOW; the same address again: nothing */
 void ha_repl_fence(struct server *srv);                                    /* MO_FENCE: follow nobody, feed nobody, the log is frozen */
 void ha_repl_fetch(struct server *srv, const struct addr *from, struct ha_position upto);  /* MO_FETCH; ME_FETCHED says how it went */
-void ha_repl_save_tail(struct server *srv);                                /* MO_SAVE_TAIL: what the next full copy drops goes to a file (repl/tail) */
+void ha_repl_save_tail(struct server *srv);                                /* MO_SAVE_TAIL: what the next full copy drops goes to a file */
 void ha_repl_released(struct server *srv);                                 /* MO_RELEASED: the log has no epochs any more */
 /* MO_SEND. true: the link is one of replication and the message left on it, or needs no sending there (HA_STREAM: the
  * greeting says it). false: not mine; a HA_RENEW to a replica's link goes on that replica's control connection. */
@@ -86,7 +86,8 @@ void ha_repl_fetched(struct server *srv, bool yes, const char *why);       /* th
 void ha_repl_marker(struct call *c);                                       /* HA MARKER came down the stream */
 void ha_repl_own_history(struct server *srv);      /* a primary under a new id: a plain one's log is of no epoch any more */
 void ha_repl_save_aux(const struct server *srv, struct str *out);          /* the table as text for an RDB; empty: none */
-void ha_repl_load_aux(struct server *srv, struct slice text, int64_t end);     /* ... of the data that takes the place of ours, a log that ends there */
+/* ... of the data that takes the place of ours; its log ends at `end`. */
+void ha_repl_load_aux(struct server *srv, struct slice text, int64_t end);
 struct tail_lost;
 const struct tail_lost *ha_repl_last_tail(const struct server *srv);       /* what the last copy dropped; NULL: nothing yet */
 int64_t ha_repl_silence_ms(const struct server *srv);                      /* a group's down-after; 0: we are of none */
