@@ -225,6 +225,21 @@ static void on_role(struct member_turn *t)
     m->follows_addr = t->ev->addr;
 }
 
+/* What a release was to bring about was dropped behind a save that failed. */
+static void release_again(struct member_turn *t)
+{
+    struct member *m = t->m;
+
+    if (!m->release_due)
+        return;
+    m->release_due = false;
+    if (m->phase != MP_PLAIN)
+        return;
+    member_saved_first(t);
+    member_order(t, MO_RELEASED);
+    m->release_out = m->save_out;
+}
+
 static void on_save_failed(struct member_turn *t)
 {
     struct member *m = t->m;
@@ -274,6 +289,8 @@ void member_step(struct member *m, const struct member_event *ev, int64_t now_ms
     if (ev->kind != ME_SAVE_FAILED)
         m->lead_out = m->release_out = false;
     m->save_out = false;
+    if (ev->kind != ME_SAVE_FAILED)
+        release_again(&t);
     member_set_configs(m);
     switch (ev->kind) {
     case ME_MSG: CHECK(ev->msg != NULL); on_msg(&t); break;

@@ -91,12 +91,6 @@ static void release(struct member_turn *t)
 
     if (!bound && m->f.bound_ballot == t->msg->ballot) {
         member_heard(t, "released already");
-        if (m->release_due) {              /* what it was to bring about was dropped */
-            m->release_due = false;
-            member_saved_first(t);
-            member_order(t, MO_RELEASED);
-            m->release_out = m->save_out;
-        }
         return;
     }
     m->f.gid = 0;
