@@ -83,10 +83,11 @@ static void set(struct formed *f, const struct formed_event *ev)
     formed_reply(f, f->set_ticket, "SUPERSEDED Other settings were asked for meanwhile");
     f->set_ticket = 0;
     if (!change_settings_due(f, &want)) {
-        if (f->want.voters == own->n_voters)
-            formed_reply(f, ev->ticket, NULL);
-        else
+        f->want_set = f->want.voters != own->n_voters;
+        if (f->want_set)
             f->set_ticket = ev->ticket;    /* one voter after the other, by detection */
+        else
+            formed_reply(f, ev->ticket, NULL);     /* as it is; what a newer record says is not ours to take back */
     } else if (change_due(f, &due) && due.purpose == want.purpose)
         start(f, &want, ev->ticket);
     else

@@ -190,3 +190,21 @@ def test_more_voters_and_fewer_again(group):
     assert g.ask("SET", g.name, "voters", "3", timeout=60) == "OK"
     wait_until(lambda: all(voting(s) == 3 and g.master(s)["voters"] == "3" for s in g.sentinels), what="three voters")
     g.check_all_there(w.stop())
+
+
+def test_a_sentinel_that_missed_new_settings_does_not_take_them_back(group):
+    g = group(sentinel_lines=["sentinel sync-acks demo 1"]).wait_met().form("strict")
+    g.wait_whole()
+    away = g.sentinels[2]
+    away.stop()
+    assert g.ask("SET", g.name, "sync-acks", "2") == "OK"
+    away.start()
+    wait_until(lambda: g.master(away).get("sync-acks") == "2", what="it to show the new setting")
+    g.wait_whole()
+    p = g.primary()
+    p.kill()                                            # whoever leads now, and takes its time to look around
+    g.wait_other_primary(p)
+    p.start()
+    g.wait_whole()
+    time.sleep(1)
+    assert [g.master(s).get("sync-acks") for s in g.sentinels] == ["2", "2", "2"]
