@@ -411,3 +411,25 @@ def test_one_who_says_no_more_hears_the_answer(group):
     c.silent()
     group.go_on()
     assert c.until_closed() == b"+OK\r\n$1\r\n1\r\n"
+
+
+def test_alone_in_its_group(tmp_path):
+    """k = 0: nobody is waited for, nor asked for a lease."""
+    yard = Yard(folder=str(tmp_path))
+    play = Play()
+    try:
+        node = yard.node("alone")
+        play.form([node], k=0, mode="prefer")
+        play.grants(False)
+        c = Raw(node)
+        took = []
+        for i in range(20):
+            begin = time.monotonic()
+            c.send("SET k %d" % i, "GET k", "INCR n")
+            c.until(b"+OK\r\n$%d\r\n%d\r\n:%d\r\n" % (len(str(i)), i, i + 1))
+            took.append(time.monotonic() - begin)
+        assert min(took[1:]) < 0.05                          # no tick of the server was waited for
+        assert node.info("ha")["ha_waiting_clients"] == 0
+    finally:
+        play.close()
+        yard.close()
