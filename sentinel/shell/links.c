@@ -520,8 +520,8 @@ void links_do(struct links *all, const struct action *a)
     if (!l->up || resp_link_pending(l->k) > PENDING_MAX)
         return;
     switch (a->kind) {
-    case ACT_PING:
-        if (l->ref.kind != LINK_NODE_CMD || !ha_links_ping(all->sh->ha_links, l->ref.id))
+    case ACT_PING:             /* under another name it is a command of the node's table, not of its control links */
+        if (l->ref.kind != LINK_NODE_CMD || strcmp(renamed(l, "PING"), "PING") != 0 || !ha_links_ping(all->sh->ha_links, l->ref.id))
             resp_link_sendz(l->k, on_pong, l, renamed(l, "PING"), NULL);
         break;
     case ACT_INFO: resp_link_sendz(l->k, on_info, l, renamed(l, "INFO"), NULL); break;
