@@ -323,7 +323,7 @@ static int64_t info_period(const struct core *c, const struct group *g, const st
 
     if (replica && (g->odown || failover_running(g) || !n->follows_up || n->said_role != ROLE_REPLICA))
         period = ms_min(period, c->timing.info_fast_ms);
-    if (!replica && n->said_role != ROLE_PRIMARY)
+    if (!replica && (n->said_role != ROLE_PRIMARY || g->formed))       /* formed: who joins shall soon be a member */
         period = ms_min(period, c->timing.info_fast_ms);
     if ((n->reconf == RECONF_SENT || n->reconf == RECONF_IN_PROGRESS) && c->now_ms - n->reconf_at_ms < 3000)
         period = ms_min(period, RECONF_LOOK_MS);
