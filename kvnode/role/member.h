@@ -13,9 +13,10 @@
  *
  * MO_SAVE: member.f is durable before the next order is carried out; if that fails the rest
  * is dropped and ME_SAVE_FAILED comes next (an event that was not refused then counts as
- * refused; an MO_LEAD that was dropped opened nothing, an MO_RELEASED comes again with the next event). What was to be saved is tried again before the next answer that rests on it, so a
- * node with a broken disk seals nothing, promises nothing and answers nobody; until a save has come true again
- * ME_STREAM and ME_FULL_COPY are refused (with a MO_SAVE in the list, to try).
+ * refused; an MO_LEAD that was dropped opened nothing, an MO_RELEASED comes again with the
+ * next event). What was to be saved is tried again before the next answer that rests on it, so
+ * a node with a broken disk seals nothing, promises nothing and answers nobody; until a save
+ * has come true again ME_STREAM and ME_FULL_COPY are refused (with a MO_SAVE in the list, to try).
  *
  * Until the first ME_LOG of a process no seal is answered, for its position is not known; beyond that
  * ME_LOG may come whenever it comes: after a MO_LEAD the first one may tell of writes behind the marker, too.

@@ -171,7 +171,8 @@ static void change(struct hs_world *w)
     switch (rng_below(&w->rng, 4)) {
     case 0:
     case 1:
-        want = (struct formed_want){.mode = w->sc.mode, .fsync = w->sc.fsync, .voters = w->sc.voters, .timing = w->sc.timing,
+        want = (struct formed_want){.mode = w->sc.mode, .fsync = w->sc.fsync, .timing = w->sc.timing,
+                                    .voters = w->sc.voters + (int)rng_below(&w->rng, (uint64_t)w->sc.spares + 1),
                                     .k = (int)rng_between(&w->rng, 1, w->sc.members - 1)};
         hs_ask(w, v, &(struct formed_event){.kind = FV_SET, .want = &want});
         break;
@@ -350,6 +351,25 @@ void hs_chaos_heal(struct hs_world *w)
         if (p->node)
             hs_give(w, p, (struct hs_item){.kind = IN_HEALTH, .yes = true});
     }
+}
+
+void hs_chaos_force(struct hs_world *w)
+{
+    struct hs_proc *best = NULL, *v = any(w, false);
+
+    for (int i = 0; i < w->n_procs; i++) {
+        struct hs_proc *p = &w->proc[i];
+        if (p->node && p->n.m.f.gid != 0 && formed_voter(v->v.f)->f.rec.gid == p->n.m.f.gid && ha_member(&formed_voter(v->v.f)->f.rec, p->name) &&
+            (!best || ha_position_cmp(hs_end_of(&p->n.log), hs_end_of(&best->n.log)) > 0))
+            best = p;
+    }
+    if (best && ha_record_is_formation(&formed_voter(v->v.f)->f.rec) &&
+        hs_end_of(&best->n.log).epoch < formed_voter(v->v.f)->f.rec.epoch)
+        best = NULL;                       /* an attempt at forming that was never opened: nothing to lead */
+    if (!best)
+        hs_ask(w, v, &(struct formed_event){.kind = FV_DISSOLVE});
+    else
+        hs_ask(w, v, &(struct formed_event){.kind = FV_FORCE, .id = best->name, .seals = 0});
 }
 
 /* --- where it hurts ------------------------------------------------------------------------------------ */

@@ -329,30 +329,27 @@ bool hs_judge_calm(struct hs_world *w, const char **lacks)
     return true;
 }
 
+const char hs_members_lost[] = "too many members lost their memory";
+
 const char *hs_judge_excuse(struct hs_world *w)
 {
     const struct ha_record *r = newest(w);
     bool marker = false;
+    int voters = 0, members = 0;
 
     if (!r)
         return w->sc.formed || w->t.opened > 0 ? "all voters lost their memory" : NULL;
-    for (int i = 0; i < w->n_procs; i++) {
-        const struct ha_record *own = w->proc[i].node ? NULL : &formed_voter(w->proc[i].v.f)->f.rec;
-        int voters = 0, members = 0;
-        if (!own || own->gid == 0)
-            continue;
-        for (int j = 0; j < w->n_procs; j++) {
-            struct hs_proc *p = &w->proc[j];
-            if (p->node && ha_member(own, p->name))
-                members += ha_member(own, p->name)->life == p->n.m.f.life;
-            if (!p->node && ha_voter(own, p->name))
-                voters += ha_voter(own, p->name)->life == p->v.life;
-        }
-        if (voters < ha_majority(own->n_voters))
-            return "too many voters lost their memory";
-        if (members < ha_seals_needed(own) || members < own->k + 1)
-            return "too many members lost their memory";
+    for (int j = 0; j < w->n_procs; j++) {
+        struct hs_proc *p = &w->proc[j];
+        if (p->node && ha_member(r, p->name))
+            members += ha_member(r, p->name)->life == p->n.m.f.life;
+        if (!p->node && ha_voter(r, p->name))
+            voters += ha_voter(r, p->name)->life == p->v.life;
     }
+    if (voters < ha_majority(r->n_voters))
+        return "too many voters lost their memory";
+    if (members < ha_seals_needed(r) || members < r->k + 1)
+        return hs_members_lost;
     for (int i = 0; i < w->n_procs; i++)
         for (size_t j = 0; w->proc[i].node && j < w->proc[i].n.log.n; j++)
             marker |= w->proc[i].n.log.at[j].epoch >= r->epoch;

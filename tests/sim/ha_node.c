@@ -247,6 +247,7 @@ bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
         break;
     case MO_RELEASED:
         n->opened_any = false;
+        n->plain_order = n->follows >= 0;      /* it goes on following, as a plain replica */
         hs_judge_released(w);
         break;
     case MO_SAVE_TAIL:

@@ -284,6 +284,7 @@ void hs_judge_sealed(struct hs_world *w, struct hs_proc *p, const struct ha_msg 
 void hs_judge_record(struct hs_world *w, struct hs_proc *p, const struct ha_record *r);   /* a leader sends it out */
 void hs_judge_voted(struct hs_world *w, uint64_t life, uint64_t ballot, const char *who);
 bool hs_judge_calm(struct hs_world *w, const char **lacks);
+extern const char hs_members_lost[];                       /* the excuse out of which an operator can force her way */
 const char *hs_judge_excuse(struct hs_world *w);           /* why calm cannot be demanded; NULL: it can */
 struct hs_proc *hs_primary(struct hs_world *w);            /* of the highest epoch, NULL */
 
@@ -302,6 +303,7 @@ void hs_chaos_begin(struct hs_world *w);
 void hs_chaos_fault(struct hs_world *w);
 void hs_chaos_over(struct hs_world *w, const struct hs_item *it);
 void hs_chaos_heal(struct hs_world *w);
+void hs_chaos_force(struct hs_world *w);                   /* the node with the longest log shall lead, of whichever life */
 /* Asked where it hurts: after a step of a leader, as a message leaves, as a save begins. */
 void hs_chaos_stepped(struct hs_world *w, struct hs_proc *p);
 void hs_chaos_sent(struct hs_world *w, struct hs_proc *p, const struct ha_msg *m);

@@ -556,6 +556,24 @@ static void form_turn(struct hs_world *w)
     hs_give(w, v, (struct hs_item){.kind = IN_ASK, .ask = ev});
 }
 
+static bool is_dissolved(const struct hs_world *w)
+{
+    for (int i = 0; i < w->n_procs; i++)
+        if (!w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved)
+            return true;
+    return false;
+}
+
+/* All nodes had lost their memory: nobody was left to be let go. */
+static void nobody_bound(struct hs_world *w)
+{
+    for (int i = 0; i < w->n_procs; i++)
+        if (w->proc[i].node && w->proc[i].n.kept.gid != 0)
+            return;
+    if (w->sure.n > 0)
+        hs_judge_released(w);
+}
+
 static void turn(struct hs_world *w)
 {
     for (int i = 0; i < w->n_procs; i++) {
@@ -572,7 +590,9 @@ static void turn(struct hs_world *w)
             health_turn(w, p);
         }
     }
-    if (!w->sc.formed || w->t.dissolved > 0) {
+    if (is_dissolved(w))
+        nobody_bound(w);
+    if (!w->sc.formed || w->t.dissolved > 0 || is_dissolved(w)) {
         plain_turn(w);
         form_turn(w);
     }
