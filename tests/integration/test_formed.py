@@ -398,3 +398,51 @@ def test_sigterm_hands_over(group):
     g.wait_whole()
     g.check_all_there(w.stop())
     assert all(l[1] == "0" and l[4] == "proved" for l in g.losses()), g.losses()
+
+
+def test_reset_forgets_neither_members_nor_voters(group):
+    g = group().wait_met()
+    w = Writers(g).start()
+    g.form("strict")
+    g.wait_whole()
+    before = [g.master(s)["group-id"] for s in g.sentinels]
+    for s in g.sentinels:
+        assert g.ask("RESET", g.name, sentinel=s) == 1
+    old = g.primary()
+    old.kill()                                       # at once: what was forgotten stands in the record
+    g.wait_other_primary(old)
+    w.go_on()
+    old.start()
+    g.wait_whole()
+    assert [g.master(s)["group-id"] for s in g.sentinels] == before and g.members() == 3
+    g.check_all_there(w.stop())
+
+
+def test_settings_reach_every_sentinel(group):
+    """Said to one, shown and kept by all: they are in the record. A change of settings is a change like any other, under load."""
+    g = group(down_after=2000).wait_met()
+    w = Writers(g).start()
+    g.form("strict")
+    g.wait_whole()
+    a, b, _ = g.sentinels
+    g.order("SET", g.name, "sync-acks", "2", sentinel=b)
+    wait_until(lambda: all(g.master(s)["sync-acks"] == "2" for s in g.sentinels), what="sync-acks everywhere")
+    w.go_on()
+    assert all(int(g.explain(s)["seals-needed"]) == 1 for s in g.sentinels)
+    g.order("SET", g.name, "profile", "lan", "down-after-milliseconds", "1000", sentinel=a)
+    wait_until(lambda: all(g.master(s)["down-after-milliseconds"] == "1000" for s in g.sentinels), what="the profile everywhere")
+    g.order("SET", g.name, "mode", "prefer", sentinel=b)
+    wait_until(lambda: all(g.master(s)["mode"] == "prefer" for s in g.sentinels), what="the mode everywhere")
+    w.go_on()
+    with pytest.raises(redis.exceptions.ResponseError, match="T3"):
+        g.ask("SET", g.name, "down-after-milliseconds", "850", sentinel=b)
+    with pytest.raises(redis.exceptions.ResponseError, match="DISSOLVE"):
+        g.ask("SET", g.name, "mode", "plain", sentinel=b)
+    for s in g.sentinels:
+        s.kill()
+    for s in g.sentinels:
+        s.start()
+    g.wait_whole()
+    assert all(g.master(s)["mode"] == "prefer" and g.master(s)["sync-acks"] == "2" and
+               g.master(s)["down-after-milliseconds"] == "1000" for s in g.sentinels), [g.master(s) for s in g.sentinels]
+    g.check_all_there(w.stop())
