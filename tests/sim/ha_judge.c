@@ -62,7 +62,7 @@ static bool forced(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
         same++;
     w->t.forced++;
     w->t.forced_lost += w->sure.n - same;
-    w->sure.n = same;
+    w->sure.n = w->sure_in.n = same;
     if (w->sure_writes > (int64_t)same)
         w->sure_writes = (int64_t)same;
     w->forced_epoch = epoch;
@@ -80,7 +80,7 @@ void hs_judge_released(struct hs_world *w)
     if (!last)
         return;
     hs_trace(w, "the group is plain again, %zu confirmed", w->sure.n);
-    w->sure.n = 0;
+    w->sure.n = w->sure_in.n = 0;
     w->told.n = 0;
     w->sure_writes = 0;
     w->dissolves++;
@@ -138,8 +138,8 @@ void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
         return;
     for (size_t i = 0; i < w->sure.n; i++) {
         struct hs_entry s = w->sure.at[i];
-        if (s.epoch >= epoch)
-            break;
+        if (w->sure_in.at[i] >= epoch)
+            continue;                  /* an old OPEN that comes late: its epoch is over before it begins */
         if (i >= p->n.log.n || p->n.log.at[i].epoch != s.epoch || p->n.log.at[i].value != s.value) {
             hs_violation(w, "%s opens epoch %llu without the confirmed entry %llu:%zu (value %llu)", p->name,
                          (unsigned long long)epoch, (unsigned long long)s.epoch, i, (unsigned long long)s.value);
@@ -156,6 +156,7 @@ void hs_judge_confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset)
         struct hs_entry e = p->n.log.at[i];
         if (i >= (int64_t)w->sure.n) {
             vec_push(&w->sure, e);
+            vec_push(&w->sure_in, p->n.m.epoch);
         } else if (w->sure.at[i].epoch != e.epoch || w->sure.at[i].value != e.value) {
             hs_violation(w, "%s confirms %llu:%lld, but %llu:%lld was confirmed before at this place", p->name,
                          (unsigned long long)e.epoch, (long long)i, (unsigned long long)w->sure.at[i].epoch, (long long)i);

@@ -207,6 +207,7 @@ struct hs_world {
     hs_log told;                       /* async: what clients were told, by offset */
     VEC(struct hs_past) pasts;
     hs_log sure;                       /* what is confirmed, in one order */
+    VEC(uint64_t) sure_in;             /* ... and in which epoch it was confirmed: later ones must contain it */
     int64_t sure_writes;               /* offset after the last write in it that somebody was told of */
     VEC(struct hs_owner) owners;
     VEC(struct hs_vote) votes;

@@ -516,6 +516,14 @@ static void clients_turn(struct hs_world *w)
     }
 }
 
+static bool is_dissolved(const struct hs_world *w)
+{
+    for (int i = 0; i < w->n_procs; i++)
+        if (!w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved)
+            return true;
+    return false;
+}
+
 /* What plain sentinels do beside all this: a plain node that follows nobody, or another, is pointed at the primary, which is the one with the longest log. */
 static void plain_turn(struct hs_world *w)
 {
@@ -556,14 +564,6 @@ static void form_turn(struct hs_world *w)
     hs_give(w, v, (struct hs_item){.kind = IN_ASK, .ask = ev});
 }
 
-static bool is_dissolved(const struct hs_world *w)
-{
-    for (int i = 0; i < w->n_procs; i++)
-        if (!w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved)
-            return true;
-    return false;
-}
-
 /* All nodes had lost their memory: nobody was left to be let go. */
 static void nobody_bound(struct hs_world *w)
 {
@@ -581,7 +581,7 @@ static void turn(struct hs_world *w)
         if (!p->alive)
             continue;
         if (p->node) {
-            if (member_takes_plain_orders(&p->n.m) && p->n.m.f.gid == 0 && hs_primary(w) && hs_primary(w)->n.opened_any &&
+            if (!is_dissolved(w) && member_takes_plain_orders(&p->n.m) && p->n.m.f.gid == 0 && hs_primary(w) && hs_primary(w)->n.opened_any &&
                 hs_primary(w)->id != p->n.follows && hs_primary(w) != p && !p->paused && !p->saving && p->n.next >= p->n.out.n)
                 hs_node_role(w, p, hs_primary(w)->id);     /* a plain node beside the group: somebody points it there */
             hs_log_turn(w, p);
@@ -802,6 +802,7 @@ void hs_end(struct hs_world *w)
     vec_fini(&w->forced);
     vec_fini(&w->told);
     vec_fini(&w->sure);
+    vec_fini(&w->sure_in);
     vec_fini(&w->owners);
     vec_fini(&w->votes);
 }
