@@ -110,6 +110,7 @@ enum ha_kind {
     HA_END,                /* epoch: its incarnation is over (R2), node, incarnation */
     HA_ALIVE,              /* heartbeat: gid, ballot, change, epoch of its record; promised; ok: the primary named there
                               renewed with it; nonce: the ballot it leads now, 0 = none;
+                              unproved: that record is its id's last, the group is plain;
                               ended: I saw that primary's established link close and a reconnect refused (R2c) */
 
     /* voter -> node */

@@ -65,6 +65,10 @@ static bool pick_voters(const struct formed *f, struct ha_record *r, const char 
             *lacks = "a sentinel that shall vote has not heard yet that the group was dissolved";
             return false;              /* once we hold another record, nobody tells it */
         }
+        if (!self && next->alive.gid != 0 && !next->alive.unproved && !(own && next->alive.gid == own->gid)) {
+            *lacks = "a sentinel that shall vote holds a record of this group: it is formed there, or an attempt is to be let go";
+            return false;
+        }
         memcpy(v->id, self ? f->self.id : next->id, sizeof v->id);
         v->life = self ? f->voter.f.life : next->alive.life;
         v->addr = self ? f->self.addr : next->addr;

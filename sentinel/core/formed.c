@@ -88,6 +88,7 @@ static void say_alive(struct formed *f, const char *id)
         m.epoch = own->epoch;
         m.ok = f->renewed_epoch == own->epoch;
         m.ended = f->end_seen;
+        m.unproved = own->dissolved;
     }
     m.nonce = lead_running(f) ? f->lead.ballot : 0;
     formed_to_voter(f, id, &m);

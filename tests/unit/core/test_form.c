@@ -2,11 +2,6 @@
  * opened; and a change of members goes through the primary before it is stored. */
 #include "tests/unit/core/play.h"
 
-static void alive(struct play *s, int from)
-{
-    hear(s, from, (uint64_t)(200 + from - S1), (struct ha_msg){.kind = HA_ALIVE, .ballot = 1});
-}
-
 static struct ha_msg status_of(int node, bool follows)
 {
     struct ha_msg m = {.kind = HA_STATUS, .state = HA_PLAIN, .incarnation = (uint64_t)(40 + node), .ballot = 1, .pos = {0, 50}, .flags = HA_F_HAS_DATA};
@@ -24,6 +19,9 @@ static void hear_plain(struct play *s, int from, uint64_t life, struct ha_msg m)
     m.life = life;
     step(s, &(struct formed_event){.kind = FV_MSG, .msg = &m});
 }
+
+/* A sentinel that holds no record. */
+static void alive(struct play *s, int from) { hear_plain(s, from, (uint64_t)(200 + from - S1), (struct ha_msg){.kind = HA_ALIVE}); }
 
 static void form(struct play *s)
 {
@@ -98,6 +96,26 @@ START_TEST(test_two_primaries_are_not_formed)
          .timing = {100, 800, 760, 1000, 100}}, .ticket = 9});
     ck_assert_int_eq(formed_lead(s.f)->state, LD_SURVEYING);
     ck_assert_ptr_null(said(&s, id(N1), HA_BIND));
+    play_fini(&s);
+}
+END_TEST
+
+/* Whoever holds a record of this group would not take another one: it is formed there, or that comes to an end first. */
+START_TEST(test_a_record_elsewhere_is_waited_for)
+{
+    struct play s;
+
+    play_setup_with(&s, NULL);
+    alive(&s, S2);
+    hear_plain(&s, S3, 202, (struct ha_msg){.kind = HA_ALIVE, .gid = 7, .ballot = 3, .promised = 3});
+    for (int i = N1; i <= N3; i++)
+        hear_plain(&s, i, (uint64_t)(100 + i - N1), status_of(i, i != N1));
+    step(&s, &(struct formed_event){.kind = FV_FORM, .want = &(struct formed_want){.mode = HA_STRICT, .voters = 3,
+         .timing = {100, 800, 760, 1000, 100}}, .ticket = 9});
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_SURVEYING);
+    hear_plain(&s, S3, 202, (struct ha_msg){.kind = HA_ALIVE, .gid = 7, .ballot = 4, .promised = 4, .unproved = true});
+    later(&s, 60);                         /* the id's last record is nobody's obstacle */
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_BINDING_PRIMARY);
     play_fini(&s);
 }
 END_TEST
@@ -293,6 +311,6 @@ START_TEST(test_a_former_member_comes_back)
 END_TEST
 
 SUITE(form, test_forming_asks_everybody_in_order, test_a_node_that_refuses_ends_the_forming, test_two_primaries_are_not_formed,
-      test_a_returned_life_enters_through_a_joint, test_what_cannot_be_satisfied_is_not_begun, test_bound_and_waiting_is_not_open,
-      test_orphans_are_let_go, test_a_node_that_waits_for_its_group_is_bound,
+      test_a_record_elsewhere_is_waited_for, test_a_returned_life_enters_through_a_joint, test_what_cannot_be_satisfied_is_not_begun,
+      test_bound_and_waiting_is_not_open, test_orphans_are_let_go, test_a_node_that_waits_for_its_group_is_bound,
       test_a_newcomer_takes_the_place_of_who_was_there, test_a_former_member_comes_back)
