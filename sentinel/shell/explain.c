@@ -289,6 +289,21 @@ static void way_out(const struct formed *f, struct explanation *x)
     }
 }
 
+/* Nobody orders a node to throw away what it has: a disk that was put back, a node of somebody else. */
+static void about_strays(const struct group *g, struct explanation *x)
+{
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        const struct node *n = g->nodes.at[i];
+        struct lack *l;
+
+        if (n->id == g->primary || !n->w.up || n->bound || n->said_role != ROLE_PRIMARY || !n->has_data)
+            continue;
+        l = add(x, "node", n->run_id, "own-data", false);
+        l->addr = n->addr;
+        text(l, "it belongs to no group and has data of its own: REPLICAOF the primary by hand throws that away and lets it in");
+    }
+}
+
 static void formed(struct shell *sh, const struct formed *f, struct explanation *x)
 {
     struct telling t = {x, f};
@@ -339,9 +354,10 @@ void explain_group(struct shell *sh, const struct group *g, struct explanation *
     const struct formed *f = formed_groups_find(sh->formed, g->id);
 
     memset(out, 0, sizeof *out);
-    if (formed_groups_is_formed(sh->formed, g->id))
+    if (formed_groups_is_formed(sh->formed, g->id)) {
         formed(sh, f, out);
-    else {
+        about_strays(g, out);
+    } else {
         plain(sh, g, out);
         if (f)
             forming(sh, g, f, out);

@@ -1,6 +1,8 @@
 """Groups that lose nothing, on real processes: formed at run time under load, and then one thing after the other is
 taken away. Each acknowledged write is remembered and must be there at the end; EXPLAIN must have said what then happens."""
 import json
+import os
+import shutil
 import subprocess
 import time
 
@@ -446,3 +448,31 @@ def test_settings_reach_every_sentinel(group):
     assert all(g.master(s)["mode"] == "prefer" and g.master(s)["sync-acks"] == "2" and
                g.master(s)["down-after-milliseconds"] == "1000" for s in g.sentinels), [g.master(s) for s in g.sentinels]
     g.check_all_there(w.stop())
+
+
+def test_data_of_its_own_is_not_thrown_away(group):
+    """A node comes back with another disk: it is not let in by itself, EXPLAIN says so, and an operator's word lets it in."""
+    g = group().wait_met()
+    g.form("strict")
+    g.wait_whole()
+    n = g.nodes[0]                                   # its configuration follows nobody
+    g.order("FAILOVER", g.name)
+    p = g.wait_other_primary(n)
+    g.wait_whole()
+    with p.connect() as c:
+        c.set("ours", "1")
+    other = g.yard.node("other")
+    with other.connect() as c:
+        c.set("theirs", "1")
+        assert c.save()
+    n.kill()
+    g.wipe(n)
+    shutil.copy(os.path.join(other.folder, "dump.rdb"), os.path.join(n.folder, "dump.rdb"))
+    n.launch()
+    wait_until(lambda: ("node", "own-data") in g.lacks(), what="EXPLAIN to name it")
+    with n.connect() as c:
+        assert c.get("theirs") == "1"
+        c.execute_command("REPLICAOF", "127.0.0.1", str(p.port))
+    g.wait_whole()
+    with n.connect() as c:
+        wait_until(lambda: c.get("ours") == "1" and c.get("theirs") is None, what="the group's data")
