@@ -418,7 +418,7 @@ static unsigned troubles(const struct member *m, int64_t now_ms, struct ha_msg *
 
 static unsigned flags_of(const struct member *m, int64_t now_ms, struct ha_msg *out)
 {
-    unsigned flags = (m->f.used ? HA_F_USED : 0) | (m->end.offset > 0 ? HA_F_HAS_DATA : 0) |
+    unsigned flags = (m->f.used ? HA_F_USED : 0) | (m->end.offset > 0 || m->has_keys ? HA_F_HAS_DATA : 0) |
                      (m->leaving && member_is_primary(m) ? HA_F_WANTS_OUT : 0) | (m->link_up ? HA_F_LINK_UP : 0);
 
     if (member_is_open(m)) {

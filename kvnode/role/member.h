@@ -63,7 +63,8 @@ enum member_event_kind {
     ME_LINK_GONE,          /* link: voter's or replica's, or the one to our primary */
     ME_REPLICA_UP,         /* link, id: a node of ours replicates over this link */
     ME_ROLE,               /* plain role: id, addr = whom we follow (id may be ""); no addr: we are a primary. At start and at each change */
-    ME_LOG,                /* pos = end of our log (epoch of its last entry), durable = how much of it is as durable as asked */
+    ME_LOG,                /* pos = end of our log (epoch of its last entry), durable = how much of it is as durable as asked;
+                              yes: there are keys, wherever the log stands (a loaded file may have none of it) */
     ME_STREAM,             /* our primary's link: link, msg = its HA_STREAM. Data may be taken only if out.refused is false */
     ME_FULL_COPY,          /* a full copy is about to replace our data; fresh_life. Only if out.refused is false */
     ME_FOLLOWS,            /* yes: the link to our primary is up, roll-back done, and streams; no: it is not */
@@ -166,6 +167,7 @@ struct member {
     uint64_t sealed_before;            /* so it was sealed until then */
     bool release_due;                  /* MO_RELEASED was dropped */
     bool log_known;                    /* ME_LOG came in this process */
+    bool has_keys;                     /* ... and said so */
     bool unhealthy, leaving;
     /* the log, as told */
     struct ha_position end;

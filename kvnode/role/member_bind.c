@@ -105,6 +105,7 @@ static void release(struct member_turn *t)
     }
     member_saved_first(t);
     m->epoch = 0;
+    m->ended = false;
     m->n_joints = 0;
     m->rec.gid = 0;
     m->rec.ballot = m->rec.epoch = 0;

@@ -200,6 +200,7 @@ void member_on_log(struct member_turn *t)
     t->m->end = t->ev->pos;
     t->m->durable = t->ev->durable;
     t->m->log_known = true;
+    t->m->has_keys = t->ev->yes;
     if (member_is_open(t->m))
         on_own_log(t);
     else

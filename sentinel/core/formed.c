@@ -241,6 +241,17 @@ static void hear_opened(struct formed *f, const struct ha_msg *m)
         formed_ended(f, m->epoch, m->incarnation, true);
 }
 
+/* The same of a group's first epoch, which is never opened again and so never refused: sealed to it and given up. */
+static void hear_given_up(struct formed *f, const struct ha_msg *m)
+{
+    const struct ha_record *own = formed_newest(f);
+
+    if (own != NULL && ha_record_is_formation(own) && m->ended && m->state != HA_PRIMARY && m->gid == own->gid &&
+        m->sealed >= own->epoch && m->incarnation == own->incarnation && strcmp(m->from, own->primary) == 0 &&
+        f->voter.ended_epoch < own->epoch)
+        formed_ended(f, own->epoch, own->incarnation, true);
+}
+
 static void hear_node(struct formed *f, struct formed_node *n, const struct ha_msg *m)
 {
     n->heard_at_ms = f->now_ms;
@@ -250,6 +261,7 @@ static void hear_node(struct formed *f, struct formed_node *n, const struct ha_m
             n->bound_at_ms = f->now_ms;
         n->status = *m;
         n->status.rec = NULL;
+        hear_given_up(f, m);
         lead_answer(f, m);
         formed_tell_node(f, n);
         break;
