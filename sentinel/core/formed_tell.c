@@ -151,7 +151,8 @@ void formed_note_behind(struct formed *f, struct formed_peer *p)
     const struct ha_record *own = formed_newest(f);
     const struct ha_msg *a = &p->alive;
     const struct ha_voter *v = own != NULL ? ha_voter(own, p->id) : NULL;
-    bool behind = v != NULL && v->life == a->life && a->gid == own->gid && a->promised > own->ballot &&
+    bool concerns = own != NULL && (own->dissolved || (v != NULL && v->life == a->life));      /* of the last record everybody must hear */
+    bool behind = concerns && a->gid == own->gid && a->promised > own->ballot &&
                   (a->ballot < own->ballot || (a->ballot == own->ballot && a->change < own->change));
 
     if (!behind)
