@@ -71,6 +71,29 @@ static void open_epoch(struct member_turn *t)
     m->leased = member_lease_proved(m, t->now_ms);         /* promises asked for while it was being formed */
 }
 
+/* A plain primary goes on without a gap: it is not opened before its first lease is there. That is asked for now; the
+ * leader says OPEN again. */
+static bool would_leave_a_gap(struct member_turn *t)
+{
+    struct member *m = t->m;
+    struct ha_record was = m->rec;
+    uint64_t epoch = m->epoch;
+    bool proved;
+
+    if (m->phase != MP_BOUND)
+        return false;
+    m->rec = *t->msg->rec;
+    m->epoch = m->rec.epoch;
+    proved = member_lease_proved(m, t->now_ms);
+    m->rec = was;
+    m->epoch = epoch;
+    if (!proved) {
+        m->next_renew_ms = t->now_ms;
+        member_heard(t, "to be opened: asks for its lease first");
+    }
+    return !proved;
+}
+
 void member_on_open(struct member_turn *t)
 {
     struct ha_msg *answer;
@@ -79,6 +102,8 @@ void member_on_open(struct member_turn *t)
     if (!t->msg->rec)
         return;
     why = may_open(t->m, t->msg);
+    if (why == HA_WHY_NONE && would_leave_a_gap(t))
+        return;
     if (why == HA_WHY_NONE)
         open_epoch(t);
     member_heard(t, "refuses to be opened");

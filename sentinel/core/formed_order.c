@@ -57,6 +57,7 @@ static void form(struct formed *f, const struct formed_event *ev)
     if (own != NULL && !own->dissolved) {
         f->want.member_drop_after_ms = ev->want->member_drop_after_ms;
         f->want.no_crash_evidence = ev->want->no_crash_evidence;
+        f->want.k = ev->want->k;               /* for members that enter: what each sentinel read from the record */
         formed_reply(f, ev->ticket, "ERR This group is formed: SENTINEL SET changes it");
         return;
     }
@@ -151,6 +152,10 @@ static void force(struct formed *f, const struct formed_event *ev)
 
     if (own == NULL || !may_lead(f, own, ev->id, ev->ticket))
         return;
+    if (!form_may_seal(f, own)) {
+        formed_reply(f, ev->ticket, "ERR This group was never opened, there is nothing to lead: SENTINEL DISSOLVE it and form it anew");
+        return;
+    }
     if (ev->seals < 0 || (ev->seals == 0 && (ev->id == NULL || ev->id[0] == '\0'))) {
         formed_reply(f, ev->ticket, "ERR Without a counted seal the node must be named: its memory, of whichever life, is what is left");
         return;

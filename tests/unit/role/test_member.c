@@ -243,6 +243,8 @@ START_TEST(test_formation_open)
     links_up();
     LOG(0, 40);
     ck_assert_str_eq(BIND(GID, 7, "n0", 10), "SAVE bound renew renew renew");
+    ck_assert_str_eq(HEAR(.kind = HA_OPEN, .rec = &r), "renew renew renew");
+    ck_assert(m.phase == MP_BOUND && member_may_write(&m, now));    /* goes on as it was until its first lease is there */
     grant(0, m.nonce, 7, 0);
     grant(2, m.nonce, 7, 0);
     HEAR(.kind = HA_OPEN, .rec = &r, .unproved = true);
@@ -376,6 +378,8 @@ START_TEST(test_save_failure_drops_what_is_behind_it)
     links_up();
     LOG(0, 40);
     BIND(GID, 7, "n0", 10);
+    grant(0, m.nonce, 7, 0);
+    grant(1, m.nonce, 7, 0);
     disk_fails = true;
     ck_assert_str_eq(HEAR(.kind = HA_OPEN, .rec = &r), "SAVE!");
     ck_assert(m.phase == MP_BOUND && !m.f.used && m.f.sealed == 0 && !disk.used);
