@@ -175,7 +175,8 @@ void formed_groups_start(struct formed_groups *all)
 
         if (save_formed_text(all->sh->save, core_group_at(all->sh->core, i)->name))
             (void)made(all, id);
-        formed_groups_wish(all, id, NULL);
+        if (!formed_groups_is_formed(all, id))     /* else the record says what it is, and SENTINEL SET changes it */
+            formed_groups_wish(all, id, NULL);
     }
 }
 
