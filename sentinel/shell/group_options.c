@@ -326,6 +326,19 @@ static bool follow_timing(struct group_options *g, const struct ha_timing *t)
     return true;
 }
 
+/* 0 goes on meaning "half of them" while that is what the record says. In prefer k falls with the members: that says
+ * nothing of what is wished. */
+static bool follow_k(struct group_options *g, const struct ha_record *r)
+{
+    int others = r->n_members - 1;
+    int64_t meant = g->sync_acks != 0 ? g->sync_acks : others > 1 ? (others + 1) / 2 : 1;
+
+    if (r->mode == HA_ASYNC || r->k == meant || (r->mode == HA_PREFER && others <= r->k))
+        return false;
+    g->sync_acks = r->k;
+    return true;
+}
+
 bool group_options_follow(struct group_options *g, const struct ha_record *r)
 {
     int mode = r->dissolved ? GROUP_MODE_NONE : (int)r->mode;
@@ -334,11 +347,7 @@ bool group_options_follow(struct group_options *g, const struct ha_record *r)
     g->mode = mode;
     if (r->dissolved)
         return changed;
-    /* 0 goes on meaning "half of them"; in prefer k falls and rises with the members */
-    if (r->mode == HA_STRICT && g->sync_acks != 0 && g->sync_acks != r->k) {
-        g->sync_acks = r->k;
-        changed = true;
-    }
+    changed = follow_k(g, r) || changed;
     if (g->voters != r->n_voters && (r->n_voters == 3 || r->n_voters == 5)) {
         g->voters = r->n_voters;
         changed = true;

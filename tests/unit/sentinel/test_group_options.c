@@ -126,6 +126,7 @@ START_TEST(test_follow)
     r.mode = HA_STRICT;
     r.k = 1;
     r.n_voters = 3;
+    r.n_members = 3;
     ck_assert(ha_timing_profile("lan", &r.timing));
     group_options_init(&g);
     ck_assert(group_options_follow(&g, &r));
@@ -144,6 +145,18 @@ START_TEST(test_follow)
     ck_assert_int_eq(g.voters, 5);
     r.n_voters = 4;                                        /* on the way from 5 to 5: no wish */
     ck_assert(!group_options_follow(&g, &r));
+
+    r.k = 2;                                               /* more than the default: it was said elsewhere */
+    ck_assert(group_options_follow(&g, &r));
+    ck_assert_int_eq(g.sync_acks, 2);
+    r.mode = HA_PREFER;
+    r.n_members = 2;
+    r.k = 1;                                               /* fell with the members: 2 goes on being wished for */
+    ck_assert(group_options_follow(&g, &r));
+    ck_assert_int_eq(g.sync_acks, 2);
+    r.n_members = 4;
+    ck_assert(group_options_follow(&g, &r));
+    ck_assert_int_eq(g.sync_acks, 1);
 
     r.dissolved = true;
     ck_assert(group_options_follow(&g, &r));
