@@ -191,13 +191,16 @@ static void look_at_log(struct server *srv)
 {
     struct ha *h = srv->ha;
     struct ha_position end = ha_repl_end(srv);
+    bool keys = keyspace_count(srv->ks) > 0;
 
-    if (h->told_log && end.offset == h->told.offset && end.epoch == h->told.epoch)
+    if (h->told_log && end.offset == h->told.offset && end.epoch == h->told.epoch && keys == h->told_keys)
         return;
     h->told_log = true;
     h->told = end;
+    h->told_keys = keys;
     /* nothing here is as durable as fsync asks: such a group confirms nothing with this node */
-    step(srv, &(struct member_event){.kind = ME_LOG, .pos = end, .durable = h->m.rec.gid != 0 && h->m.rec.fsync ? 0 : end.offset});
+    step(srv, &(struct member_event){.kind = ME_LOG, .pos = end, .yes = keys,
+                                         .durable = h->m.rec.gid != 0 && h->m.rec.fsync ? 0 : end.offset});
 }
 
 /* By hand, or from the configuration; in a formed group's phases the member knows better. */

@@ -55,7 +55,7 @@ struct ha {
     VEC(struct ha_link) links;
     struct ha_position told;           /* by the last ME_LOG */
     struct addr follows;               /* by the last ME_ROLE */
-    bool told_log, told_role, well;
+    bool told_log, told_keys, told_role, well;
     uint64_t dialed;                   /* number of our own control link to the primary; 0 = none */
     struct addr greeted_by;            /* the primary that greeted last, and who it said it is */
     char greeted_id[ID_MAX];

@@ -16,6 +16,7 @@ from ha_play import Play, hex_id, number
 from harness import BIN, TOP, Process, find, free_port, wait_until
 
 
+HAS_DATA = 64                                   # enum ha_flag
 TIMING = (100, 1600, 1520, 2000, 100)          # a lease of fifteen heartbeats: busy machines are slow
 
 
@@ -391,6 +392,22 @@ def test_waits_for_its_group(yard):
         play.form([n], k=0)
         with n.connect() as c:
             assert c.set("a", "1")
+    finally:
+        play.close()
+
+
+def test_keys_without_an_offset_are_data(yard):
+    """Who is formed first from nodes that wait is the one that has data: also when it never had a replica."""
+    n = node_of(yard)
+    play = Play("orders")
+    try:
+        for v in play.voters:
+            v.attach(n)
+        assert not play.voters[0].ask(n, "look", "status").get("flags", 0) & HAS_DATA
+        with n.connect() as c:
+            c.set("a", "1")
+            assert c.info("replication")["master_repl_offset"] == 0
+        assert play.voters[0].ask(n, "look", "status").get("flags", 0) & HAS_DATA
     finally:
         play.close()
 
