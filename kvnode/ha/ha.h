@@ -34,7 +34,6 @@ void ha_fini(struct server *srv);
 bool ha_tell(struct server *srv, const struct member_event *ev);
 /* Numbers for links of replication (ME_REPLICA_UP, ME_STREAM): never 0, never again. */
 uint64_t ha_new_link(struct server *srv);
-/* MO_SEND over a link that is a replication link goes here (ha_repl.h). */
 
 /* Bound to a group, or waiting for one: plain orders are refused, writes ask for the lease. */
 bool ha_bound(const struct server *srv);

@@ -3,7 +3,6 @@
  * opened, sealed or fed under an id, only that id's last record lets it go. */
 #include "kvnode/role/member_inside.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static bool names_our_primary(const struct member_facts *f, const struct ha_msg *msg)

@@ -66,7 +66,7 @@ static struct ha_msg *say_sealed(struct member_turn *t, uint64_t link, uint64_t 
 
 static enum ha_why may_seal(const struct member *m, uint64_t ballot)
 {
-    if (ballot < m->f.sealed)
+    if (ballot == 0 || ballot < m->f.sealed)
         return HA_WHY_PROMISED;
     if (member_is_primary(m) && m->epoch >= ballot)
         return HA_WHY_OPENED;

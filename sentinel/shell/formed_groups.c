@@ -187,13 +187,6 @@ const struct formed *formed_groups_find(const struct formed_groups *all, core_id
     return g ? g->f : NULL;
 }
 
-const struct formed *formed_groups_get(struct formed_groups *all, core_id group)
-{
-    struct fgroup *g = made(all, group);
-
-    return g ? g->f : NULL;
-}
-
 bool formed_groups_is_formed(const struct formed_groups *all, core_id group)
 {
     const struct fgroup *g = fgroup_find(all, group);
@@ -299,13 +292,10 @@ static void mark(struct formed_groups *all, core_id group)
     vec_push(&all->changed, group);
 }
 
-void formed_groups_node_link(struct formed_groups *all, core_id node, const char *id, bool up, bool refused)
+void formed_groups_node_link(struct formed_groups *all, core_id node)
 {
     const struct node *n = core_node(all->sh->core, node);
 
-    (void)id;
-    (void)up;
-    (void)refused;                         /* all of it is asked of ha_links when it is looked at */
     if (!n)
         return;
     mark(all, n->group);

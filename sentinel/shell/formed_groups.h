@@ -31,8 +31,6 @@ void formed_groups_start(struct formed_groups *all);
 
 /* NULL: the group is plain and nobody spoke of forming it. */
 const struct formed *formed_groups_find(const struct formed_groups *all, core_id group);
-/* ... made if it is not there. */
-const struct formed *formed_groups_get(struct formed_groups *all, core_id group);
 bool formed_groups_is_formed(const struct formed_groups *all, core_id group);     /* it has a record that is not dissolved */
 
 /* An operator's event (FV_FORM, FV_SET, FV_HAND_OVER, FV_FORCE, FV_DISSOLVE, FV_REPLACE_VOTER, FV_DROP_MEMBER, FV_CANCEL):
@@ -46,7 +44,7 @@ bool formed_groups_want(const struct formed_groups *all, core_id group, struct f
 /* What happened. */
 void formed_groups_peer_said(struct formed_groups *all, const char *from, const char *group, struct slice line);   /* SENTINEL HA */
 void formed_groups_node_said(struct formed_groups *all, core_id node, const struct ha_msg *m);                     /* a control link */
-void formed_groups_node_link(struct formed_groups *all, core_id node, const char *id, bool up, bool refused);      /* id: the member's, from its first status */
+void formed_groups_node_link(struct formed_groups *all, core_id node);     /* its control link came, went, or said who is there: ha_links knows */
 void formed_groups_core_moved(struct formed_groups *all);          /* after each step of the core: its groups are to be looked at */
 void formed_groups_turn(struct formed_groups *all);                /* nothing is being carried out any more: look at them */
 void formed_groups_gone(struct formed_groups *all, core_id group); /* SENTINEL REMOVE */

@@ -64,7 +64,7 @@ static void forget_lines(struct hlink *h)
 
 static void tell(struct hlink *h)
 {
-    formed_groups_node_link(h->all->sh->formed, h->node, h->id, h->up, h->refused);
+    formed_groups_node_link(h->all->sh->formed, h->node);
 }
 
 /* ---- what comes ---------------------------------------------------------------------------- */

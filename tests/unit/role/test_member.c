@@ -280,6 +280,19 @@ START_TEST(test_seal)
 }
 END_TEST
 
+/* No ballot is no seal: a node that was never sealed stays as it was. */
+START_TEST(test_seal_names_a_ballot)
+{
+    start("n1", 11, true, 0);
+    disk.used = false;                                      /* bound, and neither opened nor sealed yet */
+    member_init(&m, &disk, 502, now);
+    LOG(0, 100);
+    HEAR(.kind = HA_SEAL);
+    ck_assert(!said(HA_SEALED)->ok && said(HA_SEALED)->why == HA_WHY_PROMISED);
+    ck_assert(!m.f.used);
+}
+END_TEST
+
 /* A process that does not know its log yet has no position to answer with. */
 START_TEST(test_seal_waits_for_the_log)
 {
@@ -880,7 +893,7 @@ START_TEST(test_table)
 END_TEST
 
 SUITE(member, test_plain_is_let_be, test_bind, test_bind_numbers, test_bound_starts_fenced, test_waits_for_group,
-      test_formation_open, test_seal, test_seal_waits_for_the_log, test_seal_stops_primary, test_seal_waits_for_promise,
+      test_formation_open, test_seal, test_seal_names_a_ballot, test_seal_waits_for_the_log, test_seal_stops_primary, test_seal_waits_for_promise,
       test_end_voids_promise, test_silence_after_start, test_save_failure, test_save_failure_drops_what_is_behind_it, test_fetch,
       test_open_refused, test_open_unproved, test_lease_runs_from_sending, test_lease_of_strangers,
       test_lease_first_from_one_record, test_lease_from_members, test_lease_async_all, test_alone_needs_no_lease,
