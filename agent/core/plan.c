@@ -14,8 +14,54 @@ static void argv_fini(struct plan_argv *a)
     mem_free(a->at);
 }
 
+static void probe_fini(struct plan_probe *p)
+{
+    mem_free(p->url);
+    mem_free(p->send);
+    mem_free(p->want);
+    mem_free(p->unit);
+}
+
+static void node_fini(struct plan_node *n)
+{
+    for (size_t i = 0; i < n->set.n; i++) {
+        mem_free(n->set.at[i].name);
+        mem_free(n->set.at[i].value);
+    }
+    vec_fini(&n->set);
+}
+
+static void service_free(struct plan_service *s)
+{
+    if (!s)
+        return;
+    mem_free(s->name);
+    mem_free(s->host);
+    mem_free(s->zone);
+    probe_fini(&s->check);
+    for (size_t i = 0; i < s->tags.n; i++)
+        mem_free(s->tags.at[i]);
+    vec_fini(&s->tags);
+    mem_free(s);
+}
+
+static void scale_free(struct plan_scale *s)
+{
+    if (!s)
+        return;
+    mem_free(s->unit);
+    mem_free(s->statefulset);
+    for (size_t i = 0; i < s->assign.n; i++)
+        mem_free(s->assign.at[i].node);
+    vec_fini(&s->assign);
+    mem_free(s);
+}
+
 void plan_fini(struct plan *p)
 {
+    node_fini(&p->node);
+    service_free(p->service);
+    scale_free(p->scale);
     for (size_t i = 0; i < p->files.n; i++) {
         mem_free(p->files.at[i].root);
         mem_free(p->files.at[i].path);
@@ -32,10 +78,7 @@ void plan_fini(struct plan *p)
     argv_fini(&p->reload.exec);
     mem_free(p->reload.unit);
     mem_free(p->reload.how);
-    mem_free(p->probe.url);
-    mem_free(p->probe.send);
-    mem_free(p->probe.want);
-    mem_free(p->probe.unit);
+    probe_fini(&p->probe);
     memset(p, 0, sizeof *p);
 }
 

@@ -1,6 +1,7 @@
 /* What a document wants done on this node, whatever its type: files with these bytes,
- * commands that must agree first, a reload, a probe. The machine is not asked here;
- * whether a root or a command is allowed is a question for who carries it out. */
+ * commands that must agree first, a reload, a probe; or settings of the local data node; or
+ * something that is kept true from now on (a service, instances of a unit). The machine is
+ * not asked here; whether a root or a command is allowed is a question for who carries it out. */
 #ifndef KV_AGENT_PLAN_H
 #define KV_AGENT_PLAN_H
 
@@ -46,7 +47,52 @@ struct plan_probe {
     int ok;                      /* good ones in a row */
 };
 
+/* Who carries the plan out. */
+enum plan_carrier {
+    CARRY_FILES,                 /* staged, checked, swapped, reloaded, probed (core/apply.h) */
+    CARRY_NODE,                  /* set on the local data node and read back: the same states, no files */
+    CARRY_KEEP,                  /* handed to a keeper, which makes it true and keeps it so (applier_means.keep) */
+    CARRY_NOTHING                /* only looked at */
+};
+
+struct plan_setting {
+    char *name, *value;          /* one CONFIG SET parameter; the name in lower case */
+};
+
+struct plan_node {
+    VEC(struct plan_setting) set;
+    bool rewrite;                /* CONFIG REWRITE once it holds */
+};
+
+struct plan_service {
+    char *name;                  /* of the service: key svcs:<name> */
+    char *host;                  /* NULL: the address that the agent announces */
+    int port;                    /* 1..65535 */
+    char *zone;                  /* NULL: none */
+    int weight;                  /* 0..65535, 100 when not said */
+    int64_t ttl_ms, interval_ms;
+    int rise, fall;              /* good ones in a row until it is up, bad ones until it is down */
+    struct plan_probe check;     /* PROBE_NONE: up as long as the agent lives */
+    VEC(char *) tags;
+};
+
+struct plan_share {
+    char *node;
+    int instances;
+};
+
+struct plan_scale {
+    int instances, min, max;     /* instances is within min..max already */
+    char *unit;                  /* "web@.service"; NULL: statefulset instead */
+    char *statefulset;           /* "<namespace>/<name>" */
+    VEC(struct plan_share) assign;   /* empty: all of them here if this is the only node (see type_scale) */
+};
+
 struct plan {
+    enum plan_carrier carrier;
+    struct plan_node node;           /* CARRY_NODE */
+    struct plan_service *service;    /* CARRY_KEEP of "service"; owned, may be NULL */
+    struct plan_scale *scale;        /* CARRY_KEEP of "scale"; owned, may be NULL */
     VEC(struct plan_file) files;
     VEC(struct plan_argv) checks;
     int64_t check_timeout_ms, reload_timeout_ms;

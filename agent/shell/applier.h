@@ -14,6 +14,7 @@
 #define KEPT_SETS 3            /* last good file sets kept for each document */
 
 struct applier;
+struct local_node;
 
 /* What all appliers share. */
 struct applier_means {
@@ -21,7 +22,11 @@ struct applier_means {
     const char *state;
     struct whoami who;
     struct rng *rng;
+    struct local_node *node;             /* CARRY_NODE; NULL: the configuration names none, such documents are refused */
     void *owner;
+    /* CARRY_KEEP: from now on this is wanted (p is the keeper's to read until it returns; NULL: no longer wanted).
+     * Said again after each start. Returns ACK_OK or how it was refused, with why. */
+    enum ack_status (*keep)(void *owner, const struct docname *name, const struct plan *p, struct err *why);
     /* Another document that owns this file, or NULL. */
     const struct docname *(*taken)(void *owner, const struct applier *asker, const char *root, const char *path);
     void (*on_ack)(void *owner, struct applier *w, const struct ack *k);

@@ -17,6 +17,7 @@
 #include "common/base/addr.h"
 #include "common/io/loop.h"
 #include "common/io/resolve.h"
+#include "common/io/resp_link.h"
 
 enum dir_state {
     DIR_SEEKING,         /* no address yet */
@@ -62,6 +63,15 @@ bool directory_address(const struct directory *d, struct addr *out);
 const struct directory_stats *directory_stats(const struct directory *d);
 const char *dir_state_name(enum dir_state s);
 const char *dir_rung_name(enum dir_rung r);
+
+/* Any command on the reading connection, in the order asked. fn: r is NULL when the connection ended first (whether it
+ * was carried out is not known); borrowed until it returns. false: not live, fn is not called. Keys that are
+ * tracked come back as a push to ourselves: what beats must not be one of the sources (agent documents' rule). */
+bool directory_command(struct directory *d, int argc, const struct slice *argv, link_reply_fn *fn, void *arg);
+/* Messages of this channel, for as long as the directory lives; subscribed anew after each reconnect. What was said
+ * while the connection was down is lost. At most DIRECTORY_CHANNELS. false: too many. */
+#define DIRECTORY_CHANNELS 8
+bool directory_listen(struct directory *d, const char *channel, void (*fn)(void *arg, struct slice message), void *arg);
 
 /* HSET key field value. fn: why is NULL when it was taken; "" when the connection ended first (try again when
  * live); else the server's words. false: not live, fn is not called. */

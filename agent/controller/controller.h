@@ -1,0 +1,47 @@
+/* The role that one agent of many holds, by a lease in the directory
+ * (SET kvorum:controller <node id> NX PX ttl, renewed by its holder at a third of it): the
+ * history of documents, the mirror of the service registry, the reaping of dead instances,
+ * scale events. Nothing that keeps a node running waits for it.
+ *
+ * The lease is the directory's own clock and a failover may lose it, so two agents may
+ * believe in it for a moment: a duty writes only what is right whoever writes it, and what
+ * must not be written by a late one goes through controller_write. */
+#ifndef KV_AGENT_CONTROLLER_H
+#define KV_AGENT_CONTROLLER_H
+
+#include "agent/source/directory.h"
+
+#define CONTROLLER_KEY "kvorum:controller"
+
+struct controller_opts {
+    struct loop *loop;
+    struct directory *directory;
+    const char *node;                    /* borrowed */
+    int64_t ttl_ms;                      /* of the lease; 5000 when 0 */
+    uint64_t seed;
+};
+
+/* What a duty does while the role is ours. begin: it became ours (read what stands there). turn: each every_ms. end:
+ * it is no longer ours, or the agent stops: forget. All but turn may be NULL. */
+struct controller_duty {
+    const char *name;
+    int64_t every_ms;
+    void (*begin)(void *arg);
+    void (*turn)(void *arg);
+    void (*end)(void *arg);
+    void *arg;
+};
+
+struct controller;
+struct controller *controller_new(const struct controller_opts *o);
+void controller_free(struct controller *c);          /* gives the role back if it is ours and the directory is live */
+void controller_add(struct controller *c, const struct controller_duty *d);      /* copied; before the loop runs */
+bool controller_is_ours(const struct controller *c);
+const char *controller_holder(const struct controller *c);       /* node id as read last, "" = nobody */
+/* Commands that are carried out only while the directory itself says that the role is ours (WATCH, GET, MULTI).
+ * fn: why is NULL when done; "" when the role was not ours or the connection ended; else the server's words. */
+struct controller_command { int argc; const struct slice *argv; };
+bool controller_write(struct controller *c, const struct controller_command *at, size_t n,
+                      void (*fn)(void *arg, const char *why), void *arg);
+
+#endif
