@@ -15,6 +15,7 @@ const struct op_event agent_events[] = {
     {"-applied", LOG_LEVEL_WARNING, "<document> sha=<sha> status=<status> why=<text>", "A document was refused or rolled back; what was in force stays."},
     {"+stuck", LOG_LEVEL_ERROR, "<document> why=<text>", "The way back failed too: look at the node, then AGENT RESYNC."},
     {"+released", LOG_LEVEL_NOTICE, "<document>", "The agent document names it no more; its files stay where they are."},
+    {"+node", LOG_LEVEL_NOTICE, "role=<role> was=<role>", "The data node beside this agent plays another part, or answers no more."},
     {"+lost-push", LOG_LEVEL_WARNING, "changes found by a resync", "A change was found that nobody had told of."},
 };
 const size_t agent_events_n = sizeof agent_events / sizeof agent_events[0];

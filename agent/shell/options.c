@@ -74,6 +74,22 @@ static void get_directory(const void *base, struct str *out)
         put_addr(&o->directory, out);
 }
 
+static int set_node(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+
+    (void)fresh;
+    return read_addr(argc, argv, &o->node, e);
+}
+
+static void get_node(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    if (addr_is_set(&o->node))
+        put_addr(&o->node, out);
+}
+
 static bool root_name_ok(struct slice s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -181,8 +197,15 @@ static const struct option rows[] = {
      .summary = "Where the directory is, when it has no sentinels."},
     {"directory-user", OPT_STR, AT(user), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "User name at the directory; empty: the default user."},
     {"directory-password", OPT_STR, AT(password), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL | OPT_SECRET, .summary = "Password at the directory."},
+    {"directory-password-file", OPT_STR, AT(password_file), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "File whose first line is that password, instead of directory-password."},
     {"sentinel-user", OPT_STR, AT(sentinel_user), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "User name at the sentinels."},
     {"sentinel-password", OPT_STR, AT(sentinel_password), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL | OPT_SECRET, .summary = "Password at the sentinels."},
+    {"sentinel-password-file", OPT_STR, AT(sentinel_password_file), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "File whose first line is that password."},
+    {"node", OPT_CUSTOM, 0, .unit = "<host> <port>", .flags = OPT_FIXED, .set = set_node, .get = get_node,
+     .summary = "The data node beside this agent: documents of type node are set on it. None: they are refused."},
+    {"node-user", OPT_STR, AT(node_user), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "User name at that node; empty: the default user. It needs +ping, +info, +config|get, +config|set and +config|rewrite."},
+    {"node-password", OPT_STR, AT(node_password), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL | OPT_SECRET, .summary = "Password at that node."},
+    {"node-password-file", OPT_STR, AT(node_password_file), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "File whose first line is that password."},
     {"root", OPT_CUSTOM, 0, .unit = "<name> <folder>, on several lines", .flags = OPT_FIXED | OPT_MULTI, .set = set_root, .get = get_root, .lines = root_lines,
      .summary = "Documents may write beneath this folder, and call it by this name. None: no file is ever written."},
     {"allow-command", OPT_CUSTOM, 0, .unit = "absolute paths, on several lines too", .flags = OPT_FIXED | OPT_MULTI, .set = set_command, .get = get_command,
@@ -219,11 +242,33 @@ static const struct option rows[] = {
 };
 const struct option_table agent_option_table = {rows, sizeof rows / sizeof rows[0]};
 
+/* A password out of the first line of a file (a Kubernetes secret, a systemd credential). */
+static int read_password(const char *option, const char *path, char **password, struct err *e)
+{
+    struct str text = {0};
+    size_t n;
+    int rc;
+
+    if (!path)
+        return 0;
+    if (*password)
+        return err_set(e, ERR_RANGE, "'%s': the password itself is given too", option);
+    rc = file_slurp(path, 4096, &text, e);
+    n = strcspn(str_c(&text), "\r\n");
+    if (rc == 0 && n == 0)
+        rc = err_set(e, ERR_FORMAT, "the first line of %s is empty", path);
+    if (rc == 0)
+        *password = mem_strndup(str_c(&text), n);
+    str_fini(&text);
+    return rc == 0 ? 0 : err_wrap(e, "'%s'", option);
+}
+
 int agent_options_check(void *base, struct err *e)
 {
     struct agent_options *o = base;
     struct docname name;
     char host[256];
+    int rc;
 
     if (!o->node_id) {
         if (gethostname(host, sizeof host) != 0)
@@ -245,7 +290,10 @@ int agent_options_check(void *base, struct err *e)
     if (o->quiesce_max_ms < o->quiesce_ms)
         return err_set(e, ERR_RANGE, "'quiesce-max' must not be below 'quiesce-min'");
     o->allow.systemctl = o->systemctl;
-    return 0;
+    rc = read_password("directory-password-file", o->password_file, &o->password, e);
+    if (rc == 0)
+        rc = read_password("sentinel-password-file", o->sentinel_password_file, &o->sentinel_password, e);
+    return rc != 0 ? rc : read_password("node-password-file", o->node_password_file, &o->node_password, e);
 }
 
 void agent_options_free(struct agent_options *o)

@@ -14,8 +14,10 @@ struct agent_options {
     VEC(struct addr) sentinels;
     char *directory_group;
     struct addr directory;               /* fixed address, instead of sentinels */
-    char *user, *password;
-    char *sentinel_user, *sentinel_password;
+    struct addr node;                    /* the data node beside it; unset: none */
+    char *node_user, *node_password, *node_password_file;
+    char *user, *password, *password_file;
+    char *sentinel_user, *sentinel_password, *sentinel_password_file;
     struct roots roots;
     struct allow allow;
     char *systemctl;
@@ -30,7 +32,7 @@ struct agent_options {
 };
 
 extern const struct option_table agent_option_table;
-/* What rows cannot say alone: is there a way to the directory, a node id, ... */
+/* What rows cannot say alone: is there a way to the directory, a node id, ... Reads the files of passwords. */
 int  agent_options_check(void *base, struct err *e);
 void agent_options_free(struct agent_options *o);
 

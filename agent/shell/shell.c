@@ -346,6 +346,23 @@ static void look_for_directory(struct agent *a)
     a->directory = directory_new(&d);
 }
 
+static void on_node(void *owner, const struct local_node_state *was, const struct local_node_state *is)
+{
+    (void)owner;
+    if (was->role != is->role)
+        agent_event("+node", "role=%s was=%s", local_role_name(is->role), local_role_name(was->role));
+}
+
+static void look_at_node(struct agent *a)
+{
+    const struct agent_options *o = a->options;
+    struct local_node_opts n = {.loop = a->loop, .resolver = a->resolver, .at = o->node, .user = o->node_user,
+                                .password = o->node_password, .owner = a, .on_change = on_node};
+
+    if (addr_is_set(&o->node))
+        a->means.node = a->node = local_node_new(&n);
+}
+
 static int open_surfaces(struct agent *a, struct err *e)
 {
     const struct agent_options *o = a->options;
@@ -396,6 +413,7 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
         .state = o->state_dir, .who = {.node = o->node_id, .group = o->group}, .rng = &a->rng, .owner = a,
         .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
     loop_hook_add(l, &a->turn, on_turn, a);
+    look_at_node(a);
     rc = open_surfaces(a, e);
     if (rc != 0) {
         agent_stop(a);
@@ -423,6 +441,7 @@ void agent_stop(struct agent *a)
     for (size_t i = 0; i < a->appliers.n; i++)
         applier_free(a->appliers.at[i]);
     vec_fini(&a->appliers);
+    local_node_free(a->node);
     acks_free(a->acks);
     agent_doc_free(a->in_force);
     inputs_fini(&a->inputs);

@@ -8,6 +8,7 @@
 #include "agent/shell/applier.h"
 #include "agent/shell/options.h"
 #include "agent/source/directory.h"
+#include "agent/source/local_node.h"
 #include "common/io/http_client.h"
 #include "common/io/http_server.h"
 #include "common/io/resp_server.h"
@@ -22,6 +23,7 @@ struct agent {
     int lock_fd;
     struct applier_means means;
     struct directory *directory;
+    struct local_node *node;             /* NULL: the configuration names none */
     struct acks *acks;
     struct inputs inputs;                /* the last snapshot, or the cache */
     bool was_live;                       /* the directory, when it was last heard of */
