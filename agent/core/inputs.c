@@ -92,21 +92,25 @@ static bool starts(struct slice s, const char *prefix)
     return s.len > n && memcmp(s.p, prefix, n) == 0;
 }
 
-bool source_is_hash(struct slice source) { return starts(source, "hash:"); }
+/* "hash:" only says what the key holds; "svcs:" is part of the key. */
+bool source_is_hash(struct slice source) { return starts(source, "hash:") || starts(source, "svcs:"); }
+
+/* Whatever is a source makes its readers read everything again when it changes. */
+static bool beats(struct slice source) { return starts(source, "hash:lease:") || starts(source, "hash:node:"); }
 
 bool source_valid(struct slice source)
 {
-    if (source.len > SOURCE_MAX)
+    if (source.len > SOURCE_MAX || beats(source))
         return false;
     for (size_t i = 0; i < source.len; i++)
         if ((unsigned char)source.p[i] < 0x20)
             return false;
-    return starts(source, "config:") || source_is_hash(source);
+    return starts(source, "config:") || starts(source, "cfgschema:") || source_is_hash(source);
 }
 
 struct slice source_key(struct slice source)
 {
-    if (source_is_hash(source))
+    if (starts(source, "hash:"))
         return (struct slice){source.p + 5, source.len - 5};
     return source;
 }

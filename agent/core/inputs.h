@@ -1,6 +1,8 @@
 /* One snapshot of what the directory says: for each source, the bytes of a string key or
  * the fields of a hash. A source is named as documents name it: "config:redis:web" is a
- * string key, "hash:app_config" is the hash "app_config".
+ * string key and so is "cfgschema:redis"; "hash:app_config" is the hash "app_config", and "svcs:web"
+ * the hash "svcs:web", where the instances of a service stand. Keys that beat (lease:*, node:*) are
+ * refused: whatever is a source makes every reader read again when it is written.
  *
  * What is not there is in the snapshot too, as missing: "the key does not exist" and
  * "nobody asked" are different answers. */

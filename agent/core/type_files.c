@@ -3,9 +3,11 @@
 
 #include "agent/core/document.h"
 #include "agent/core/escape.h"
+#include "agent/core/service_entry.h"
 #include "agent/core/template.h"
 #include "common/base/mem.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const engine_words[] = {"mustache", "none", NULL};
@@ -94,7 +96,7 @@ int files_sources(const cJSON *doc, struct sources *out, struct err *e)
                                "files[%d].data: '%.64s' is not a name for data (letters, digits, _ and -; not node, vars, labels)",
                                i, d->string);
             if (!source_valid(slice_z(d->valuestring)))
-                return err_set(e, ERR_RANGE, "files[%d].data.%s: '%.100s' is not config:<type>:<component> or hash:<key>",
+                return err_set(e, ERR_RANGE, "files[%d].data.%s: '%.100s' is not config:<type>:<component>, hash:<key> or svcs:<service>",
                                i, d->string, d->valuestring);
             sources_add(out, d->valuestring);
         }
@@ -133,6 +135,54 @@ int files_read(const cJSON *doc, struct plan *p, struct err *e)
     return doctype_read_actions(doc, p, e);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const struct input_field *const *x = a, *const *y = b;
+
+    return strcmp(str_c(&(*x)->name), str_c(&(*y)->name));
+}
+
+/* The instances of a service, by id, as a list for {{#name}}; what is no instance is left out. */
+static cJSON *instances_tree(const struct input *i)
+{
+    cJSON *list = cJSON_CreateArray();
+    VEC(const struct input_field *) fields = {0};
+
+    for (size_t k = 0; k < i->fields.n; k++) {
+        const struct input_field *f = &i->fields.at[k];
+
+        if (service_id_ok((struct slice){f->name.p, f->name.len}))
+            vec_push(&fields, f);
+    }
+    if (fields.n)
+        qsort(fields.at, fields.n, sizeof *fields.at, by_id);
+    for (size_t k = 0; k < fields.n; k++) {
+        const struct input_field *f = fields.at[k];
+        struct service_entry s;
+        char text[SERVICE_ENTRY_MAX + 1];
+        cJSON *one;
+
+        if (!service_entry_parse((struct slice){f->value.p, f->value.len}, &s))
+            continue;
+        one = cJSON_CreateObject();
+        cJSON_AddStringToObject(one, "id", str_c(&f->name));
+        cJSON_AddStringToObject(one, "host", s.at.host);
+        cJSON_AddNumberToObject(one, "port", s.at.port);
+        cJSON_AddStringToObject(one, "addr", addr_text(&s.at, text));
+        slice_copy_z(s.zone, text, sizeof text);
+        cJSON_AddStringToObject(one, "zone", text);
+        slice_copy_z(s.tags, text, sizeof text);
+        cJSON_AddStringToObject(one, "tags", text);
+        cJSON_AddNumberToObject(one, "w", s.weight);
+        cJSON_AddStringToObject(one, "state", s.drain ? "drain" : "up");
+        cJSON_AddBoolToObject(one, "up", !s.drain);
+        cJSON_AddBoolToObject(one, "drain", s.drain);
+        cJSON_AddItemToArray(list, one);
+    }
+    vec_fini(&fields);
+    return list;
+}
+
 /* A source's value as a tree of its own. */
 static int source_tree(const struct inputs *in, const char *source, cJSON **out, struct err *e)
 {
@@ -146,6 +196,10 @@ static int source_tree(const struct inputs *in, const char *source, cJSON **out,
     if (i->kind == INPUT_STRING) {
         rc = document_parse(i->bytes.p, i->bytes.len, out, e);
         return rc == 0 ? 0 : err_wrap(e, "%s", source);
+    }
+    if (strncmp(source, "svcs:", 5) == 0) {
+        *out = instances_tree(i);
+        return 0;
     }
     *out = cJSON_CreateObject();
     for (size_t k = 0; k < i->fields.n; k++) {

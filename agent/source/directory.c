@@ -44,6 +44,13 @@ struct directory {
     char complaint[300];        /* why it could not be reached last, said once for each reason */
     bool pong_data, pong_push;
     struct list_link hsets;     /* struct hset under way */
+    struct list_link asked;     /* struct asked under way */
+    struct channel {
+        char *name;
+        void (*fn)(void *arg, struct slice message);
+        void *arg;
+    } channels[DIRECTORY_CHANNELS];
+    size_t nchannels;
     struct rng rng;
     struct directory_stats stats;
 };
@@ -52,6 +59,13 @@ struct hset {
     struct list_link link;
     struct directory *d;
     void (*fn)(void *arg, const char *why);
+    void *arg;
+};
+
+struct asked {
+    struct list_link link;
+    struct directory *d;
+    link_reply_fn *fn;
     void *arg;
 };
 
@@ -361,12 +375,33 @@ static void on_retry(struct timer *t, void *arg)
 static void on_push(void *arg, const struct redisReply *r)
 {
     struct directory *d = arg;
-    struct slice word;
+    struct slice word, channel = {0}, message = {0};
 
     if (!reply_text_at(r, 0, &word) || !slice_is(word, "message"))
         return;
+    reply_text_at(r, 1, &channel);
+    for (size_t i = 0; i < d->nchannels; i++)
+        if (slice_is(channel, d->channels[i].name)) {
+            reply_text_at(r, 2, &message);
+            d->channels[i].fn(d->channels[i].arg, message);
+            return;
+        }
     d->stats.pushes++;
     mark_dirty(d);
+}
+
+static void on_subscribed(void *arg, const struct redisReply *r)
+{
+    struct slice said = reply_text(r);
+
+    (void)arg;
+    if (reply_is_error(r))
+        log_warning("directory: a channel was refused: %.*s", (int)(said.len > 190 ? 190 : said.len), said.p);
+}
+
+static void subscribe(struct directory *d, const char *channel)
+{
+    resp_link_sendz(d->push, on_subscribed, d, "SUBSCRIBE", channel, NULL);
 }
 
 static void on_rung(struct directory *d, enum dir_rung rung)
@@ -375,6 +410,8 @@ static void on_rung(struct directory *d, enum dir_rung rung)
     d->greeting = false;
     timer_clear(&d->overdue);
     timer_set(&d->ping, d->o.ping_ms);
+    for (size_t i = 0; i < d->nchannels; i++)
+        subscribe(d, d->channels[i].name);
     if (rung == RUNG_POLLING)
         log_warning("directory: %s:%u offers neither CLIENT TRACKING nor keyspace events; reading it every %lldms",
                     d->addr.host, d->addr.port, (long long)d->o.poll_ms);
@@ -415,7 +452,8 @@ static void on_tracking(void *arg, const struct redisReply *r)
 static void ask_for_tracking(struct directory *d)
 {
     char id[24];
-    struct slice argv[5] = {slice_z("CLIENT"), slice_z("TRACKING"), slice_z("ON"), slice_z("REDIRECT"), {id, 0}};
+    struct slice argv[6] = {slice_z("CLIENT"), slice_z("TRACKING"), slice_z("ON"), slice_z("REDIRECT"), {id, 0},
+                            slice_z("OPTOUT")};
     struct str text = {0};
 
     if (d->push_id < 0 || !d->role_ok)
@@ -426,7 +464,7 @@ static void ask_for_tracking(struct directory *d)
     slice_copy_z((struct slice){text.p, text.len}, id, sizeof id);
     argv[4].len = text.len;
     str_fini(&text);
-    resp_link_send(d->data, on_tracking, d, 5, argv);
+    resp_link_send(d->data, on_tracking, d, 6, argv);
 }
 
 static void on_role(void *arg, const struct redisReply *r)
@@ -560,6 +598,7 @@ struct directory *directory_new(const struct directory_opts *o)
     d->o = *o;
     d->push_id = -1;
     list_init(&d->hsets);
+    list_init(&d->asked);
     d->since_ms = loop_now_ms(o->loop);
     str_printf(&name, "agent-%s", o->who.node);
     d->client_name = str_take(&name);
@@ -612,8 +651,68 @@ void directory_free(struct directory *d)
     sources_fini(&d->told);
     list_each_safe(struct hset, h, &d->hsets, link)
         mem_free(h);
+    list_each_safe(struct asked, q, &d->asked, link)
+        mem_free(q);
+    for (size_t i = 0; i < d->nchannels; i++)
+        mem_free(d->channels[i].name);
     mem_free(d->client_name);
     loop_park(d->o.loop, d, mem_free);
+}
+
+/* --- for others --- */
+
+static void on_answer(void *arg, const struct redisReply *r)
+{
+    struct asked *q = arg;
+
+    list_remove(&q->link);
+    if (r)
+        server_is_wrong(q->d, r);
+    q->fn(q->arg, r);
+    mem_free(q);
+}
+
+bool directory_command(struct directory *d, int argc, const struct slice *argv, link_reply_fn *fn, void *arg)
+{
+    struct asked *q;
+
+    if (d->state != DIR_LIVE)
+        return false;
+    q = mem_zalloc(sizeof *q);
+    *q = (struct asked){.d = d, .fn = fn, .arg = arg};
+    list_append(&d->asked, &q->link);
+    if (resp_link_send(d->data, on_answer, q, argc, argv))
+        return true;
+    list_remove(&q->link);
+    mem_free(q);
+    return false;
+}
+
+bool directory_peek(struct directory *d, int argc, const struct slice *argv, link_reply_fn *fn, void *arg)
+{
+    if (d->state != DIR_LIVE)
+        return false;
+    if (d->rung == RUNG_TRACKING)
+        resp_link_sendz(d->data, NULL, NULL, "CLIENT", "CACHING", "NO", NULL);
+    return directory_command(d, argc, argv, fn, arg);
+}
+
+bool directory_listen(struct directory *d, const char *channel, void (*fn)(void *arg, struct slice message), void *arg)
+{
+    if (d->nchannels == DIRECTORY_CHANNELS)
+        return false;
+    d->channels[d->nchannels++] = (struct channel){.name = mem_strdup(channel), .fn = fn, .arg = arg};
+    if (d->rung != RUNG_NONE)
+        subscribe(d, channel);
+    return true;
+}
+
+bool directory_link_opts(const struct directory *d, struct resp_link_opts *o)
+{
+    *o = (struct resp_link_opts){.to = d->addr, .user = d->o.user, .password = d->o.password,
+                                 .client_name = d->client_name, .resolver = d->o.resolver, .backoff_min_ms = 20,
+                                 .backoff_max_ms = 1000};
+    return d->state == DIR_LIVE;
 }
 
 /* --- acknowledgements --- */

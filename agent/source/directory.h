@@ -64,12 +64,19 @@ const struct directory_stats *directory_stats(const struct directory *d);
 const char *dir_state_name(enum dir_state s);
 const char *dir_rung_name(enum dir_rung r);
 
-/* Any command on the reading connection, in the order asked. fn: r is NULL when the connection ended first (whether it
- * was carried out is not known); borrowed until it returns. false: not live, fn is not called. Keys that are
+/* Any command on the reading connection, in the order asked. fn: never NULL; r is NULL when the connection ended first (whether it
+ * was carried out is not known); borrowed until it returns; not called any more once the directory is freed. No MULTI and no
+ * WATCH: snapshots use them here. false: not live, fn is not called. Keys that are
  * tracked come back as a push to ourselves: what beats must not be one of the sources (agent documents' rule). */
 bool directory_command(struct directory *d, int argc, const struct slice *argv, link_reply_fn *fn, void *arg);
+/* The same for a read whose keys shall not be tracked (where the server's user may say CLIENT CACHING; else they are,
+ * and a change of them makes one more reading). */
+bool directory_peek(struct directory *d, int argc, const struct slice *argv, link_reply_fn *fn, void *arg);
+/* What a further connection to the same place needs (transactions, tracking of one's own); borrowed strings, no
+ * callbacks set. false: not live now, so do not open one, and close what was opened to another address. */
+bool directory_link_opts(const struct directory *d, struct resp_link_opts *o);
 /* Messages of this channel, for as long as the directory lives; subscribed anew after each reconnect. What was said
- * while the connection was down is lost. At most DIRECTORY_CHANNELS. false: too many. */
+ * while the connection was down is lost. At most DIRECTORY_CHANNELS. false: too many. fn may not free the directory. */
 #define DIRECTORY_CHANNELS 8
 bool directory_listen(struct directory *d, const char *channel, void (*fn)(void *arg, struct slice message), void *arg);
 

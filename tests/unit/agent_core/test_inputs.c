@@ -37,7 +37,12 @@ START_TEST(test_names_of_sources)
     ck_assert(source_valid(slice_z("config:redis:web")));
     ck_assert(source_valid(slice_z("hash:app config")));
     ck_assert(!source_valid(slice_z("hash:")));
-    ck_assert(!source_valid(slice_z("svcs:web")));
+    ck_assert(!source_valid(slice_z("services")));
+    ck_assert(source_valid(slice_z("svcs:web")) && source_valid(slice_z("cfgschema:redis")));
+    ck_assert(!source_valid(slice_z("lease:web:n1")) && !source_valid(slice_z("hash:lease:web:n1")));
+    ck_assert(!source_valid(slice_z("hash:node:n1")));
+    ck_assert(source_is_hash(slice_z("svcs:web")) && !source_is_hash(slice_z("cfgschema:redis")));
+    ck_assert(slice_is(source_key(slice_z("svcs:web")), "svcs:web"));
     ck_assert(!source_valid(slice_z("config:a\nb")));
     ck_assert(source_is_hash(slice_z("hash:x")));
     ck_assert(slice_is(source_key(slice_z("hash:x:y")), "x:y"));

@@ -22,12 +22,41 @@ static int plan_of(const char *doc, const struct inputs *more, struct plan **out
         inputs_copy_one(&in, more, "config:redis:a");
         inputs_copy_one(&in, more, "config:tmpl:t");
         inputs_copy_one(&in, more, "hash:h");
+        inputs_copy_one(&in, more, "svcs:web");
     }
     inputs_put_string(&in, "config:files:t", doc, strlen(doc));
     rc = desired_plan(&name, &in, &who, NULL, out, absent, e);
     inputs_fini(&in);
     return rc;
 }
+
+START_TEST(test_instances_of_a_service)
+{
+    const char *doc = "{\"v\":1,\"files\":[{\"root\":\"etc\",\"path\":\"a\",\"data\":{\"b\":\"svcs:web\"},"
+                      "\"template\":\"{{#b}}{{#up}}{{id}}={{addr}} {{zone}} {{w}}\\n{{/up}}{{/b}}\"}]}";
+    struct inputs in;
+    struct input *i;
+    struct plan *p = NULL;
+    struct err e = {0};
+    bool absent;
+
+    inputs_init(&in);
+    i = inputs_put(&in, slice_z("svcs:web"));
+    input_add_field(i, "n2", 2, "h2:80;w=5;state=up", 18);
+    input_add_field(i, "junk", 4, "{}", 2);
+    input_add_field(i, "a b", 3, "h:1", 3);
+    input_add_field(i, "n3", 2, "h3:80;state=drain", 17);
+    input_add_field(i, "n1", 2, "h1:80;zone=a", 12);
+    ck_assert_msg(plan_of(doc, &in, &p, &absent, &e) == 0, "%s", e.text);
+    ck_assert_str_eq(str_c(&p->files.at[0].bytes), "n1=h1:80 a 100\nn2=h2:80  5\n");
+    plan_free(p);
+    inputs_clear(&in);
+    inputs_put_missing(&in, "svcs:web");
+    ck_assert_int_eq(plan_of(doc, &in, &p, &absent, &e), ERR_MISSING);
+    ck_assert(absent);
+    inputs_fini(&in);
+}
+END_TEST
 
 START_TEST(test_a_whole_document)
 {
@@ -153,4 +182,4 @@ START_TEST(test_values_that_do_not_fit)
 }
 END_TEST
 
-SUITE(type_files, test_a_whole_document, test_what_is_wrong, test_paths, test_values_that_do_not_fit)
+SUITE(type_files, test_instances_of_a_service, test_a_whole_document, test_what_is_wrong, test_paths, test_values_that_do_not_fit)
