@@ -14,11 +14,26 @@
 #include <signal.h>
 #include <stddef.h>
 
+static void on_left(void *arg)
+{
+    struct agent *a = arg;
+
+    loop_stop(a->loop, 0);
+}
+
+/* A second signal does not wait. */
 static void on_stop(int signum, void *arg)
 {
+    static bool asked;
+    struct agent *a = arg;
+
     log_notice("stopping (signal %d)", signum);
     notify_stopping();
-    loop_stop(arg, 0);
+    if (asked)
+        loop_stop(a->loop, 0);
+    else
+        agent_leave(a, on_left, a);
+    asked = true;
 }
 
 static void on_hangup(int signum, void *arg)
@@ -40,8 +55,8 @@ static int run(const struct boot_spec *spec, struct agent_options *o)
         boot_failed(spec, &e);
         goto out;
     }
-    signal_watch_start(&term, l, SIGTERM, on_stop, l);
-    signal_watch_start(&intr, l, SIGINT, on_stop, l);
+    signal_watch_start(&term, l, SIGTERM, on_stop, a);
+    signal_watch_start(&intr, l, SIGINT, on_stop, a);
     signal_watch_start(&hup, l, SIGHUP, on_hangup, a);
     notify_watchdog_start(l);
     notify_ready();

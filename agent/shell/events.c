@@ -16,6 +16,8 @@ const struct op_event agent_events[] = {
     {"+stuck", LOG_LEVEL_ERROR, "<document> why=<text>", "The way back failed too: look at the node, then AGENT RESYNC."},
     {"+released", LOG_LEVEL_NOTICE, "<document>", "The agent document names it no more; its files stay where they are."},
     {"+node", LOG_LEVEL_NOTICE, "role=<role> was=<role>", "The data node beside this agent plays another part, or answers no more."},
+    {"+label", LOG_LEVEL_NOTICE, "pod=<name> role=<role> was=<role>", "Our pod says another role in Kubernetes: primary, replica or none."},
+    {"-label", LOG_LEVEL_WARNING, "pod=<name> why=<text>", "The Kubernetes API did not take it; it is tried again, and nothing else waits for it."},
     {"+lost-push", LOG_LEVEL_WARNING, "changes found by a resync", "A change was found that nobody had told of."},
 };
 const size_t agent_events_n = sizeof agent_events / sizeof agent_events[0];

@@ -77,6 +77,71 @@ static void read_applied_at(const void *from, struct str *out, const struct metr
     }
 }
 
+static void read_node_role(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+
+    for (int r = LOCAL_UNKNOWN; a->node && r <= LOCAL_SYNCING; r++) {
+        const char *labels[] = {"role", local_role_name((enum local_role)r), NULL};
+
+        metric_sample(out, m, labels, local_node_state(a->node)->role == (enum local_role)r);
+    }
+}
+
+static void read_label(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct labels_view v;
+
+    if (!a->labels)
+        return;
+    labels_view(a->labels, &v);
+    for (int s = LABEL_NONE; s <= LABEL_PRIMARY; s++) {
+        const char *labels[] = {"role", label_shown_name((enum label_shown)s), NULL};
+
+        metric_sample(out, m, labels, v.shown == (enum label_shown)s);
+    }
+}
+
+static void read_label_settled(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct labels_view v;
+
+    if (!a->labels)
+        return;
+    labels_view(a->labels, &v);
+    metric_sample(out, m, NULL, v.state == LB_ON || v.state == LB_OFF);
+}
+
+static void read_label_age(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct labels_view v;
+
+    if (!a->labels)
+        return;
+    labels_view(a->labels, &v);
+    if (v.since_ms)
+        metric_sample(out, m, NULL, (double)(loop_now_ms(a->loop) - v.since_ms) / 1000.0);
+}
+
+static void read_kube(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct labels_view v;
+
+    if (!a->labels)
+        return;
+    labels_view(a->labels, &v);
+    for (int verb = 0; verb < KUBE_VERBS; verb++)
+        for (int how = 0; how < KUBE_HOWS; how++) {
+            const char *labels[] = {"verb", kube_verb_name((enum kube_verb)verb), "result", kube_how_name((enum kube_how)how), NULL};
+
+            metric_sample(out, m, labels, (double)v.stats->ended[verb][how]);
+        }
+}
+
 const struct metric agent_metrics[] = {
     {"kvorum_agent_info", METRIC_GAUGE, "1, with version and node.", read_info},
     {"kvorum_agent_uptime_seconds", METRIC_GAUGE, "Since the start.", read_up_seconds},
@@ -91,6 +156,11 @@ const struct metric agent_metrics[] = {
     {"kvorum_agent_applications_total", METRIC_COUNTER, "Applications and refusals by how they ended.", read_ended},
     {"kvorum_agent_applied_timestamp_seconds", METRIC_GAUGE, "When a document's files came into force.", read_applied_at},
     {"kvorum_agent_last_apply_seconds", METRIC_GAUGE, "How long the last application took.", read_last_apply},
+    {"kvorum_agent_node_role", METRIC_GAUGE, "What the local data node is.", read_node_role},
+    {"kvorum_agent_label", METRIC_GAUGE, "The role that our pod says in Kubernetes.", read_label},
+    {"kvorum_agent_label_settled", METRIC_GAUGE, "1 when the API took what the pod shall say; 0 while a request is under way or owed.", read_label_settled},
+    {"kvorum_agent_label_age_seconds", METRIC_GAUGE, "Since that role changed.", read_label_age},
+    {"kvorum_agent_kube_requests_total", METRIC_COUNTER, "Requests to the Kubernetes API by how they ended.", read_kube},
     {"kvorum_agent_acks_waiting", METRIC_GAUGE, "Answers the directory has not taken yet.", read_waiting},
     {"kvorum_agent_acks_delivered_total", METRIC_COUNTER, "Answers the directory took.", read_delivered},
 };

@@ -2,6 +2,7 @@
 #include "agent/shell/options.h"
 
 #include "agent/core/docname.h"
+#include "agent/core/pod.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/io/file.h"
@@ -19,6 +20,10 @@
 static const struct option_word loglevels[] = {
     {"debug", LOG_LEVEL_DEBUG},     {"verbose", LOG_LEVEL_VERBOSE}, {"notice", LOG_LEVEL_NOTICE},
     {"warning", LOG_LEVEL_WARNING}, {NULL, 0},
+};
+
+static const struct option_word kube_words[] = {
+    {"auto", KUBE_SAID_AUTO}, {"on", KUBE_SAID_ON}, {"yes", KUBE_SAID_ON}, {"off", KUBE_SAID_OFF}, {"no", KUBE_SAID_OFF}, {NULL, 0},
 };
 
 static int read_addr(int argc, const struct slice *argv, struct addr *out, struct err *e)
@@ -88,6 +93,58 @@ static void get_node(const void *base, struct str *out)
 
     if (addr_is_set(&o->node))
         put_addr(&o->node, out);
+}
+
+static int set_known_as(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+    struct addr a = {0};
+    int rc = read_addr(argc, argv, &a, e);
+
+    if (rc != 0)
+        return rc;
+    if (fresh)
+        vec_clear(&o->known_as);
+    if (o->known_as.n >= 16)
+        return err_set(e, ERR_LIMIT, "more than 16 addresses of one node");
+    vec_push(&o->known_as, a);
+    return 0;
+}
+
+static void get_known_as(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    for (size_t i = 0; i < o->known_as.n; i++) {
+        str_append_z(out, i ? " " : "");
+        put_addr(&o->known_as.at[i], out);
+    }
+}
+
+static int set_pods(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    struct agent_options *o = base;
+    char name[POD_NAME_MAX];
+
+    if (fresh)
+        while (o->kube_pods.n)
+            mem_free(vec_pop(&o->kube_pods));
+    for (int i = 0; i < argc; i++) {
+        if (!pod_name_ok(argv[i]) || !WORD_OF(argv[i], name))
+            return err_set(e, ERR_RANGE, "'%.100s' is no name of a pod", argv[i].p);
+        if (o->kube_pods.n >= 64)
+            return err_set(e, ERR_LIMIT, "more than 64 pods");
+        vec_push(&o->kube_pods, mem_strdup(name));
+    }
+    return argc ? 0 : err_set(e, ERR_RANGE, "must be names of pods");
+}
+
+static void get_pods(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    for (size_t i = 0; i < o->kube_pods.n; i++)
+        str_printf(out, "%s%s", i ? " " : "", o->kube_pods.at[i]);
 }
 
 static bool root_name_ok(struct slice s)
@@ -219,7 +276,31 @@ static const struct option rows[] = {
      .summary = "Socket on which it answers RESP (PING, INFO, AGENT STATUS ...); empty: none."},
     {"unixsocketperm", OPT_PERM, AT(unixsocketperm), .dflt = "700", .flags = OPT_FIXED, .summary = "Mode of that socket."},
     {"http-bind", OPT_STR, AT(http_bind), .dflt = "127.0.0.1", .flags = OPT_FIXED, .summary = "Address of the HTTP port."},
-    {"http-port", OPT_INT, AT(http_port), .max = 65535, .dflt = "0", .flags = OPT_FIXED, .summary = "/healthz, /metrics and /status; 0: none (9381 in our samples)."},
+    {"http-port", OPT_INT, AT(http_port), .max = 65535, .dflt = "0", .flags = OPT_FIXED, .summary = "/healthz, /startupz, /livez, /readyz, /metrics and /status; 0: none (9381 in our samples)."},
+    {"ready-max-lag", OPT_MS, AT(ready_lag_ms), .min = 0, .max = 86400000, .dflt = "10s", .unit_ms = 1, .unit = "milliseconds",
+     .summary = "/readyz: a replica that has not heard its primary for longer is not ready. 0: only its link must be up."},
+    {"kube", OPT_WORD, AT(kube), .dflt = "auto", .words = kube_words, .flags = OPT_FIXED,
+     .summary = "Show the local node's role as a label of our pod in Kubernetes. auto: when kube-pods and node are given and there is an API around."},
+    {"kube-pods", OPT_CUSTOM, 0, .unit = "names of pods, on several lines too", .flags = OPT_FIXED | OPT_MULTI, .set = set_pods, .get = get_pods,
+     .summary = "All pods of the set, ours too: who becomes primary takes the label off the others first."},
+    {"kube-pod", OPT_STR, AT(kube_pod), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Our pod. Empty: POD_NAME of the environment, else the host's name. POD_UID, where set, must be the pod's."},
+    {"kube-namespace", OPT_STR, AT(kube_namespace), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Its namespace. Empty: the file of kube-folder."},
+    {"kube-label", OPT_STR, AT(kube_label), .dflt = "kvorum.io/role", .flags = OPT_FIXED, .summary = "Name of the label."},
+    {"kube-label-primary", OPT_STR, AT(kube_primary), .dflt = "primary", .flags = OPT_FIXED, .summary = "Its value on the primary's pod ..."},
+    {"kube-label-replica", OPT_STR, AT(kube_replica), .dflt = "replica", .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "... on a replica's; empty: no label ..."},
+    {"kube-label-other", OPT_STR, AT(kube_other), .dflt = "", .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "... and while the node is down, loading or fenced; empty: no label."},
+    {"kube-annotation", OPT_STR, AT(kube_annotation), .dflt = "kvorum.io/status", .flags = OPT_FIXED, .summary = "Name of the annotation that says since when, as JSON."},
+    {"kube-confirm", OPT_WORD, AT(kube_confirm), .dflt = "auto", .words = kube_words, .flags = OPT_FIXED,
+     .summary = "Say primary only while a majority of the directory-sentinel lines names this node, too. auto: when there are such lines."},
+    {"kube-group", OPT_STR, AT(kube_group), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "The local node's group at these sentinels. Empty: directory-group."},
+    {"node-known-as", OPT_CUSTOM, 0, .unit = "<host> <port>, on several lines", .flags = OPT_FIXED | OPT_MULTI, .set = set_known_as, .get = get_known_as,
+     .summary = "An address under which sentinels know the local node. Its run id is compared in any case."},
+    {"kube-api", OPT_STR, AT(kube_api), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "https://host:port of the API. Empty: KUBERNETES_SERVICE_HOST and _PORT of the environment."},
+    {"kube-folder", OPT_STR, AT(kube_folder), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Folder of the files token, ca.crt and namespace, read again while running. Empty: /var/run/secrets/kubernetes.io/serviceaccount."},
+    {"kube-timeout", OPT_MS, AT(kube_timeout_ms), .min = 100, .max = 60000, .dflt = "3s", .unit_ms = 1, .unit = "milliseconds",
+     .summary = "A request to the API takes no longer."},
+    {"kube-check", OPT_MS, AT(kube_check_ms), .min = 100, .max = 86400000, .dflt = "60s", .unit_ms = 1, .unit = "milliseconds",
+     .summary = "The label is looked at, or said again, this often, give or take a quarter."},
     {"quiesce-min", OPT_MS, AT(quiesce_ms), .min = 0, .max = 10000, .dflt = "20ms", .unit_ms = 1, .unit = "milliseconds",
      .summary = "Quiet time after a push before everything is read; further pushes start it again ..."},
     {"quiesce-max", OPT_MS, AT(quiesce_max_ms), .min = 0, .max = 60000, .dflt = "200ms", .unit_ms = 1, .unit = "milliseconds",
@@ -263,6 +344,33 @@ static int read_password(const char *option, const char *path, char **password, 
     return rc == 0 ? 0 : err_wrap(e, "'%s'", option);
 }
 
+static int check_kube(const struct agent_options *o, struct err *e)
+{
+    const struct { const char *option, *value; } values[] = {{"kube-label-primary", o->kube_primary},
+                                                             {"kube-label-replica", o->kube_replica},
+                                                             {"kube-label-other", o->kube_other}};
+
+    if (!pod_key_ok(slice_z(o->kube_label)))
+        return err_set(e, ERR_RANGE, "'kube-label': '%s' is no name of a label", o->kube_label);
+    if (!pod_key_ok(slice_z(o->kube_annotation)))
+        return err_set(e, ERR_RANGE, "'kube-annotation': '%s' is no name of an annotation", o->kube_annotation);
+    for (size_t i = 0; i < 3; i++) {
+        const char *v = values[i].value ? values[i].value : "";
+
+        if (!pod_label_ok(slice_z(v)) || (i == 0 && !v[0]))
+            return err_set(e, ERR_RANGE, "'%s': '%s' is no value of a label", values[i].option, v);
+        if (i > 0 && strcmp(v, o->kube_primary) == 0)
+            return err_set(e, ERR_RANGE, "'%s' must differ from kube-label-primary", values[i].option);
+    }
+    if (o->kube == KUBE_SAID_ON && !addr_is_set(&o->node))
+        return err_set(e, ERR_MISSING, "'kube on' needs 'node <host> <port>': whose role shall be shown?");
+    if (o->kube == KUBE_SAID_ON && !o->kube_pods.n)
+        return err_set(e, ERR_MISSING, "'kube on' needs 'kube-pods': all pods of the set, so that no two say primary");
+    if (o->kube_confirm == KUBE_SAID_ON && !o->sentinels.n)
+        return err_set(e, ERR_MISSING, "'kube-confirm on' needs 'directory-sentinel' lines");
+    return 0;
+}
+
 int agent_options_check(void *base, struct err *e)
 {
     struct agent_options *o = base;
@@ -290,6 +398,9 @@ int agent_options_check(void *base, struct err *e)
     if (o->quiesce_max_ms < o->quiesce_ms)
         return err_set(e, ERR_RANGE, "'quiesce-max' must not be below 'quiesce-min'");
     o->allow.systemctl = o->systemctl;
+    rc = check_kube(o, e);
+    if (rc != 0)
+        return rc;
     rc = read_password("directory-password-file", o->password_file, &o->password, e);
     if (rc == 0)
         rc = read_password("sentinel-password-file", o->sentinel_password_file, &o->sentinel_password, e);
@@ -300,6 +411,10 @@ void agent_options_free(struct agent_options *o)
 {
     option_free(&agent_option_table, o);
     vec_fini(&o->sentinels);
+    vec_fini(&o->known_as);
+    while (o->kube_pods.n)
+        mem_free(vec_pop(&o->kube_pods));
+    vec_fini(&o->kube_pods);
     roots_fini(&o->roots);
     allow_fini(&o->allow);
 }

@@ -8,6 +8,8 @@
 #include "common/base/vec.h"
 #include "common/text/option.h"
 
+enum kube_said { KUBE_SAID_AUTO, KUBE_SAID_ON, KUBE_SAID_OFF };
+
 struct agent_options {
     char *node_id, *group;
     char *state_dir;
@@ -26,6 +28,13 @@ struct agent_options {
     int unixsocketperm;
     char *http_bind;
     int64_t http_port;
+    int64_t ready_lag_ms;
+    int kube, kube_confirm;              /* enum kube_said */
+    char *kube_api, *kube_folder, *kube_namespace, *kube_pod, *kube_group;
+    char *kube_label, *kube_annotation, *kube_primary, *kube_replica, *kube_other;
+    VEC(char *) kube_pods;               /* all of the set, ours too */
+    VEC(struct addr) known_as;           /* addresses by which sentinels know the local node */
+    int64_t kube_timeout_ms, kube_check_ms;
     char *dir, *logfile, *pidfile, *syslog_ident;
     int loglevel;
     bool daemonize, syslog_enabled;

@@ -20,6 +20,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#define LEAVE_MS 2000          /* the end waits no longer for the last words */
+
 /* --- documents --- */
 
 struct applier *agent_find(const struct agent *a, const struct docname *name)
@@ -348,7 +350,10 @@ static void look_for_directory(struct agent *a)
 
 static void on_node(void *owner, const struct local_node_state *was, const struct local_node_state *is)
 {
-    (void)owner;
+    struct agent *a = owner;
+
+    if (a->labels)
+        labels_node(a->labels, is);
     if (was->role != is->role)
         agent_event("+node", "role=%s was=%s", local_role_name(is->role), local_role_name(was->role));
 }
@@ -361,6 +366,20 @@ static void look_at_node(struct agent *a)
 
     if (addr_is_set(&o->node))
         a->means.node = a->node = local_node_new(&n);
+}
+
+static int show_labels(struct agent *a, struct err *e)
+{
+    struct labels_opts l = {.loop = a->loop, .resolver = a->resolver, .http = a->http, .options = a->options,
+                            .seed = rng_u64(&a->rng)};
+    int rc;
+
+    if (!labels_are_wanted(a->options))
+        return 0;
+    rc = labels_new(&l, &a->labels, e);
+    if (rc == 0)
+        labels_node(a->labels, local_node_state(a->node));
+    return rc;
 }
 
 static int open_surfaces(struct agent *a, struct err *e)
@@ -414,7 +433,9 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
         .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
     loop_hook_add(l, &a->turn, on_turn, a);
     look_at_node(a);
-    rc = open_surfaces(a, e);
+    rc = show_labels(a, e);
+    if (rc == 0)
+        rc = open_surfaces(a, e);
     if (rc != 0) {
         agent_stop(a);
         return rc;
@@ -430,6 +451,14 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     return 0;
 }
 
+void agent_leave(struct agent *a, void (*fn)(void *arg), void *arg)
+{
+    if (a->labels)
+        labels_leave(a->labels, LEAVE_MS, fn, arg);
+    else
+        fn(arg);
+}
+
 void agent_stop(struct agent *a)
 {
     status_close(a);
@@ -441,6 +470,7 @@ void agent_stop(struct agent *a)
     for (size_t i = 0; i < a->appliers.n; i++)
         applier_free(a->appliers.at[i]);
     vec_fini(&a->appliers);
+    labels_free(a->labels);
     local_node_free(a->node);
     acks_free(a->acks);
     agent_doc_free(a->in_force);

@@ -6,6 +6,7 @@
 
 #include "agent/shell/acks.h"
 #include "agent/shell/applier.h"
+#include "agent/shell/labels.h"
 #include "agent/shell/options.h"
 #include "agent/source/directory.h"
 #include "agent/source/local_node.h"
@@ -24,6 +25,7 @@ struct agent {
     struct applier_means means;
     struct directory *directory;
     struct local_node *node;             /* NULL: the configuration names none */
+    struct labels *labels;               /* NULL: no Kubernetes API, or none wanted */
     struct acks *acks;
     struct inputs inputs;                /* the last snapshot, or the cache */
     bool was_live;                       /* the directory, when it was last heard of */
@@ -48,6 +50,8 @@ struct agent {
  * the directory. On failure nothing is left open. */
 int  agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct err *e);
 void agent_stop(struct agent *a);
+/* Before it: what others must hear while the loop still runs. fn is called once, when it is said or given up (2 s). */
+void agent_leave(struct agent *a, void (*fn)(void *arg), void *arg);
 /* Read everything again, compare with the files even where nothing changed, retry what failed. */
 void agent_resync(struct agent *a);
 struct applier *agent_find(const struct agent *a, const struct docname *name);

@@ -2,6 +2,7 @@
 #include "agent/shell/status.h"
 
 #include "agent/shell/metrics.h"
+#include "agent/shell/probes_http.h"
 #include "agent/shell/shell.h"
 #include "common/base/words.h"
 
@@ -52,6 +53,44 @@ static void put_document(cJSON *list, const struct applier *w)
     cJSON_AddItemToArray(list, o);
 }
 
+static void put_node(cJSON *o, const struct agent *a)
+{
+    const struct local_node_state *s;
+    char text[ADDR_TEXT_MAX] = "";
+    cJSON *n;
+
+    if (!a->node)
+        return;
+    s = local_node_state(a->node);
+    n = cJSON_AddObjectToObject(o, "data_node");
+    if (addr_is_set(&s->primary))
+        addr_text(&s->primary, text);
+    cJSON_AddStringToObject(n, "role", local_role_name(s->role));
+    cJSON_AddStringToObject(n, "primary", text);
+    cJSON_AddNumberToObject(n, "offset", (double)s->offset);
+    cJSON_AddNumberToObject(n, "lag_ms", (double)s->lag_ms);
+    cJSON_AddStringToObject(n, "run_id", s->run_id);
+}
+
+static void put_label(cJSON *o, const struct agent *a)
+{
+    struct labels_view v;
+    cJSON *k;
+
+    if (!a->labels)
+        return;
+    labels_view(a->labels, &v);
+    k = cJSON_AddObjectToObject(o, "kubernetes");
+    cJSON_AddStringToObject(k, "api", v.url);
+    cJSON_AddStringToObject(k, "namespace", v.name_space);
+    cJSON_AddStringToObject(k, "pod", v.pod);
+    cJSON_AddStringToObject(k, "label", label_shown_name(v.shown));
+    cJSON_AddStringToObject(k, "state", label_state_name(v.state));
+    cJSON_AddStringToObject(k, "why", v.why);
+    cJSON_AddNumberToObject(k, "sentinels", (double)v.voices);
+    cJSON_AddNumberToObject(k, "sentinels_naming_us", (double)v.naming_us);
+}
+
 static void page_status(void *owner, const char *query, struct http_answer *out)
 {
     const struct agent *a = owner;
@@ -71,6 +110,8 @@ static void page_status(void *owner, const char *query, struct http_answer *out)
     cJSON_AddStringToObject(d, "rung", dir_rung_name(directory_rung(a->directory)));
     cJSON_AddStringToObject(d, "address", text);
     cJSON_AddNumberToObject(d, "state_for_ms", (double)(loop_now_ms(a->loop) - directory_state_since_ms(a->directory)));
+    put_node(o, a);
+    put_label(o, a);
     cJSON_AddStringToObject(o, "from", a->from_cache ? "cache" : "directory");
     cJSON_AddStringToObject(o, "agent_document", a->in_force ? a->in_force->name.component : "");
     cJSON_AddStringToObject(o, "agent_document_error", a->agent_why);
@@ -88,6 +129,9 @@ static void page_status(void *owner, const char *query, struct http_answer *out)
 
 static const struct http_route routes[] = {
     {"/healthz", page_health},
+    {"/startupz", page_startupz},
+    {"/livez", page_livez},
+    {"/readyz", page_readyz},
     {"/metrics", page_metrics},
     {"/status", page_status},
 };

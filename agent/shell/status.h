@@ -1,4 +1,5 @@
-/* The HTTP port: /healthz (200, or 503 when a document is stuck), /metrics, /status (JSON). */
+/* The HTTP port: /healthz (200, or 503 when a document is stuck), /metrics, /status (JSON), and the probes
+ * of probes_http.h. */
 #ifndef KV_AGENT_STATUS_H
 #define KV_AGENT_STATUS_H
 

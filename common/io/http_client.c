@@ -34,6 +34,7 @@ struct http_job {
     struct str body, sent;
     size_t answer_max;
     bool too_long;
+    int64_t *retry_after_ms;
     char why[CURL_ERROR_SIZE];
     void (*fn)(void *arg, int status, struct slice body, const char *why);
     void *arg;
@@ -148,6 +149,15 @@ static void job_end(struct http_job *j)
     loop_park(j->c->loop, j, job_free);
 }
 
+static int64_t retry_after(CURL *easy)
+{
+    curl_off_t s = 0;
+
+    if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &s) != CURLE_OK || s <= 0)
+        return 0;
+    return (s > 86400 ? 86400 : (int64_t)s) * 1000;
+}
+
 /* Handles are finished one at a time, because a callback may cancel others. */
 static void collect(struct http_client *c)
 {
@@ -168,6 +178,8 @@ static void collect(struct http_client *c)
         curl_easy_getinfo(j->easy, CURLINFO_RESPONSE_CODE, &status);
         if (rc != CURLE_OK && !j->why[0])
             snprintf(j->why, sizeof j->why, "%s", curl_easy_strerror(rc));
+        if (j->retry_after_ms)
+            *j->retry_after_ms = retry_after(j->easy);
         if (j->too_long)
             snprintf(j->why, sizeof j->why, "the answer is longer than %zu bytes", j->answer_max);
         job_end(j);
@@ -213,6 +225,7 @@ struct http_job *http_start(struct http_client *c, const struct http_request *q,
     j->c = c;
     j->fn = fn;
     j->arg = arg;
+    j->retry_after_ms = q->retry_after_ms;
     j->answer_max = q->answer_max ? q->answer_max : 1u << 20;
     j->easy = curl_easy_init();
     CHECK(j->easy != NULL);
@@ -227,8 +240,17 @@ struct http_job *http_start(struct http_client *c, const struct http_request *q,
     curl_easy_setopt(j->easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(j->easy, CURLOPT_WRITEDATA, j);
     curl_easy_setopt(j->easy, CURLOPT_ERRORBUFFER, j->why);
-    if (q->ca_file)
+    if (q->connect_timeout_ms > 0)
+        curl_easy_setopt(j->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)q->connect_timeout_ms);
+    if (q->ca_file) {
         curl_easy_setopt(j->easy, CURLOPT_CAINFO, q->ca_file);
+        curl_easy_setopt(j->easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);       /* else kept for a day, whatever becomes of the file */
+    }
+    if (q->direct) {
+        curl_easy_setopt(j->easy, CURLOPT_PROXY, "");
+        curl_easy_setopt(j->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+        curl_easy_setopt(j->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    }
     set_body(j, q);
     list_append(&c->jobs, &j->link);
     curl_multi_add_handle(c->multi, j->easy);

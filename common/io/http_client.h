@@ -15,7 +15,12 @@ struct http_request {
     struct slice body;
     int64_t timeout_ms;            /* default 5000 */
     size_t  answer_max;            /* default 1 MiB */
-    const char *ca_file;           /* NULL = system's */
+    const char *ca_file;           /* NULL = system's. Read again for each new connection */
+    int64_t connect_timeout_ms;    /* default: as timeout_ms */
+    bool    direct;                /* whatever the environment says about proxies; HTTP/1.1, so that a request that was
+                                      not answered takes its connection with it */
+    int64_t *retry_after_ms;       /* filled before fn is called: what the answer's Retry-After says, 0 = nothing.
+                                      Must live until then */
 };
 struct http_client *http_client_new(struct loop *l);
 void http_client_free(struct http_client *c);
