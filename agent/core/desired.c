@@ -124,7 +124,8 @@ void desired_sources_of(const struct docname *doc, const struct inputs *in, stru
     i = inputs_get(in, key);
     if (!type || !i || i->kind != INPUT_STRING || open_doc(type, i->bytes.p, i->bytes.len, &tree, NULL) != 0)
         return;
-    type->sources(tree, out, NULL);
+    if (type->sources)
+        type->sources(tree, out, NULL);
     cJSON_Delete(tree);
 }
 
@@ -175,10 +176,11 @@ int desired_plan(const struct docname *doc, const struct inputs *in, const struc
         return rc;
     sources_init(&unused);
     p = mem_zalloc(sizeof *p);
-    rc = type->sources(tree, &unused, e);
+    if (type->sources)
+        rc = type->sources(tree, &unused, e);
     if (rc == 0)
         rc = type->read(tree, p, e);
-    if (rc == 0) {
+    if (rc == 0 && type->render) {
         rc = type->render(tree, in, &around, p, e);
         *absent = rc == ERR_MISSING;
     }

@@ -1,7 +1,10 @@
 /* The rows, and what several types have in common: check, reload, probe. */
 #include "agent/core/doctype.h"
 
+#include "agent/core/type_env.h"
 #include "agent/core/type_files.h"
+#include "agent/core/type_node.h"
+#include "agent/core/type_redis.h"
 #include "common/base/mem.h"
 
 #include <string.h>
@@ -9,6 +12,12 @@
 const struct doctype doctypes[] = {
     {"files", &files_shape, files_sources, files_read, files_render,
      "Files made of templates over what the directory holds, with check, reload and probe."},
+    {"env", &env_shape, env_sources, env_read, env_render,
+     "A file of variables, as systemd and shells read it, from the document and from a hash."},
+    {"node", &node_shape, NULL, node_read, NULL,
+     "Settings of the data node beside the agent, set together and read back."},
+    {"redis", &redis_shape, NULL, redis_read, NULL,
+     "Where clients connect to; looked at and never written, for it belongs to the failover's leader."},
 };
 const size_t doctypes_n = sizeof doctypes / sizeof doctypes[0];
 
@@ -26,6 +35,9 @@ static const char *const signal_words[] = {"HUP", "USR1", "USR2", "WINCH", "INT"
 
 static const struct shape_field word_field[] = {{"", SHAPE_TEXT, false, 0, 4096}};
 static const struct shape word_shape = SHAPE(word_field);
+static const struct shape_field argv_field[] = {{"", SHAPE_LIST, false, 1, 64, NULL, &word_shape}};
+const struct shape doctype_argv_shape = SHAPE(argv_field);
+const char *const doctype_on_fail_words[] = {"rollback", "hold", NULL};
 
 static const struct shape_field reload_fields[] = {
     {"unit", SHAPE_TEXT, false, 1, 200, NULL, NULL, "a systemd unit that the agent's configuration allows"},
@@ -99,34 +111,42 @@ static int read_address(const cJSON *probe, const char *name, struct addr *to, s
     return 0;
 }
 
+int doctype_read_probe(const cJSON *r, struct plan_probe *out, struct err *e)
+{
+    int rc = 0;
+
+    if (tree_at(r, "tcp")) {
+        out->kind = PROBE_TCP;
+        rc = read_address(r, "tcp", &out->to, e);
+    } else if (tree_at(r, "http")) {
+        out->kind = PROBE_HTTP;
+        out->url = mem_strdup(tree_text(r, "http", ""));
+        out->status = (int)tree_int(r, "status", 200);
+        if (strncmp(out->url, "http://", 7) != 0 && strncmp(out->url, "https://", 8) != 0)
+            rc = err_set(e, ERR_RANGE, "probe.http: must begin with http:// or https://");
+    } else if (tree_at(r, "resp")) {
+        out->kind = PROBE_RESP;
+        rc = read_address(r, "resp", &out->to, e);
+        out->send = mem_strdup(tree_text(r, "send", "PING"));
+        out->want = mem_strdup(tree_text(r, "want", "PONG"));
+    } else {
+        out->kind = PROBE_UNIT;
+        out->unit = mem_strdup(tree_text(r, "unit", ""));
+    }
+    return rc;
+}
+
 static int read_probe(const cJSON *doc, struct plan *p, struct err *e)
 {
     const cJSON *r = tree_at(doc, "probe");
-    int rc = 0;
+    int rc;
 
     p->probe.for_ms = tree_ms(doc, "probe_for", 5000);
     p->probe.interval_ms = tree_ms(doc, "probe_interval", 500);
     p->probe.ok = (int)tree_int(doc, "probe_ok", 3);
     if (!r)
         return 0;
-    if (tree_at(r, "tcp")) {
-        p->probe.kind = PROBE_TCP;
-        rc = read_address(r, "tcp", &p->probe.to, e);
-    } else if (tree_at(r, "http")) {
-        p->probe.kind = PROBE_HTTP;
-        p->probe.url = mem_strdup(tree_text(r, "http", ""));
-        p->probe.status = (int)tree_int(r, "status", 200);
-        if (strncmp(p->probe.url, "http://", 7) != 0 && strncmp(p->probe.url, "https://", 8) != 0)
-            rc = err_set(e, ERR_RANGE, "probe.http: must begin with http:// or https://");
-    } else if (tree_at(r, "resp")) {
-        p->probe.kind = PROBE_RESP;
-        rc = read_address(r, "resp", &p->probe.to, e);
-        p->probe.send = mem_strdup(tree_text(r, "send", "PING"));
-        p->probe.want = mem_strdup(tree_text(r, "want", "PONG"));
-    } else {
-        p->probe.kind = PROBE_UNIT;
-        p->probe.unit = mem_strdup(tree_text(r, "unit", ""));
-    }
+    rc = doctype_read_probe(r, &p->probe, e);
     if (rc == 0 && p->probe.interval_ms * (p->probe.ok - 1) > p->probe.for_ms)
         rc = err_set(e, ERR_RANGE, "probe_for: too short for %d good probes %lldms apart", p->probe.ok,
                      (long long)p->probe.interval_ms);
@@ -169,4 +189,23 @@ bool doctype_path_ok(const char *path)
             return true;
         p = slash + 1;
     }
+}
+
+int doctype_read_file(const cJSON *tree, const char *where, struct plan *p, struct err *e)
+{
+    const char *root = tree_text(tree, "root", ""), *path = tree_text(tree, "path", "");
+    struct plan_file *f;
+
+    if (!doctype_path_ok(path))
+        return err_set(e, ERR_RANGE, "%spath: '%.200s' must be relative, without empty parts, '.' and '..'", where, path);
+    for (size_t k = 0; k < p->files.n; k++)
+        if (strcmp(p->files.at[k].root, root) == 0 && strcmp(p->files.at[k].path, path) == 0)
+            return err_set(e, ERR_RANGE, "%spath: '%.200s' stands twice", where, path);
+    f = vec_add(&p->files);
+    f->root = mem_strdup(root);
+    f->path = mem_strdup(path);
+    f->mode = tree_mode(tree, "mode", 0644);
+    f->owner = dup_or_null(tree_text(tree, "owner", NULL));
+    f->group = dup_or_null(tree_text(tree, "group", NULL));
+    return 0;
 }

@@ -8,29 +8,21 @@
 #include "common/base/mem.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const engine_words[] = {"mustache", "none", NULL};
 static const char *const atomic_words[] = {"batch", "dir", NULL};
-static const char *const on_fail_words[] = {"rollback", "hold", NULL};
 
 static const struct shape_field text_field[] = {{"", SHAPE_TEXT, false, 0, 0}};
 static const struct shape text_shape = SHAPE(text_field);
 static const struct shape_field source_field[] = {{"", SHAPE_TEXT, false, 1, SOURCE_MAX}};
 static const struct shape source_shape = SHAPE(source_field);
-static const struct shape_field word_field[] = {{"", SHAPE_TEXT, false, 0, 4096}};
-static const struct shape word_shape = SHAPE(word_field);
-static const struct shape_field argv_field[] = {{"", SHAPE_LIST, false, 1, 64, NULL, &word_shape}};
-static const struct shape argv_shape = SHAPE(argv_field);
 
 static const struct shape_field file_fields[] = {
     {"template", SHAPE_TEXT, false, 0, 0, NULL, NULL, "the text with its holes"},
     {"from", SHAPE_TEXT, false, 1, SOURCE_MAX, NULL, NULL, "config:tmpl:<name>, the document that holds the text"},
-    {"root", SHAPE_TEXT, true, 1, 64, NULL, NULL, "a root that the agent's configuration names"},
-    {"path", SHAPE_TEXT, true, 1, 1024, NULL, NULL, "beneath the root"},
-    {"mode", SHAPE_MODE, false, 0, 0, NULL, NULL, "default 0644"},
-    {"owner", SHAPE_TEXT, false, 1, 64, NULL, NULL, "default: the agent's user"},
-    {"group", SHAPE_TEXT, false, 1, 64, NULL, NULL, "default: the agent's group"},
+    DOCTYPE_FILE_FIELDS,
     {"engine", SHAPE_WORD, false, 0, 0, engine_words, NULL, "none: the text is taken as it is"},
     {"escape", SHAPE_WORD, false, 0, 0, escape_words, NULL, "how values are written, default none"},
     {"data", SHAPE_MAP, false, 0, FILES_MAX_DATA, NULL, &source_shape, "name in the template -> source"},
@@ -42,23 +34,18 @@ static const struct shape_field file_field[] = {{"", SHAPE_OBJECT, false, 0, 0, 
 static const struct shape file_list_shape = SHAPE(file_field);
 
 static const struct shape_field files_fields[] = {
-    {"v", SHAPE_INT, false, 1, 1, NULL, NULL, "version of this shape"},
+    DOCTYPE_VERSION_FIELD,
     {"files", SHAPE_LIST, true, 1, FILES_MAX, NULL, &file_list_shape, "what to write"},
     {"atomic", SHAPE_WORD, false, 0, 0, atomic_words, NULL, "batch: one file after the other, all or none"},
-    {"check", SHAPE_LIST, false, 0, 16, NULL, &argv_shape, "commands that must agree before anything is swapped"},
-    {"check_timeout", SHAPE_MS, false, 10, 600000, NULL, NULL, "for each command, default 10s"},
-    {"reload", SHAPE_OBJECT, false, 0, 0, NULL, &doctype_reload_shape, "how the reader is told"},
-    {"probe", SHAPE_OBJECT, false, 0, 0, NULL, &doctype_probe_shape, "is it well afterwards?"},
-    {"probe_for", SHAPE_MS, false, 10, 600000, NULL, NULL, "within this time, default 5s"},
-    {"probe_interval", SHAPE_MS, false, 10, 60000, NULL, NULL, "default 500ms"},
-    {"probe_ok", SHAPE_INT, false, 1, 100, NULL, NULL, "good ones in a row, default 3"},
-    {"on_fail", SHAPE_WORD, false, 0, 0, on_fail_words, NULL, "default rollback"},
+    DOCTYPE_CHECK_FIELDS,
+    DOCTYPE_RELOAD_FIELD,
+    DOCTYPE_PROBE_FIELDS,
     {"drift", SHAPE_LATER},
 };
 const struct shape files_shape = SHAPE(files_fields);
 
 static const struct shape_field tmpl_fields[] = {
-    {"v", SHAPE_INT, false, 1, 1},
+    DOCTYPE_VERSION_FIELD,
     {"text", SHAPE_TEXT, true, 0, 0},
     {"parts", SHAPE_MAP, false, 0, 64, NULL, &text_shape},
 };
@@ -114,22 +101,13 @@ int files_read(const cJSON *doc, struct plan *p, struct err *e)
         return err_set(e, ERR_REFUSED, "atomic: \"dir\" is not supported yet, use \"batch\"");
     cJSON_ArrayForEach(file, tree_at(doc, "files"))
     {
-        const char *root = tree_text(file, "root", ""), *path = tree_text(file, "path", "");
-        const char *owner = tree_text(file, "owner", NULL), *group = tree_text(file, "group", NULL);
-        struct plan_file *f;
+        char where[24];
+        int rc;
 
-        if (!doctype_path_ok(path))
-            return err_set(e, ERR_RANGE, "files[%d].path: '%.200s' must be relative, without empty parts, '.' and '..'", i,
-                           path);
-        for (size_t k = 0; k < p->files.n; k++)
-            if (strcmp(p->files.at[k].root, root) == 0 && strcmp(p->files.at[k].path, path) == 0)
-                return err_set(e, ERR_RANGE, "files[%d].path: '%.200s' stands twice", i, path);
-        f = vec_add(&p->files);
-        f->root = mem_strdup(root);
-        f->path = mem_strdup(path);
-        f->mode = tree_mode(file, "mode", 0644);
-        f->owner = owner ? mem_strdup(owner) : NULL;
-        f->group = group ? mem_strdup(group) : NULL;
+        snprintf(where, sizeof where, "files[%d].", i);
+        rc = doctype_read_file(file, where, p, e);
+        if (rc != 0)
+            return rc;
         i++;
     }
     return doctype_read_actions(doc, p, e);

@@ -313,17 +313,18 @@ static int allowed_here(struct applier *w, const struct plan *p, struct err *e)
     char name[DOC_KEY_MAX];
     int rc;
 
+    if (p->carrier == CARRY_NODE || p->carrier == CARRY_KEEP)
+        return err_set(e, ERR_REFUSED, "documents of type '%s' are not supported yet", w->name.type);
     for (size_t i = 0; i < p->files.n; i++) {
         const struct plan_file *f = &p->files.at[i];
         const struct docname *other;
 
         if (!roots_find(m->probe.roots, f->root))
-            return err_set(e, ERR_REFUSED, "files[%zu].root: '%s' is not named here (root in the agent's configuration)", i,
+            return err_set(e, ERR_REFUSED, "%.200s: root '%s' is not named here (root in the agent's configuration)", f->path,
                            f->root);
         other = m->taken(m->owner, w, f->root, f->path);
         if (other)
-            return err_set(e, ERR_BUSY, "files[%zu].path: %s/%.200s belongs to %s", i, f->root, f->path,
-                           docname_text(other, name));
+            return err_set(e, ERR_BUSY, "%s/%.200s belongs to %s", f->root, f->path, docname_text(other, name));
     }
     rc = validate_allowed(p, m->probe.allow, e);
     return rc != 0 ? rc : hold_allowed(p, m->probe.roots, m->probe.allow, e);

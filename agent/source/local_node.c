@@ -2,9 +2,11 @@
  * know no section "ha" and answer it with nothing. */
 #include "agent/source/local_node.h"
 
+#include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/base/timeval.h"
+#include "common/io/log.h"
 #include "common/text/reply_walk.h"
 
 #include <hiredis/hiredis.h>
@@ -26,11 +28,32 @@ struct local_node {
     char ha_state[24];               /* "" = not one of ours */
     char ha_lease[24];
     bool handing_over;
+    struct list_link asks;           /* struct ask under way */
+    char trouble[200];
+};
+
+/* One command of somebody else. */
+struct ask {
+    struct list_link link;
+    link_reply_fn *fn;
+    void *arg;
 };
 
 static const char *const role_names[] = {"unknown", "down", "loading", "master", "fenced", "slave", "syncing"};
 const char *local_role_name(enum local_role r) { return role_names[r]; }
 const struct local_node_state *local_node_state(const struct local_node *n) { return &n->is; }
+const struct addr *local_node_addr(const struct local_node *n) { return &n->o.at; }
+const char *local_node_trouble(const struct local_node *n) { return n->trouble; }
+bool local_role_usable(enum local_role r) { return r >= LOCAL_PRIMARY; }
+
+/* Said once for each reason. */
+static void complain(struct local_node *n, const char *why)
+{
+    if (strcmp(n->trouble, why) == 0)
+        return;
+    slice_copy_z(slice_z(why), n->trouble, sizeof n->trouble);
+    log_warning("node: %s:%u: %s", n->o.at.host, n->o.at.port, why);
+}
 
 static void become(struct local_node *n, const struct local_node_state *fresh)
 {
@@ -168,8 +191,15 @@ static void on_replication(void *arg, const struct redisReply *r)
 {
     struct local_node *n = arg;
 
-    if (r && !reply_is_error(r))
+    if (r && !reply_is_error(r)) {
         each_line(reply_text(r), take_replication, n);
+    } else if (r && !reply_error_is(r, "LOADING")) {
+        struct slice s = reply_text(r);
+        char why[sizeof n->trouble];
+
+        slice_copy_z((struct slice){s.p, s.len < sizeof why ? s.len : sizeof why - 1}, why, sizeof why);
+        complain(n, why);
+    }
 }
 
 static void on_ha(void *arg, const struct redisReply *r)
@@ -186,11 +216,13 @@ static void on_ha(void *arg, const struct redisReply *r)
     if (n->loading)
         n->seen.role = LOCAL_LOADING;
     else if (!n->replication_known)
-        n->seen.role = LOCAL_UNKNOWN;      /* may not ask: the user has no right to INFO */
+        n->seen.role = LOCAL_DOWN;         /* may not ask: the user has no right to INFO */
     else if (n->seen.role == LOCAL_PRIMARY && !may_write(n))
         n->seen.role = LOCAL_FENCED;
     if (n->seen.role == LOCAL_PRIMARY || n->seen.role == LOCAL_FENCED)
         n->seen.primary = (struct addr){.host = ""};
+    if (n->replication_known)
+        n->trouble[0] = 0;
     end_look(n);
     become(n, &n->seen);
 }
@@ -238,8 +270,10 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
     struct local_node *n = owner;
 
     (void)k;
-    (void)how;
-    (void)why;
+    if (how == LINK_AUTH || how == LINK_PROTOCOL)
+        complain(n, why);
+    else if (!n->trouble[0])
+        slice_copy_z(slice_z(why && why[0] ? why : link_end_name(how)), n->trouble, sizeof n->trouble);
     n->looking = n->again = false;
     timer_clear(&n->next);
     if (n->is.role == LOCAL_DOWN)
@@ -249,9 +283,42 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
     become_silent(n, LOCAL_UNKNOWN);
 }
 
+/* --- questions of others --- */
+
+static void on_answer(void *arg, const struct redisReply *r)
+{
+    struct ask *a = arg;
+    link_reply_fn *fn = a->fn;
+    void *whose = a->arg;
+
+    list_remove(&a->link);
+    mem_free(a);
+    if (fn)
+        fn(whose, r);
+}
+
 bool local_node_ask(struct local_node *n, int argc, const struct slice *argv, link_reply_fn *fn, void *arg)
 {
-    return resp_link_send(n->link, fn, arg, argc, argv);
+    struct ask *a;
+
+    if (!resp_link_is_up(n->link))
+        return false;
+    a = mem_zalloc(sizeof *a);
+    a->fn = fn;
+    a->arg = arg;
+    list_append(&n->asks, &a->link);
+    if (resp_link_send(n->link, on_answer, a, argc, argv))
+        return true;
+    list_remove(&a->link);
+    mem_free(a);
+    return false;
+}
+
+void local_node_forget(struct local_node *n, const void *arg)
+{
+    list_each(struct ask, a, &n->asks, link)
+        if (a->arg == arg)
+            a->fn = NULL;
 }
 
 struct local_node *local_node_new(const struct local_node_opts *o)
@@ -262,6 +329,7 @@ struct local_node *local_node_new(const struct local_node_opts *o)
                                .owner = n};
 
     n->o = *o;
+    list_init(&n->asks);
     n->o.user = n->o.password = NULL;          /* the link has copies */
     if (!n->o.poll_ms)
         n->o.poll_ms = POLL_MS;
@@ -282,5 +350,7 @@ void local_node_free(struct local_node *n)
     timer_clear(&n->next);
     timer_clear(&n->down);
     resp_link_free(n->link);
+    list_each_safe(struct ask, a, &n->asks, link)
+        mem_free(a);
     loop_park(n->o.loop, n, mem_free);
 }

@@ -14,7 +14,7 @@
 
 enum local_role {
     LOCAL_UNKNOWN,       /* not asked yet, or the connection is down for less than down_after_ms */
-    LOCAL_DOWN,
+    LOCAL_DOWN,          /* or refuses to be asked: local_node_trouble says so */
     LOCAL_LOADING,
     LOCAL_PRIMARY,       /* says master and accepts writes (kvnode: not fenced, not sealed) */
     LOCAL_FENCED,        /* says master and would refuse writes (kvnode) */
@@ -48,6 +48,14 @@ void local_node_free(struct local_node *n);
 const struct local_node_state *local_node_state(const struct local_node *n);
 /* A command on its connection. fn as in resp_link_send. false: not connected. */
 bool local_node_ask(struct local_node *n, int argc, const struct slice *argv, link_reply_fn *fn, void *arg);
+/* Replies to what was asked with this arg are told to nobody any more (for an arg that is going to be freed). Freeing the
+ * node forgets all. */
+void local_node_forget(struct local_node *n, const void *arg);
+const struct addr *local_node_addr(const struct local_node *n);
+/* Why it could not be asked last, "" = it was. Borrowed until the next turn. */
+const char *local_node_trouble(const struct local_node *n);
+/* It is there and takes commands (master, fenced, slave, syncing). */
+bool local_role_usable(enum local_role r);
 void local_node_look(struct local_node *n);              /* ask ROLE now */
 const char *local_role_name(enum local_role r);          /* "master", "slave", "fenced", "syncing", "loading", "down", "unknown" */
 

@@ -113,7 +113,7 @@ END_TEST
 START_TEST(test_plans_of_what_is_not_there)
 {
     struct inputs in;
-    struct docname unknown = {"node", "x"}, files = {"files", "x"};
+    struct docname unknown = {"sysctl", "x"}, files = {"files", "x"};
     struct plan *p = NULL;
     struct err e = {0};
     bool absent;
