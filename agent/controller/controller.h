@@ -32,16 +32,34 @@ struct controller_duty {
     void *arg;
 };
 
+/* At most CONTROLLER_DUTIES. */
+#define CONTROLLER_DUTIES 8
+
 struct controller;
 struct controller *controller_new(const struct controller_opts *o);
-void controller_free(struct controller *c);          /* gives the role back if it is ours and the directory is live */
+void controller_free(struct controller *c);          /* before the directory; ends the duties; the lease runs out by itself */
+/* Gives the role back and never asks for it again. false: there is nothing to give back, or no way to. Else fn is called
+ * once, when it is done or cannot be. */
+bool controller_leave(struct controller *c, void (*fn)(void *arg), void *arg);
 void controller_add(struct controller *c, const struct controller_duty *d);      /* copied; before the loop runs */
+/* Ours, and the duties have begun: the connection that controller_write needs was there. */
 bool controller_is_ours(const struct controller *c);
 const char *controller_holder(const struct controller *c);       /* node id as read last, "" = nobody */
 /* Commands that are carried out only while the directory itself says that the role is ours (WATCH, GET, MULTI).
- * fn: why is NULL when done; "" when the role was not ours or the connection ended; else the server's words. */
+ * fn: why is NULL when done; "" when the role was not ours, something was written meanwhile, or the connection ended; else
+ * the server's words. They run one after the other on a connection of their own. false: not ours, or too many wait; fn is
+ * not called. */
 struct controller_command { int argc; const struct slice *argv; };
 bool controller_write(struct controller *c, const struct controller_command *at, size_t n,
                       void (*fn)(void *arg, const char *why), void *arg);
+/* The same, and only while each of these holds when the commands run; else "". field.p NULL: a string key; value.p NULL:
+ * there must be no such key or field. */
+struct controller_expect { struct slice key, field, value; };
+bool controller_write_if(struct controller *c, const struct controller_expect *expect, size_t nexpect,
+                         const struct controller_command *at, size_t n, void (*fn)(void *arg, const char *why), void *arg);
+/* With one string key that must hold just these bytes. */
+struct controller_guard { struct slice key, value; };
+bool controller_write_over(struct controller *c, const struct controller_guard *g, const struct controller_command *at,
+                           size_t n, void (*fn)(void *arg, const char *why), void *arg);
 
 #endif

@@ -13,6 +13,7 @@ enum kube_said { KUBE_SAID_AUTO, KUBE_SAID_ON, KUBE_SAID_OFF };
 struct agent_options {
     char *node_id, *group;
     char *state_dir;
+    bool controller;
     VEC(struct addr) sentinels;
     char *directory_group;
     struct addr directory;               /* fixed address, instead of sentinels */

@@ -346,6 +346,11 @@ static void look_for_directory(struct agent *a)
         .seed = rng_u64(&a->rng), .owner = a, .in_force = in_force, .on_snapshot = on_snapshot, .on_state = on_state};
 
     a->directory = directory_new(&d);
+    if (o->controller) {
+        struct controller_opts c = {.loop = a->loop, .directory = a->directory, .node = o->node_id, .seed = rng_u64(&a->rng)};
+
+        a->controller = controller_new(&c);
+    }
 }
 
 static void on_node(void *owner, const struct local_node_state *was, const struct local_node_state *is)
@@ -465,6 +470,8 @@ void agent_stop(struct agent *a)
     resp_server_fini(&a->server);
     command_table_fini(&a->commands);
     loop_hook_remove(&a->turn);
+    controller_free(a->controller);
+    a->controller = NULL;
     directory_free(a->directory);
     a->directory = NULL;
     for (size_t i = 0; i < a->appliers.n; i++)

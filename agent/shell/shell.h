@@ -4,6 +4,7 @@
 #ifndef KV_AGENT_SHELL_H
 #define KV_AGENT_SHELL_H
 
+#include "agent/controller/controller.h"
 #include "agent/shell/acks.h"
 #include "agent/shell/applier.h"
 #include "agent/shell/labels.h"
@@ -24,6 +25,7 @@ struct agent {
     int lock_fd;
     struct applier_means means;
     struct directory *directory;
+    struct controller *controller;       /* NULL: the configuration says no */
     struct local_node *node;             /* NULL: the configuration names none */
     struct labels *labels;               /* NULL: no Kubernetes API, or none wanted */
     struct acks *acks;
