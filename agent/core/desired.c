@@ -1,6 +1,7 @@
 /* From a snapshot to plans. */
 #include "agent/core/desired.h"
 
+#include "agent/core/doc_schema.h"
 #include "agent/core/document.h"
 #include "common/base/mem.h"
 
@@ -41,7 +42,8 @@ static size_t agent_names(const struct whoami *who, struct docname out[3])
     return n;
 }
 
-static int read_agent_doc(const struct input *i, struct agent_doc *a, struct err *e)
+static int read_agent_doc(const struct input *i, const struct inputs *in, const struct whoami *who, struct agent_doc *a,
+                          struct err *e)
 {
     const cJSON *c;
     int rc;
@@ -52,6 +54,8 @@ static int read_agent_doc(const struct input *i, struct agent_doc *a, struct err
     if (rc != 0)
         return rc;
     rc = shape_check(&agent_doc_shape, a->tree, e);
+    if (rc == 0)
+        rc = doc_schema_check("agent", a->tree, in, who->patterns, e);
     if (rc != 0)
         return rc;
     cJSON_ArrayForEach(c, tree_at(a->tree, "apply"))
@@ -85,7 +89,7 @@ int agent_doc_find(const struct inputs *in, const struct whoami *who, struct doc
         *name = names[k];
         a = mem_zalloc(sizeof *a);
         a->name = names[k];
-        rc = read_agent_doc(i, a, e);
+        rc = read_agent_doc(i, in, who, a, e);
         if (rc != 0) {
             agent_doc_free(a);
             return rc;
@@ -113,7 +117,7 @@ static int open_doc(const struct doctype *type, const char *p, size_t n, cJSON *
     return 0;
 }
 
-void desired_sources_of(const struct docname *doc, const struct inputs *in, struct sources *out)
+static void own_sources(const struct docname *doc, const struct inputs *in, struct sources *out)
 {
     const struct doctype *type = doctype_find(doc->type);
     char key[DOC_KEY_MAX];
@@ -127,6 +131,12 @@ void desired_sources_of(const struct docname *doc, const struct inputs *in, stru
     if (type->sources)
         type->sources(tree, out, NULL);
     cJSON_Delete(tree);
+}
+
+void desired_sources_of(const struct docname *doc, const struct inputs *in, struct sources *out)
+{
+    own_sources(doc, in, out);
+    doc_schema_sources(out);
 }
 
 void desired_sources(const struct inputs *in, const struct whoami *who, const struct agent_doc *last,
@@ -143,7 +153,8 @@ void desired_sources(const struct inputs *in, const struct whoami *who, const st
     if (agent_doc_find(in, who, &name, &found, NULL) == 0)
         a = found;
     for (size_t k = 0; a && k < a->apply.n; k++)
-        desired_sources_of(&a->apply.at[k], in, out);
+        own_sources(&a->apply.at[k], in, out);
+    doc_schema_sources(out);
     agent_doc_free(found);
 }
 
@@ -154,7 +165,7 @@ int desired_plan(const struct docname *doc, const struct inputs *in, const struc
     struct surroundings around = {.node = who->node, .group = who->group,
                                   .vars = agent ? tree_at(agent->tree, "vars") : NULL,
                                   .labels = agent ? tree_at(agent->tree, "labels") : NULL};
-    struct sources unused;
+    struct sources reads;
     struct plan *p = NULL;
     char key[DOC_KEY_MAX];
     const struct input *i;
@@ -172,19 +183,23 @@ int desired_plan(const struct docname *doc, const struct inputs *in, const struc
     if (i->kind != INPUT_STRING)
         return err_set(e, ERR_FORMAT, "%s holds another type of value than a string", key);
     rc = open_doc(type, str_c(&i->bytes), i->bytes.len, &tree, e);
+    if (rc == 0 && (rc = doc_schema_check(doc->type, tree, in, who->patterns, e)) != 0)
+        cJSON_Delete(tree);
     if (rc != 0)
         return rc;
-    sources_init(&unused);
+    sources_init(&reads);
     p = mem_zalloc(sizeof *p);
     if (type->sources)
-        rc = type->sources(tree, &unused, e);
+        rc = type->sources(tree, &reads, e);
+    if (rc == 0)
+        rc = doc_schema_check_sources(&reads, in, who->patterns, e);
     if (rc == 0)
         rc = type->read(tree, p, e);
     if (rc == 0 && type->render) {
         rc = type->render(tree, in, &around, p, e);
         *absent = rc == ERR_MISSING;
     }
-    sources_fini(&unused);
+    sources_fini(&reads);
     cJSON_Delete(tree);
     if (rc != 0) {
         plan_free(p);

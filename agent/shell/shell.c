@@ -4,6 +4,7 @@
 #include "agent/shell/commands.h"
 #include "agent/shell/events.h"
 #include "agent/shell/journal.h"
+#include "agent/shell/pattern.h"
 #include "agent/shell/status.h"
 #include "agent/source/cache.h"
 #include "common/base/mem.h"
@@ -149,10 +150,14 @@ static void choose_agent_doc(struct agent *a)
         acks_put(a->acks, &name, &k, a->directory);
 }
 
-/* The three agent documents as the directory has them, for a boot without it. */
+/* The three agent documents as the directory has them, for a boot without it. A wrong one does not displace the last
+ * good one there either. */
 static void cache_agent_docs(struct agent *a)
 {
     const char *components[] = {a->means.who.node, a->means.who.group, "default"};
+    struct docname chosen = {{0}, {0}};
+    struct agent_doc *good = NULL;
+    bool wrong = agent_doc_find(&a->inputs, &a->means.who, &chosen, &good, NULL) != 0 && chosen.type[0];
 
     for (size_t i = 0; i < 3; i++) {
         struct docname name;
@@ -161,7 +166,7 @@ static void cache_agent_docs(struct agent *a)
         char key[DOC_KEY_MAX];
         const struct input *in;
 
-        if (!docname_make(&name, slice_z("agent"), slice_z(components[i])))
+        if (!docname_make(&name, slice_z("agent"), slice_z(components[i])) || (wrong && docname_equal(&name, &chosen)))
             continue;
         in = inputs_get(&a->inputs, docname_key(&name, key));
         if (!in || in->kind != INPUT_STRING) {
@@ -174,6 +179,7 @@ static void cache_agent_docs(struct agent *a)
             log_warning("cache: %s", e.text);
         sources_fini(&one);
     }
+    agent_doc_free(good);
 }
 
 static void release_unlisted(struct agent *a)
@@ -434,7 +440,8 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     a->acks = acks_new(o->state_dir, o->node_id);
     a->means = (struct applier_means){
         .probe = {.loop = l, .resolver = a->resolver, .http = a->http, .roots = &o->roots, .allow = &o->allow},
-        .state = o->state_dir, .who = {.node = o->node_id, .group = o->group}, .rng = &a->rng, .owner = a,
+        .state = o->state_dir, .who = {.node = o->node_id, .group = o->group, .patterns = &agent_patterns},
+        .rng = &a->rng, .owner = a,
         .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
     loop_hook_add(l, &a->turn, on_turn, a);
     look_at_node(a);

@@ -888,7 +888,7 @@ def test_errors_of_the_configuration(yard):
 
 def test_a_directory_with_users(yard):
     """A user with the few rights an agent needs, and no others; a wrong password is said once."""
-    rights = ("~config:* ~app_config ~cfgack:* &__redis__:invalidate -@all +auth +ping +role +mget +hgetall +hset +multi +exec "
+    rights = ("~config:* ~cfgschema:* ~app_config ~cfgack:* &__redis__:invalidate -@all +auth +ping +role +mget +hgetall +hset +multi +exec "
               "+client|id +client|setname +client|tracking +subscribe")
     s = Site(yard, "redis-server", ["user default on >boss ~* &* +@all", "user agent on >s3cret " + rights], start=False)
     s.c = redis.Redis("127.0.0.1", s.node.port, password="boss", decode_responses=True)

@@ -72,18 +72,19 @@ START_TEST(test_the_list_grows_until_all_is_read)
     inputs_init(&in);
     sources_init(&s);
     desired_sources(&in, &who, NULL, &s);
-    ck_assert_uint_eq(s.at.n, 3);
+    ck_assert_uint_eq(s.at.n, 4);          /* and the schema of agent documents */
+    ck_assert(sources_has(&s, "cfgschema:agent"));
     put(&in, "config:agent:default", "{\"apply\":[\"files:a\",\"node:x\"]}");
     sources_fini(&s);
     sources_init(&s);
     desired_sources(&in, &who, NULL, &s);
     ck_assert(sources_has(&s, "config:files:a") && sources_has(&s, "config:node:x"));
-    ck_assert_uint_eq(s.at.n, 5);
+    ck_assert_uint_eq(s.at.n, 8);
     put(&in, "config:files:a", "{\"files\":[{\"root\":\"r\",\"path\":\"p\",\"from\":\"config:tmpl:t\",\"data\":{\"a\":\"config:redis:a\",\"h\":\"hash:h\"}}]}");
     sources_fini(&s);
     sources_init(&s);
     desired_sources(&in, &who, NULL, &s);
-    ck_assert_uint_eq(s.at.n, 8);
+    ck_assert_uint_eq(s.at.n, 13);
     ck_assert(sources_has(&s, "hash:h") && sources_has(&s, "config:tmpl:t"));
     sources_fini(&s);
     inputs_fini(&in);
