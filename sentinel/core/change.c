@@ -413,23 +413,25 @@ static bool voters_number_differs(struct formed *f, struct ha_record *t)
 /* An operator's replacement: the old entry out, then the new one in, each a change of its own. */
 static bool voters_differ(struct formed *f, struct ha_record *t)
 {
-    const struct ha_voter *old = f->voter_out[0] ? ha_voter(t, f->voter_out) : NULL;
-    uint64_t life = f->voter_in[0] ? life_of(f, f->voter_in) : 0;
-    const struct ha_voter *in = f->voter_in[0] ? ha_voter(t, f->voter_in) : NULL;
+    const struct voter_facts *w = &f->voter.f;
+    bool wished = w->replace_in[0] != '\0';
+    uint64_t life = wished ? life_of(f, w->replace_in) : 0;    /* 0: the new one is not at hand; nobody goes before it is */
+    const struct ha_voter *in = wished ? ha_voter(t, w->replace_in) : NULL;
+    const struct ha_voter *old = wished ? ha_voter(t, w->replace_out) : NULL;
 
     if (PLANT(VOTER_LIFE_IN_PLACE) && in && life != 0 && in->life != life) {
         t->voter[in - t->voter].life = life;
         return true;
     }
-    if (old && !(in == old && old->life == life) && t->n_voters > 1) {
+    if (old && old->life == w->replace_life && life != 0 && !(in == old && life == old->life) && t->n_voters > 1) {
         voter_out(t, (int)(old - t->voter));
         return true;
     }
     if (!in && life != 0 && t->n_voters < HA_VOTERS_MAX) {
-        voter_in(f, t, f->voter_in, life);
+        voter_in(f, t, w->replace_in, life);
         return true;
     }
-    return f->voter_in[0] == '\0' && voters_number_differs(f, t);
+    return !wished && voters_number_differs(f, t);
 }
 
 bool change_settings_due(struct formed *f, struct lead_want *out)
@@ -482,6 +484,7 @@ bool change_due(struct formed *f, struct lead_want *out)
         out->purpose = LEAD_CHANGE;
     else {
         t = *r;
+        formed_settle_replacement(f, r);       /* what was wished before a restart may be done since */
         if (!voters_differ(f, &t))
             return false;
         out->purpose = LEAD_CHANGE_VOTERS;

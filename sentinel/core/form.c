@@ -11,11 +11,36 @@
 
 static bool follows_nobody(const struct formed_node *n) { return !addr_is_set(&n->status.addr); }
 
-/* Of those that follow nobody: the only one that has data; if none has any, the first by id. Two that have data are an
- * operator's choice. */
-static const struct formed_node *the_primary(const struct formed *f, const char **lacks)
+const char form_choice_lacks[] = "two nodes that have data follow nobody, which is the primary? SENTINEL FORM <group> PRIMARY <host> <port> "
+                                 "says it; what the others have is then replaced by a copy";
+
+/* Nobody else is asked to follow it unless it can lead; whoever follows nobody and takes plain orders is not ours to overrule. */
+static const struct formed_node *named_primary(const struct formed *f, const char *named, const char **lacks)
+{
+    const struct formed_node *n = formed_node((struct formed *)f, named);
+
+    if (!n || !follows_nobody(n)) {
+        *lacks = n ? "the node that was named follows another" : "the node that was named is not known";
+        return NULL;
+    }
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        const struct formed_node *o = &f->nodes.at[i];
+        if (o != n && follows_nobody(o) && o->status.state == HA_PLAIN && o->status.gid == 0) {
+            *lacks = "another node is a primary that takes plain orders: let it follow the one named first (REPLICAOF)";
+            return NULL;
+        }
+    }
+    return n;
+}
+
+/* Of those that follow nobody: whom an operator named; else the only one that has data; if none has any, the first by id.
+ * Two that have data, and nobody was named: an operator's choice. */
+static const struct formed_node *the_primary(const struct formed *f, const char *named, const char **lacks)
 {
     const struct formed_node *full = NULL, *empty = NULL;
+
+    if (named[0] != '\0')
+        return named_primary(f, named, lacks);
 
     for (size_t i = 0; i < f->nodes.n; i++) {
         const struct formed_node *n = &f->nodes.at[i];
@@ -25,7 +50,8 @@ static const struct formed_node *the_primary(const struct formed *f, const char 
             if (!empty || strcmp(n->id, empty->id) < 0)
                 empty = n;
         } else if (full) {
-            *lacks = "two nodes that have data follow nobody: which is the primary?";
+            *lacks = full->status.state == HA_FENCED || n->status.state == HA_FENCED
+                         ? form_choice_lacks : "two nodes that have data follow nobody: which is the primary?";
             return NULL;
         } else {
             full = n;
@@ -79,16 +105,16 @@ static bool pick_voters(const struct formed *f, struct ha_record *r, const char 
 }
 
 /* It would refuse any attempt but one of the primary, in that life, which it is bound to. */
-static bool bound_elsewhere(const struct formed *f, const struct formed_node *n)
+static bool bound_elsewhere(const struct formed *f, const struct formed_node *n, const char *named)
 {
     const char *lacks;
-    const struct formed_node *p = the_primary(f, &lacks);
+    const struct formed_node *p = the_primary(f, named, &lacks);
 
     return n->status.gid != 0 && n->status.node[0] != '\0' && p &&
            (strcmp(n->status.node, p->id) != 0 || n->status.node_life != p->status.life);
 }
 
-bool form_ready(const struct formed *f, struct ha_record *target, const char **lacks)
+bool form_ready(const struct formed *f, const char *named, struct ha_record *target, const char **lacks)
 {
     const struct formed_node *primary;
 
@@ -108,7 +134,7 @@ bool form_ready(const struct formed *f, struct ha_record *target, const char **l
             *lacks = "a node was opened or sealed in another group: dissolve that first";
             return false;
         }
-        if (bound_elsewhere(f, n)) {
+        if (bound_elsewhere(f, n, named)) {
             *lacks = "a node is bound to an earlier attempt under another primary: it is let go first";
             return false;
         }
@@ -118,7 +144,7 @@ bool form_ready(const struct formed *f, struct ha_record *target, const char **l
         m->priority = 100;
         m->last = n->status.pos;
     }
-    primary = the_primary(f, lacks);
+    primary = the_primary(f, named, lacks);
     if (!primary || !pick_voters(f, target, lacks))
         return false;
     memcpy(target->primary, primary->id, sizeof target->primary);
@@ -150,7 +176,7 @@ static void bind(struct formed *f, const char *id, bool release)
 
     m.gid = release ? 0 : r->gid;
     m.old_gid = r->gid;
-    m.rec = release && f->lead.want.purpose == LEAD_DISSOLVE ? r : NULL;   /* the id's last record: lets a used node go, too */
+    m.rec = release && r->dissolved ? r : NULL;    /* the id's last record: lets a used node go, too */
     memcpy(m.node, r->primary, sizeof m.node);
     m.node_life = ha_member(r, r->primary)->life;
     formed_to_node(f, id, &m);
@@ -192,6 +218,17 @@ static void ask_for_proof(struct formed *f)
             formed_to_voter(f, f->peers.at[i].id, &m);
 }
 
+/* By an operator's word: what the others have of their own is nobody's any more. */
+static void say_given_up(struct formed *f)
+{
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        const struct formed_node *n = &f->nodes.at[i];
+        if (follows_nobody(n) && n->status.flags & HA_F_HAS_DATA && strcmp(n->id, f->lead.next.primary) != 0)
+            formed_journal(f, "an operator named %.8s the primary: what %.8s has, up to (%llu, %lld), is replaced by a copy of it",
+                           f->lead.next.primary, n->id, (unsigned long long)n->status.pos.epoch, (long long)n->status.pos.offset);
+    }
+}
+
 void form_bind_primary(struct formed *f)
 {
     struct lead *l = &f->lead;
@@ -204,6 +241,8 @@ void form_bind_primary(struct formed *f)
     reset_bound(f);
     formed_journal(f, "forming group %016llx with number %llu: binding %s", (unsigned long long)l->next.gid,
                    (unsigned long long)l->ballot, l->next.primary);
+    if (l->want.node[0] != '\0')
+        say_given_up(f);
     bind(f, l->next.primary, false);
 }
 
@@ -251,19 +290,6 @@ void form_store(struct formed *f)
     lead_store(f);
 }
 
-void form_store_last(struct formed *f)
-{
-    struct lead *l = &f->lead;
-
-    l->next = l->base;
-    l->next.ballot = l->ballot;
-    l->next.change = 1;
-    l->next.dissolved = true;
-    for (size_t i = 0; i < l->votes.n; i++)
-        l->votes.at[i].stored = false;
-    lead_store(f);
-}
-
 /* --- what the driver asks -------------------------------------------------------------------------------- */
 
 void form_again(struct formed *f)
@@ -283,11 +309,13 @@ enum lead_event form_look(struct formed *f)
     struct ha_record target;
 
     if (l->state == LD_SURVEYING) {
-        if (!form_ready(f, &target, &lacks)) {
+        if (!form_ready(f, l->want.node, &target, &lacks)) {
             formed_trace(f, "cannot form yet: %s", lacks);
+            l->lacks = lacks;
             return LEAD_EVENTS;
         }
         l->next = target;
+        l->lacks = NULL;
         return LE_SURVEYED;
     }
     if (l->refused)
@@ -295,9 +323,11 @@ enum lead_event form_look(struct formed *f)
     p = lead_seal_of(f, l->next.primary);
     if (l->state == LD_BINDING_PRIMARY)
         return (p && p->bound) || (l->want.purpose == LEAD_RELEASE && attempt_dead(f, &l->next)) ? LE_BOUND : LEAD_EVENTS;
-    for (size_t i = 0; i < l->seals.n; i++)
-        if (!l->seals.at[i].bound)
+    for (size_t i = 0; i < l->seals.n; i++) {
+        const struct formed_node *n = formed_node(f, l->seals.at[i].id);
+        if (!l->seals.at[i].bound && !(l->want.force && !(n && n->up)))
             return LEAD_EVENTS;
+    }
     return LE_BOUND;
 }
 

@@ -451,6 +451,12 @@ const struct lead *formed_lead(const struct formed *f) { return &f->lead; }
 size_t formed_node_count(const struct formed *f) { return f->nodes.n; }
 size_t formed_peer_count(const struct formed *f) { return f->peers.n; }
 
+const char *formed_forming_lacks(const struct formed *f, bool *choice)
+{
+    *choice = f->forming_lacks == form_choice_lacks;
+    return f->forming_lacks;
+}
+
 const struct formed_node *formed_node_at(const struct formed *f, size_t i)
 {
     CHECK(i < f->nodes.n);

@@ -34,12 +34,12 @@ enum formed_event_kind {
     FV_EVIDENCE,           /* the agent on its host saw that process end (R2b); epoch: END(epoch). What sentinels see of it
                               (R2c) is counted inside: FV_NODE with `refused` is all that is needed */
     /* the operator */
-    FV_FORM,               /* want: mode, k, fsync, timing, voters (how many); ticket */
+    FV_FORM,               /* want: mode, k, fsync, timing, voters (how many); ticket; id: whom an operator names the primary, or NULL */
     FV_SET,                /* the same on a formed group: a change */
     FV_HAND_OVER,          /* id "" or the target; ticket */
     FV_FORCE,              /* id; seals; ticket. seals 0: the named node, of whichever life: nobody of an old life is left */
-    FV_DISSOLVE,           /* ticket */
-    FV_REPLACE_VOTER,      /* id = old, id2 = new; ticket */
+    FV_DISSOLVE,           /* ticket; yes: by force, without those that cannot be heard (dissolve.c says how far) */
+    FV_REPLACE_VOTER,      /* id = old, id2 = new; ticket. Kept on disk until it is done. id "": nobody is to be replaced any more */
     FV_DROP_MEMBER,        /* id; ticket */
     FV_CANCEL,             /* ticket */
     FV_KINDS
@@ -136,6 +136,9 @@ size_t formed_node_count(const struct formed *f);
 const struct formed_node *formed_node_at(const struct formed *f, size_t i);
 size_t formed_peer_count(const struct formed *f);
 const struct formed_peer *formed_peer_at(const struct formed *f, size_t i);
+/* A mode is wished and there is no record: what the forming waits for (static text); NULL: nothing, or nothing is wished.
+ * *choice: an operator has to name the primary (FV_FORM with an id). */
+const char *formed_forming_lacks(const struct formed *f, bool *choice);
 
 /* EXPLAIN: could it fail over now? *can, and a sentence for each thing that lacks, in order of weight. */
 void formed_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen[ID_MAX],

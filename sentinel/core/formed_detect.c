@@ -147,7 +147,14 @@ static bool may_form(struct formed *f, const struct ha_record *own, struct lead_
 {
     const char *lacks = NULL;
 
-    return f->has_want && (own == NULL || own->dissolved) && form_ready(f, &want->target, &lacks);
+    if (!f->has_want || (own != NULL && !own->dissolved) || form_ready(f, "", &want->target, &lacks)) {
+        f->forming_lacks = NULL;
+        return f->has_want && (own == NULL || own->dissolved);
+    }
+    if (lacks == form_choice_lacks && f->forming_lacks != lacks)
+        formed_journal(f, "cannot be formed: %s", lacks);
+    f->forming_lacks = lacks;
+    return false;
 }
 
 static const struct reason {

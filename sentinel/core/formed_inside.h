@@ -10,7 +10,8 @@
  *   formed_order.c    what an operator asks for, and what she is told
  *   voter.c    rules of one voter; knows nothing of this file
  *   lead.c     the table of a try and its driver; promotion, hand-over, restore, force
- *   form.c     acts and questions of LEAD_FORM, LEAD_RELEASE, LEAD_DISSOLVE
+ *   form.c     acts and questions of LEAD_FORM, LEAD_RELEASE; nodes let go
+ *   dissolve.c the last record of an id (LEAD_DISSOLVE), whole or by force
  *   change.c   acts and questions of LEAD_CHANGE, LEAD_CHANGE_VOTERS; which change is due */
 #ifndef KV_SENTINEL_FORMED_INSIDE_H
 #define KV_SENTINEL_FORMED_INSIDE_H
@@ -43,8 +44,7 @@ struct formed {
     bool has_want;                     /* FV_FORM: form it when everybody is at hand */
     struct formed_want want;           /* what the operator asked for; mode etc. of the record once there is one */
     bool want_set;                     /* FV_FORM or FV_SET said it to this sentinel: change_due brings the record there */
-    char voter_out[ID_MAX], voter_in[ID_MAX];      /* FV_REPLACE_VOTER: kept until done; "" = none */
-    uint64_t voter_ticket, set_ticket; /* who waits until that, or want_set, is fulfilled; 0 = nobody */
+    uint64_t voter_ticket, set_ticket; /* who waits until a voter is replaced (voter_facts), or want_set is fulfilled; 0 = nobody */
     VEC(struct formed_node) nodes;
     VEC(struct formed_peer) peers;
     struct rng rng;
@@ -62,6 +62,7 @@ struct formed {
     int64_t try_at_ms;                 /* ... until then; NEVER_MS = not by time */
     int64_t reason_at_ms;              /* since when */
     int64_t turn_ms;                   /* rank and jitter, drawn when the reason appeared: so much later than the first */
+    const char *forming_lacks;         /* a mode is wished and there is no record: what that waits for (static text), NULL = nothing */
     unsigned tries;                    /* since the record last moved */
     int64_t rec_at_ms;                 /* since when we hold the record */
     bool rec_from_disk;                /* ... or had it at the start */
@@ -105,6 +106,7 @@ void formed_voter_renews(struct formed *f, struct formed_node *n, const struct h
 void formed_ended(struct formed *f, uint64_t epoch, uint64_t incarnation, bool spread);
 void formed_record_moved(struct formed *f);                              /* the record held is another one, or none */
 void formed_ballot_seen(struct formed *f, uint64_t ballot);
+void formed_settle_replacement(struct formed *f, const struct ha_record *own);     /* a voter was to be replaced: is it done? */
 
 /* --- formed_tell.c ------------------------------------------------------------------------------- */
 void formed_tell(struct formed *f);                                      /* at the end of each step: is it to be announced? */
@@ -139,11 +141,18 @@ void lead_explain(const struct formed *f, int64_t now_ms, bool *can, char chosen
                   void (*say)(void *ctx, const char *what, const char *who, const char *why), void *ctx);
 
 /* --- form.c, change.c: asked by the driver in lead.c and by detection -------------------------- */
-bool form_ready(const struct formed *f, struct ha_record *target, const char **lacks);    /* all nodes and voters at hand: the record to form */
+/* All nodes and voters at hand: the record to form. named: whom an operator says is the primary, "" = nobody. */
+bool form_ready(const struct formed *f, const char *named, struct ha_record *target, const char **lacks);
+extern const char form_choice_lacks[];                                   /* it waits for an operator to name the primary */
 bool form_orphan(const struct formed *f, struct ha_record *out);         /* nodes bound to an attempt of which nobody holds a record: what is
                                                                             known of it (no voters, members as far as they are at hand) */
 bool form_attempt_dead(const struct formed *f);                          /* our record is of an attempt that can never open (R0) */
 bool form_may_seal(const struct formed *f, const struct ha_record *base);/* R0: a formation record is sealed on only after its marker was shown */
+/* --- dissolve.c --- */
+const char *dissolve_lacks(const struct formed *f, const struct ha_record *own, bool force);      /* why it is not begun; NULL = it can be */
+bool dissolve_left_out(const struct ha_record *own, const char *id);     /* own is its id's last record: was this node not there when it was forced? */
+/* All voters lost their memories: the last record, from the nodes' words. false: *lacks says why it may not be. */
+bool dissolve_nobody_holds(const struct formed *f, struct ha_record *out, const char **lacks);
 bool change_settings_due(struct formed *f, struct lead_want *out);       /* only the operator's wish; whether it can be now is another question */
 bool change_due(struct formed *f, struct lead_want *out);                /* R9: membership that takes care of itself, an operator's wish */
 

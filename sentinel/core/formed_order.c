@@ -64,6 +64,10 @@ static void form(struct formed *f, const struct formed_event *ev)
     f->want = *ev->want;
     f->want_set = true;
     f->has_want = true;
+    if (ev->id != NULL && ev->id[0] != '\0') {
+        slice_copy_z(slice_z(ev->id), want.node, sizeof want.node);
+        give_way(f);
+    }
     if (ev->ticket != 0 && !busy(f, ev->ticket))
         start(f, &want, ev->ticket);
 }
@@ -97,14 +101,31 @@ static void set(struct formed *f, const struct formed_event *ev)
 
 static void dissolve(struct formed *f, const struct formed_event *ev)
 {
-    struct lead_want want = {.purpose = LEAD_DISSOLVE};
+    struct lead_want want = {.purpose = LEAD_DISSOLVE, .force = ev->yes};
+    const struct ha_record *own = formed_newest(f);
+    const char *lacks = NULL;
 
     f->has_want = false;
-    if (record(f, ev->ticket) == NULL)
+    if (ev->yes && own == NULL) {
+        want.purpose = LEAD_RELEASE;
+        if (!dissolve_nobody_holds(f, &want.target, &lacks)) {
+            formed_reply(f, ev->ticket, lacks);
+            return;
+        }
+    } else if (!(ev->yes && own->dissolved)) {         /* FORCE again: whoever was left out is let go */
+        if ((own = record(f, ev->ticket)) == NULL)
+            return;
+    }
+    if (own != NULL && (lacks = dissolve_lacks(f, own, ev->yes)) != NULL) {
+        formed_reply(f, ev->ticket, lacks);
         return;
+    }
     give_way(f);
-    if (!busy(f, ev->ticket))
-        start(f, &want, ev->ticket);
+    if (busy(f, ev->ticket))
+        return;
+    if (ev->yes)
+        formed_journal(f, "an operator dissolves the group by force");
+    start(f, &want, ev->ticket);
 }
 
 /* --- primaries --------------------------------------------------------------------------------- */
@@ -201,34 +222,63 @@ static void drop_member(struct formed *f, const struct formed_event *ev)
     start(f, &want, ev->ticket);
 }
 
+static void keep_voters(struct formed *f, uint64_t ticket)
+{
+    struct voter_facts *v = &f->voter.f;
+
+    if (v->replace_in[0] != '\0')
+        formed_journal(f, "voter %.8s is not to be replaced any more", v->replace_out);
+    v->replace_in[0] = v->replace_out[0] = '\0';
+    v->replace_life = 0;
+    formed_save(f);
+    formed_reply(f, f->voter_ticket, "SUPERSEDED No voter is to be replaced any more");
+    f->voter_ticket = 0;
+    formed_reply(f, ticket, NULL);
+}
+
+static const char *cannot_replace(struct formed *f, const struct ha_record *own, const char *out, const char *in)
+{
+    const struct ha_voter *old = ha_voter(own, out);
+    const struct formed_peer *p = formed_peer(f, in);
+    bool self = strcmp(in, f->self.id) == 0;
+
+    if (old == NULL)
+        return "ERR The sentinel to be replaced does not vote in this group";
+    if (!self && p == NULL)
+        return "ERR The new sentinel is not known: let it monitor this group first";
+    if (!self && (!p->up || p->alive.kind != HA_ALIVE))
+        return "ERR The new sentinel is not at hand: nothing was begun";
+    if (strcmp(out, in) != 0 && ha_voter(own, in) != NULL)
+        return "ERR The new sentinel votes already";
+    if (strcmp(out, in) == 0 && old->life == (self ? f->voter.f.life : p->alive.life))
+        return "ERR That sentinel votes with the memory it has: there is nothing to replace";
+    return strlen(out) < ID_MAX && strlen(in) < ID_MAX ? NULL : "ERR Not the id of a sentinel";
+}
+
+/* The wish is on disk before anything follows from it: once said it is carried on, over a restart too. */
 static void replace_voter(struct formed *f, const struct formed_event *ev)
 {
     const struct ha_record *own = record(f, ev->ticket);
-    const char *error = NULL;
-    const struct formed_peer *p;
-    bool self;
+    struct voter_facts *v = &f->voter.f;
+    const char *error;
 
     if (own == NULL)
         return;
-    self = strcmp(ev->id2, f->self.id) == 0;
-    p = formed_peer(f, ev->id2);
-    if (ha_voter(own, ev->id) == NULL)
-        error = "ERR The sentinel to be replaced does not vote in this group";
-    else if (!self && p == NULL)
-        error = "ERR The new sentinel is not known: let it monitor this group first";
-    else if (!self && (!p->up || p->alive.kind != HA_ALIVE))
-        error = "ERR The new sentinel is not at hand: nothing was begun";
-    else if (strcmp(ev->id, ev->id2) != 0 && ha_voter(own, ev->id2) != NULL)
-        error = "ERR The new sentinel votes already";
-    else if (!slice_copy_z(slice_z(ev->id), f->voter_out, sizeof f->voter_out) ||
-             !slice_copy_z(slice_z(ev->id2), f->voter_in, sizeof f->voter_in))
-        error = "ERR Not the id of a sentinel";
+    if (ev->id[0] == '\0') {
+        keep_voters(f, ev->ticket);
+        return;
+    }
+    error = cannot_replace(f, own, ev->id, ev->id2);
     if (error != NULL) {
         formed_reply(f, ev->ticket, error);
         return;
     }
     formed_reply(f, f->voter_ticket, "SUPERSEDED Another voter is to be replaced now");
-    f->voter_ticket = ev->ticket;          /* answered when both changes are done: no answer means that it must be said again */
+    (void)slice_copy_z(slice_z(ev->id), v->replace_out, sizeof v->replace_out);
+    (void)slice_copy_z(slice_z(ev->id2), v->replace_in, sizeof v->replace_in);
+    v->replace_life = ha_voter(own, ev->id)->life;
+    formed_save(f);
+    f->voter_ticket = ev->ticket;          /* answered when both changes are done */
     formed_journal(f, "voter %.8s is to be replaced by %.8s", ev->id, ev->id2);
 }
 
@@ -289,8 +339,8 @@ void formed_explain(const struct formed *f, int64_t now_ms, bool *can, char chos
         snprintf(text, sizeof text, "promised: a lease or the silence after a start still runs for %lld ms", (long long)held_ms);
         say(ctx, "promise", f->self.id, text);
     }
-    if (f->voter_in[0] != '\0') {
-        snprintf(text, sizeof text, "replacing: is to take the place of %.8s", f->voter_out);
-        say(ctx, "voter", f->voter_in, text);
+    if (f->voter.f.replace_in[0] != '\0') {
+        snprintf(text, sizeof text, "replacing: is to take the place of %.8s", f->voter.f.replace_out);
+        say(ctx, "voter", f->voter.f.replace_in, text);
     }
 }

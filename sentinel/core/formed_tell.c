@@ -94,6 +94,8 @@ static void release_again(struct formed *f, const struct formed_node *n, const s
 
     if (!formed_at_majority(f) || (n != p && !primary_is_free && f->voter.ended_epoch != own->epoch))
         return;
+    if (dissolve_left_out(own, n->id))
+        return;                                /* nobody knows what it went on doing: an operator lets it go */
     memcpy(m.node, own->primary, sizeof m.node);
     m.node_life = ha_member(own, own->primary)->life;
     formed_to_node(f, n->id, &m);

@@ -72,15 +72,27 @@ static void hear_vote(struct formed *f, const struct ha_msg *m)
 
 /* --- records ------------------------------------------------------------------------------------ */
 
-/* The new one votes with the life it has now, and the old one does not; they may be one sentinel in two lives. */
-static bool replaced(struct formed *f, const struct ha_record *own)
+/* The new one votes, and the old one does not in the life it was to leave with; they may be one sentinel in two lives. */
+static bool replaced(const struct voter_facts *v, const struct ha_record *own)
 {
-    const struct ha_voter *in = f->voter_in[0] != '\0' ? ha_voter(own, f->voter_in) : NULL;
-    const struct formed_peer *p = formed_peer(f, f->voter_in);
+    const struct ha_voter *out = ha_voter(own, v->replace_out);
 
-    if (in == NULL || (strcmp(f->voter_in, f->voter_out) != 0 && ha_voter(own, f->voter_out) != NULL))
-        return false;
-    return in->life == (strcmp(f->voter_in, f->self.id) == 0 ? f->voter.f.life : p != NULL ? p->alive.life : 0);
+    if (own->dissolved)
+        return true;
+    return ha_voter(own, v->replace_in) != NULL && !(out != NULL && out->life == v->replace_life);
+}
+
+void formed_settle_replacement(struct formed *f, const struct ha_record *own)
+{
+    struct voter_facts *v = &f->voter.f;
+
+    if (v->replace_in[0] == '\0' || !replaced(v, own))
+        return;
+    v->replace_in[0] = v->replace_out[0] = '\0';
+    v->replace_life = 0;
+    formed_save(f);
+    formed_reply(f, f->voter_ticket, own->dissolved ? "ABORTED the group was dissolved" : NULL);
+    f->voter_ticket = 0;
 }
 
 /* The record says what the group is. A wish that it fulfils is none any more. */
@@ -96,11 +108,7 @@ static void settle_wishes(struct formed *f, const struct ha_record *own)
         formed_reply(f, f->set_ticket, NULL);
         f->set_ticket = 0;
     }
-    if (replaced(f, own)) {
-        f->voter_in[0] = f->voter_out[0] = '\0';
-        formed_reply(f, f->voter_ticket, NULL);
-        f->voter_ticket = 0;
-    }
+    formed_settle_replacement(f, own);
     if (f->want_set)
         return;
     f->want.mode = own->mode;

@@ -53,7 +53,7 @@ static const struct row {
     { LD_VOTING,         LE_MAJORITY,     PROMOTIONS,        DO(promote_seal),       LD_SEALING,          "a majority gave us the ballot" },
     { LD_VOTING,         LE_MAJORITY,     FOR(CHANGE),       DO(change_bind),        LD_BINDING_REST,     "a majority gave us the ballot" },
     { LD_VOTING,         LE_MAJORITY,     FOR(RESTORE) | FOR(CHANGE_VOTERS), DO(change_restore), LD_STORING, "a majority gave us the ballot" },
-    { LD_VOTING,         LE_MAJORITY,     FOR(DISSOLVE),     DO(form_store_last),    LD_STORING,          "a majority gave us the ballot" },
+    { LD_VOTING,         LE_MAJORITY,     FOR(DISSOLVE),     DO(dissolve_store),     LD_STORING,          "a majority gave us the ballot" },
     { LD_VOTING,         LE_NO_MAJORITY,  ALL,               DO(withdraw),           LD_IDLE,             "all at hand answered and it is no majority" },
     { LD_VOTING,         LE_EXPIRED,      ALL,               DO(withdraw),           LD_IDLE,             "no majority in time" },
     { LD_VOTING,         LE_OVERTAKEN,    ALL,               DO(withdraw),           LD_IDLE,             "a higher ballot is about" },
@@ -83,6 +83,7 @@ static const struct row {
     { LD_STORING,        LE_STORED,       FOR(DISSOLVE),     DO(form_release_primary), LD_BINDING_PRIMARY, "the last record is at a majority" },
     { LD_STORING,        LE_STORED,       ALL,               DO(change_commit),      LD_COMMITTING,       "the record is at a majority" },
     { LD_STORING,        LE_ANEW,         FOR(CHANGE_VOTERS), DO(change_joint),      LD_JOINING,          "the base is stored anew in our ballot" },
+    { LD_STORING,        LE_REFUSED,      FOR(DISSOLVE),     DO(withdraw),           LD_IDLE,             "too much of the group cannot be heard" },
     { LD_STORING,        LE_EXPIRED,      ALL,               DO(withdraw),           LD_IDLE,             "the record found no majority in time" },
     { LD_STORING,        LE_OVERTAKEN,    ALL,               DO(withdraw),           LD_IDLE,             "a higher ballot is about" },
 
@@ -235,7 +236,15 @@ static enum lead_event look_votes(struct formed *f)
     const struct ha_record *top = highest(f);
     bool open = false;
 
-    if (top && votes_in(f, top) >= ha_majority(top->n_voters)) {
+    for (size_t i = 0; i < f->lead.votes.n; i++) {
+        const struct lead_vote *v = &f->lead.votes.at[i];
+        const struct formed_peer *p = formed_peer(f, v->id);
+        if (!v->granted && !v->refused && (!p || p->up))
+            open = true;
+    }
+    if (!open && top && f->lead.want.force && votes_in(f, top) < ha_majority(top->n_voters))
+        f->lead.few_voters = dissolve_without_majority(f, top);
+    if (top && (f->lead.few_voters || votes_in(f, top) >= ha_majority(top->n_voters))) {
         f->lead.base = *top;               /* fixed: later answers are ignored */
         f->lead.next = *top;
         if (top->dissolved && f->lead.want.purpose != LEAD_DISSOLVE) {     /* what is left to do is to tell the rest */
@@ -243,12 +252,6 @@ static enum lead_event look_votes(struct formed *f)
             f->lead.want.purpose = LEAD_DISSOLVE;
         }
         return LE_MAJORITY;
-    }
-    for (size_t i = 0; i < f->lead.votes.n; i++) {
-        const struct lead_vote *v = &f->lead.votes.at[i];
-        const struct formed_peer *p = formed_peer(f, v->id);
-        if (!v->granted && !v->refused && (!p || p->up))
-            open = true;
     }
     return open ? LEAD_EVENTS : LE_NO_MAJORITY;
 }
@@ -308,7 +311,11 @@ static enum lead_event look_stored(struct formed *f)
     int here = lead_stored_in(f, &l->next);
     bool enough = here >= ha_majority(l->next.n_voters);
 
-    if (l->want.purpose == LEAD_FORM)
+    if (l->refused)
+        return LE_REFUSED;
+    if (l->few_voters)
+        enough = here == votes_in(f, &l->next);        /* whoever of V has a memory left */
+    else if (l->want.purpose == LEAD_FORM)
         enough = PLANT(FORM_AT_MAJORITY) ? enough : here == l->next.n_voters;
     else if (enough)
         enough = lead_stored_in(f, &l->base) >= ha_majority(l->base.n_voters);
@@ -371,7 +378,7 @@ static void move(struct formed *f, enum lead_event on)
                  lead_state_name(row->then), row->because);
     if (row->then == LD_IDLE && (row->act == withdraw || row->act == promote_call_off)) {
         formed_journal(f, "ballot %llu given up: %s", (unsigned long long)f->lead.ballot, row->because);
-        lead_say_failed(f, row->because);
+        lead_say_failed(f, f->lead.lacks ? f->lead.lacks : row->because);
     }
     enter(f, row->then);                   /* first: an act may be answered by our own voter before it returns */
     f->lead.acting = true;

@@ -91,9 +91,10 @@ struct lead_seal {
 struct lead_want {
     enum lead_purpose purpose;
     struct ha_record target;           /* form: all of it; change: the new M, k, mode, V; else unused */
-    char node[ID_MAX];                 /* hand-over, force: to whom; "" = the best */
+    char node[ID_MAX];                 /* hand-over, force: to whom; "" = the best. Form: whom an operator named the primary */
     uint64_t ticket;                   /* operator who waits; 0 = nobody */
     int seals_at_least;                /* force */
+    bool force;                        /* dissolve: without those that cannot be heard, as far as dissolve.c allows it */
 };
 
 struct lead {
@@ -111,7 +112,9 @@ struct lead {
     bool acting;                       /* inside an act: answers of our own voter are kept, nobody moves */
     bool ended;                        /* END(base.epoch) is known */
     bool anew_stored;                  /* change of V: the base is stored anew in this ballot (change 1) */
+    bool few_voters;                   /* dissolve by force: the others of V lost their memories, this is what is left */
     bool ready, stopped, opened, done; /* what the primary answered */
+    const char *lacks;                 /* surveying: what it waits for (static text) */
     bool refused;                      /* somebody whose yes is needed said no for good; `why` */
     enum ha_why why;
     int64_t enough_at_ms;              /* since when the counted seals suffice; 0 = they do not */

@@ -28,10 +28,14 @@ bool promote_answer(struct formed *f, const struct ha_msg *m);           /* true
 const struct lead_seal *promote_longest_seal(const struct formed *f);
 
 /* --- form.c ------------------------------------------------------------------------------------------ */
-lead_act form_bind_primary, form_bind_rest, form_store, form_release_primary, form_release_rest, form_forget, form_store_last;
+lead_act form_bind_primary, form_bind_rest, form_store, form_release_primary, form_release_rest, form_forget;
 void form_again(struct formed *f);
 enum lead_event form_look(struct formed *f);
 bool form_answer(struct formed *f, const struct ha_msg *m);
+
+/* --- dissolve.c ---------------------------------------------------------------------------------------- */
+lead_act dissolve_store;
+bool dissolve_without_majority(const struct formed *f, const struct ha_record *top);     /* FORCE, and V has no majority: may it be all the same? */
 
 /* --- change.c ------------------------------------------------------------------------------------------ */
 lead_act change_restore, change_bind, change_joint, change_store, change_commit, change_done;

@@ -18,6 +18,9 @@ struct voter_facts {
     uint64_t voted_life;               /* ... of that candidate: one that lost its memory may have picked the same number twice */
     struct ha_record rec;              /* gid 0 = none */
     int64_t promise_max_ms;            /* the largest L_s ever in force (T5) */
+    /* an operator's wish that takes two changes (R9): this voter, in this life, out, then that sentinel in; "" = none */
+    char replace_out[ID_MAX], replace_in[ID_MAX];
+    uint64_t replace_life;
 };
 
 struct voter {

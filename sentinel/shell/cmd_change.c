@@ -251,7 +251,7 @@ static void as_formed(struct shell *sh, const struct group *g, struct conf_group
         (void)group_options_follow(&conf->opt, &formed_voter(formed_groups_find(sh->formed, g->id))->f.rec);
 }
 
-static void set_saved(struct call *c, const struct group *g, bool formed_moved, bool was_asked)
+static void set_saved(struct call *c, const struct group *g, bool formed_moved, bool was_asked, const char *primary)
 {
     struct shell *sh = shell_of(c);
     struct conf_group *conf = shell_group_conf(sh, g->id);
@@ -260,7 +260,7 @@ static void set_saved(struct call *c, const struct group *g, bool formed_moved, 
     if (rc != 0 || !formed_moved)
         reply_saved(c, rc);
     else if (conf->opt.mode != GROUP_MODE_NONE)
-        formed_groups_wish(sh->formed, g->id, c->session);
+        formed_groups_wish(sh->formed, g->id, primary, c->session);
     else {
         if (was_asked) {               /* nobody formed it yet: it is not wished for any more */
             struct formed_event ev = {.kind = FV_DISSOLVE};
@@ -270,7 +270,9 @@ static void set_saved(struct call *c, const struct group *g, bool formed_moved, 
     }
 }
 
-void cmd_set(struct call *c)
+void cmd_set(struct call *c) { set_and_form(c, NULL); }
+
+void set_and_form(struct call *c, const char *primary)
 {
     struct shell *sh = shell_of(c);
     const struct group *g = group_arg(c, 2);
@@ -291,7 +293,11 @@ void cmd_set(struct call *c)
         at += ok ? group_option_values(o) + 1 : 1;
         formed_moved = formed_moved || (ok && group_option_is_formed(o));
     }
-    formed_moved = formed_moved && (was_asked || scratch.mode != GROUP_MODE_NONE);
+    formed_moved = (formed_moved || primary) && (was_asked || scratch.mode != GROUP_MODE_NONE);
+    if (ok && primary && scratch.mode == GROUP_MODE_NONE) {
+        reply_error(c->reply, "ERR No mode is asked for: SENTINEL FORM <group> async|prefer|strict PRIMARY <host> <port>");
+        ok = false;
+    }
     ok = ok && (!formed_moved || formable(c, g, &scratch));
     group_options_fini(&scratch);
     if (!ok)
@@ -308,7 +314,7 @@ void cmd_set(struct call *c)
     shell_set_group(sh, g->id, conf);
     if (new_auth)
         links_new_auth(sh->links, g->id);
-    set_saved(c, g, formed_moved, was_asked);
+    set_saved(c, g, formed_moved, was_asked, primary);
 }
 
 /* ---- SENTINEL CONFIG --------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SENTINEL commands about what makes a group fail over well: EXPLAIN and JOURNAL of any
- * group; FAILOVER as a hand-over, DISSOLVE, PEERS, DROP of a formed one. What takes time is
+ * group; FORM of a plain one; FAILOVER as a hand-over, DISSOLVE, PEERS, DROP of a formed one. What takes time is
  * answered when it is decided (formed_groups_order holds the client). */
 #include "common/base/num.h"
 #include "common/io/clock.h"
@@ -125,8 +125,45 @@ void cmd_failover(struct call *c)
         plain_failover(c, g, coordinated);
 }
 
-/* --- DISSOLVE, DROP ------------------------------------------------------------------------------------ */
+/* --- FORM, DISSOLVE, DROP ------------------------------------------------------------------------------------ */
 
+/* group [mode] PRIMARY host port [setting value ...]: SET, and this node leads whatever data the others have. */
+void cmd_form(struct call *c)
+{
+    const struct group *g = group_arg(c, 2);
+    struct slice argv[32] = {slice_z("SENTINEL"), slice_z("SET")};
+    struct call as_set = *c;
+    const char *found;
+    char primary[ID_MAX];
+    int at = 3, n = 3;
+
+    if (!g)
+        return;
+    if (at < c->argc && !slice_is_nocase(c->argv[at], "primary")) {
+        argv[n++] = slice_z("mode");
+        argv[n++] = c->argv[at++];
+    }
+    if (at + 2 >= c->argc || !slice_is_nocase(c->argv[at], "primary") || c->argc - at - 3 > 24) {
+        reply_error(c->reply, "ERR SENTINEL FORM <group> [mode] PRIMARY <host> <port> [setting value ...]");
+        return;
+    }
+    found = member_at(c, g, at + 1);
+    if (!found)
+        return;
+    memcpy(primary, found, sizeof primary);
+    if (formed_groups_is_formed(shell_of(c)->formed, g->id)) {
+        reply_error(c->reply, "ERR This group is formed and has a primary: SENTINEL FAILOVER <group> TO <host> <port> gives it another one");
+        return;
+    }
+    for (at += 3; at < c->argc; at++)
+        argv[n++] = c->argv[at];
+    argv[2] = c->argv[2];
+    as_set.argv = argv;
+    as_set.argc = n;
+    set_and_form(&as_set, primary);
+}
+
+/* group [FORCE]: FORCE also of what is dissolved already, for those who were left out, and where no record is held any more. */
 void cmd_dissolve(struct call *c)
 {
     const struct group *g = group_arg(c, 2);
@@ -134,14 +171,10 @@ void cmd_dissolve(struct call *c)
 
     if (!g)
         return;
-    if (c->argc > 3) {
-        reply_error(c->reply, c->argc == 4 && slice_is_nocase(c->argv[3], "force")
-                                  ? "ERR DISSOLVE ... FORCE is not there yet: without its primary a group is dissolved after a failover "
-                                    "(SENTINEL EXPLAIN says what that waits for)"
-                                  : "ERR SENTINEL DISSOLVE <group>");
-        return;
-    }
-    if (is_formed(c, g))
+    ev.yes = c->argc == 4 && slice_is_nocase(c->argv[3], "force");
+    if (c->argc > 3 && !ev.yes)
+        reply_error(c->reply, "ERR SENTINEL DISSOLVE <group> [FORCE]");
+    else if (ev.yes || is_formed(c, g))
         formed_groups_order(shell_of(c)->formed, g->id, &ev, c->session);
 }
 
@@ -256,8 +289,12 @@ void cmd_peers(struct call *c)
         return;
     if (c->argc == 3)
         list_peers(c, g);
-    else if (c->argc != 6 || !slice_is_nocase(c->argv[3], "replace"))
-        reply_error(c->reply, "ERR SENTINEL PEERS <group> [REPLACE <old-id> <new-id>]");
+    else if (c->argc == 4 && slice_is_nocase(c->argv[3], "cancel")) {
+        ev.id = ev.id2 = "";
+        if (is_formed(c, g))
+            formed_groups_order(shell_of(c)->formed, g->id, &ev, c->session);
+    } else if (c->argc != 6 || !slice_is_nocase(c->argv[3], "replace"))
+        reply_error(c->reply, "ERR SENTINEL PEERS <group> [REPLACE <old-id> <new-id> | CANCEL]");
     else if (!slice_copy_z(c->argv[4], from, sizeof from) || !slice_copy_z(c->argv[5], to, sizeof to))
         reply_error(c->reply, "ERR An id of a sentinel has 40 hex digits (SENTINEL MYID)");
     else if (is_formed(c, g)) {

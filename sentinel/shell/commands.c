@@ -36,8 +36,9 @@ static const struct command subs[] = {
     {"ha", -5, ADMIN | CMD_HIDDEN, cmd_sentinel_ha, .group = "sentinel", .syntax = "id group message [group message ...]", .summary = "Of other sentinels: messages of formed groups."},
     {"explain", 3, ADMIN | CMD_HIDDEN, cmd_explain, .group = "sentinel", .syntax = "group", .summary = "Could the group fail over now, to whom, and if not, what lacks."},
     {"journal", -3, ADMIN | CMD_HIDDEN, cmd_journal, .group = "sentinel", .syntax = "group [count]", .summary = "The last lines of the group's journal, oldest first: time in milliseconds, line."},
-    {"peers", -3, ADMIN | CMD_HIDDEN, cmd_peers, .group = "sentinel", .syntax = "group [REPLACE old-id new-id]", .summary = "Who votes in a group; put another sentinel, or the new memory of one, in a voter's place."},
-    {"dissolve", -3, ADMIN | CMD_HIDDEN, cmd_dissolve, .group = "sentinel", .syntax = "group", .summary = "Make a formed group plain again."},
+    {"peers", -3, ADMIN | CMD_HIDDEN, cmd_peers, .group = "sentinel", .syntax = "group [REPLACE old-id new-id | CANCEL]", .summary = "Who votes in a group; put another sentinel, or the new memory of one, in a voter's place (carried on until it is done, or CANCEL)."},
+    {"form", -6, ADMIN | CMD_HIDDEN, cmd_form, .group = "sentinel", .syntax = "group [mode] PRIMARY host port [setting value ...]", .summary = "Form a group whose nodes all have data and follow nobody: this one leads, a copy of it replaces what the others have."},
+    {"dissolve", -3, ADMIN | CMD_HIDDEN, cmd_dissolve, .group = "sentinel", .syntax = "group [FORCE]", .summary = "Make a formed group plain again; FORCE: without the nodes that cannot be heard, which stay fenced until it is said again."},
     {"drop", 5, ADMIN | CMD_HIDDEN, cmd_drop_member, .group = "sentinel", .syntax = "group host port", .summary = "Take a replica out of a formed group's members; it may come back by itself when it is there again."},
     {"help", 2, CMD_SENTINEL, cmd_sentinel_help, .group = "sentinel", .syntax = "", .summary = "This list.", .since = "6.2.0"},
 };

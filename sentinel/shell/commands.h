@@ -23,6 +23,8 @@ void cmd_pending_scripts(struct call *c);
 void cmd_monitor(struct call *c);
 void cmd_remove(struct call *c);
 void cmd_set(struct call *c);
+/* The same; and the group is formed under this node (an id), which leads whatever data the others have. NULL: nobody was named. */
+void set_and_form(struct call *c, const char *primary);
 void cmd_reset_groups(struct call *c);
 void cmd_flushconfig(struct call *c);
 void cmd_config_get(struct call *c);
@@ -33,6 +35,7 @@ void cmd_debug(struct call *c);
 void cmd_sentinel_ha(struct call *c);
 /* cmd_formed.c: failing over, and what stands in its way */
 void cmd_failover(struct call *c);
+void cmd_form(struct call *c);
 void cmd_dissolve(struct call *c);
 void cmd_drop_member(struct call *c);
 void cmd_peers(struct call *c);

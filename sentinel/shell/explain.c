@@ -322,6 +322,7 @@ static void forming(struct shell *sh, const struct group *g, const struct formed
     struct formed_want want;
     const char *wrong = NULL;
     size_t lack_at;
+    bool choice = false;
 
     if (!formed_groups_want(sh->formed, g->id, &want, &wrong))
         return;
@@ -331,11 +332,26 @@ static void forming(struct shell *sh, const struct group *g, const struct formed
         lack_at = x->lacks.n;
         text(add(x, "forming", "-", "not-yet", false), "mode %s is asked for: every node and %d sentinels must be at hand at once",
              ha_mode_name(want.mode), want.voters);
+        if (formed_forming_lacks(f, &choice))
+            text(&x->lacks.at[lack_at], "mode %s is asked for: %s", ha_mode_name(want.mode), formed_forming_lacks(f, &choice));
+        if (choice)
+            snprintf(x->lacks.at[lack_at].why, sizeof x->lacks.at[lack_at].why, "name-the-primary");
         if (formed_peer_count(f) + 1 < (size_t)want.voters) {
             snprintf(x->lacks.at[lack_at].why, sizeof x->lacks.at[lack_at].why, "too-few-sentinels");
             text(&x->lacks.at[lack_at], "mode %s is asked for: %zu sentinels are known, %d voters are wanted", ha_mode_name(want.mode),
                  formed_peer_count(f) + 1, want.voters);
         }
+    }
+    for (size_t i = 0; choice && i < formed_node_count(f); i++) {
+        const struct formed_node *n = formed_node_at(f, i);
+        struct lack *l;
+
+        if (!(n->status.flags & HA_F_HAS_DATA))
+            continue;
+        l = add(x, "forming", n->id, "has-data", false);
+        l->addr = n->addr;
+        text(l, "it waits for the group and has data, up to offset %lld of epoch %llu: a copy of the primary that is named replaces it",
+             (long long)n->status.pos.offset, (unsigned long long)n->status.pos.epoch);
     }
     for (size_t i = 0; i < g->nodes.n; i++) {
         const struct node *n = g->nodes.at[i];
@@ -349,6 +365,23 @@ static void forming(struct shell *sh, const struct group *g, const struct formed
     }
 }
 
+/* The group was dissolved by force while these were not heard. */
+static void about_left_out(const struct formed *f, struct explanation *x)
+{
+    const struct ha_record *r = &formed_voter(f)->f.rec;
+
+    for (size_t i = 0; r->gid && r->dissolved && i < formed_node_count(f); i++) {
+        const struct formed_node *n = formed_node_at(f, i);
+        struct lack *l;
+
+        if (n->status.kind != HA_STATUS || n->status.gid != r->gid || ha_member(r, n->id))
+            continue;
+        l = add(x, "node", n->id, "left-out", false);
+        l->addr = n->addr;
+        text(l, "it was not heard when the group was dissolved by force and stays fenced: SENTINEL DISSOLVE <group> FORCE lets it go");
+    }
+}
+
 void explain_group(struct shell *sh, const struct group *g, struct explanation *out)
 {
     const struct formed *f = formed_groups_find(sh->formed, g->id);
@@ -359,8 +392,10 @@ void explain_group(struct shell *sh, const struct group *g, struct explanation *
         about_strays(g, out);
     } else {
         plain(sh, g, out);
-        if (f)
+        if (f) {
             forming(sh, g, f, out);
+            about_left_out(f, out);
+        }
     }
     about_me(sh, out);
     about_rights(sh, g, out);

@@ -176,7 +176,7 @@ void formed_groups_start(struct formed_groups *all)
         if (save_formed_text(all->sh->save, core_group_at(all->sh->core, i)->name))
             (void)made(all, id);
         if (!formed_groups_is_formed(all, id))     /* else the record says what it is, and SENTINEL SET changes it */
-            formed_groups_wish(all, id, NULL);
+            formed_groups_wish(all, id, NULL, NULL);
     }
 }
 
@@ -226,11 +226,11 @@ bool formed_groups_want(const struct formed_groups *all, core_id group, struct f
     return c && group_options_want(&c->opt, out, wrong);
 }
 
-void formed_groups_wish(struct formed_groups *all, core_id group, struct session *who)
+void formed_groups_wish(struct formed_groups *all, core_id group, const char *primary, struct session *who)
 {
     struct formed_want want;
     const char *wrong;
-    struct formed_event ev = {.want = &want};
+    struct formed_event ev = {.want = &want, .id = primary};
 
     if (!formed_groups_want(all, group, &want, &wrong)) {
         if (who)

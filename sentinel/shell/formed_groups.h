@@ -36,8 +36,9 @@ bool formed_groups_is_formed(const struct formed_groups *all, core_id group);   
 /* An operator's event (FV_FORM, FV_SET, FV_HAND_OVER, FV_FORCE, FV_DISSOLVE, FV_REPLACE_VOTER, FV_DROP_MEMBER, FV_CANCEL):
  * the session is held and answered when FA_REPLY comes: +OK, or the error line. who NULL: nobody waits. */
 void formed_groups_order(struct formed_groups *all, core_id group, struct formed_event *ev, struct session *who);
-/* mode, sync-acks, voters, profile, member-drop-after of the group's configuration changed: FV_FORM or FV_SET if one is due. */
-void formed_groups_wish(struct formed_groups *all, core_id group, struct session *who);
+/* mode, sync-acks, voters, profile, member-drop-after of the group's configuration changed: FV_FORM or FV_SET if one is due.
+ * primary: the id of the node that an operator says is to lead what is formed, or NULL. */
+void formed_groups_wish(struct formed_groups *all, core_id group, const char *primary, struct session *who);
 /* What the options ask for. false: no mode is asked for. *wrong (static or err text) if they violate T1-T8. */
 bool formed_groups_want(const struct formed_groups *all, core_id group, struct formed_want *out, const char **wrong);
 

@@ -19,6 +19,9 @@ static const struct field {
     {"voted-for", K_ID, offsetof(struct voter_facts, voted_for)},
     {"voted-life", K_U64, offsetof(struct voter_facts, voted_life)},
     {"promise-max", K_MS, offsetof(struct voter_facts, promise_max_ms)},
+    {"replace-out", K_ID, offsetof(struct voter_facts, replace_out)},
+    {"replace-life", K_U64, offsetof(struct voter_facts, replace_life)},
+    {"replace-in", K_ID, offsetof(struct voter_facts, replace_in)},
 };
 #define FIELDS (sizeof fields / sizeof fields[0])
 
@@ -115,6 +118,8 @@ static int check(const struct voter_facts *f, bool voter, struct err *e)
         return err_set(e, ERR_FORMAT, "a voter without a life");
     if (f->voted_for[0] != '\0' && (f->voted_life == 0 || f->promised == 0))
         return err_set(e, ERR_FORMAT, "a vote for nobody's life, or in no ballot");
+    if ((f->replace_out[0] != '\0') != (f->replace_in[0] != '\0') || (f->replace_out[0] != '\0') != (f->replace_life != 0))
+        return err_set(e, ERR_FORMAT, "half a wish to replace a voter");
     if (f->rec.gid == 0)
         return 0;
     if (f->promised < f->rec.ballot)

@@ -1,7 +1,7 @@
 /* What a voter of one formed group must not forget (struct voter_facts) <-> lines of text,
  * as they stand in the state folder:
  *
- *     voter life 7 promised 12 voted-for <id> voted-life 9 promise-max 750
+ *     voter life 7 promised 12 voted-for <id> voted-life 9 promise-max 750 [replace-out <id> replace-life 5 replace-in <id>]
  *     record gid 12 ballot 9 ...                       (common/text/ha_text.h; left out: it holds none)
  *
  * Each field at most once; what is not there is zero. */

@@ -100,6 +100,64 @@ START_TEST(test_two_primaries_are_not_formed)
 }
 END_TEST
 
+/* They wait for their group (ha-group), all of them with data: nobody chooses but an operator, and what is lost is told. */
+START_TEST(test_an_operator_names_the_primary)
+{
+    struct formed_want want = {.mode = HA_STRICT, .voters = 3, .timing = record().timing};
+    struct play s;
+    bool choice = false, told = false;
+
+    play_setup_with(&s, NULL);
+    for (int i = S2; i <= S3; i++)
+        alive(&s, i);
+    for (int i = N1; i <= N3; i++) {
+        struct ha_msg m = status_of(i, false);
+        m.state = HA_FENCED;
+        hear_plain(&s, i, (uint64_t)(100 + i - N1), m);
+    }
+    step(&s, &(struct formed_event){.kind = FV_FORM, .want = &want});
+    for (int i = 0; i < 100; i++)
+        later(&s, 20);
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
+    ck_assert_ptr_nonnull(strstr(formed_forming_lacks(s.f, &choice), "SENTINEL FORM <group> PRIMARY"));
+    ck_assert(choice);
+    step(&s, &(struct formed_event){.kind = FV_FORM, .want = &want, .id = id(N2), .ticket = 9});
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_BINDING_PRIMARY);
+    ck_assert_ptr_nonnull(said(&s, id(N2), HA_BIND));
+    for (size_t i = 0; i < s.out.list.n; i++)
+        told |= s.out.list.at[i].kind == FA_JOURNAL && strstr(s.out.list.at[i].text, "replaced by a copy") != NULL;
+    ck_assert(told);
+    hear(&s, N2, 101, (struct ha_msg){.kind = HA_BOUND, .ok = true});
+    ck_assert_str_eq(said(&s, id(N1), HA_BIND)->node, id(N2));
+    play_fini(&s);
+}
+END_TEST
+
+/* A word that cannot be followed is answered with why. */
+START_TEST(test_a_follower_is_not_named)
+{
+    struct formed_want want = {.mode = HA_STRICT, .voters = 3, .timing = record().timing};
+    const struct formed_action *reply = NULL;
+    struct play s;
+
+    play_setup_with(&s, NULL);
+    for (int i = S2; i <= S3; i++)
+        alive(&s, i);
+    for (int i = N1; i <= N3; i++)
+        hear_plain(&s, i, (uint64_t)(100 + i - N1), status_of(i, i != N1));
+    step(&s, &(struct formed_event){.kind = FV_FORM, .want = &want, .id = id(N2), .ticket = 9});
+    for (int i = 0; i < 400 && !reply; i++) {
+        later(&s, 5);
+        for (size_t k = 0; k < s.out.list.n; k++)
+            if (s.out.list.at[k].kind == FA_REPLY)
+                reply = &s.out.list.at[k];
+    }
+    ck_assert_ptr_nonnull(reply);
+    ck_assert_ptr_nonnull(strstr(reply->text, "follows another"));
+    play_fini(&s);
+}
+END_TEST
+
 /* Whoever holds a record of this group would not take another one: it is formed there, or that comes to an end first. */
 START_TEST(test_a_record_elsewhere_is_waited_for)
 {
@@ -311,6 +369,7 @@ START_TEST(test_a_former_member_comes_back)
 END_TEST
 
 SUITE(form, test_forming_asks_everybody_in_order, test_a_node_that_refuses_ends_the_forming, test_two_primaries_are_not_formed,
+      test_an_operator_names_the_primary, test_a_follower_is_not_named,
       test_a_record_elsewhere_is_waited_for, test_a_returned_life_enters_through_a_joint, test_what_cannot_be_satisfied_is_not_begun,
       test_bound_and_waiting_is_not_open, test_orphans_are_let_go, test_a_node_that_waits_for_its_group_is_bound,
       test_a_newcomer_takes_the_place_of_who_was_there, test_a_former_member_comes_back)

@@ -309,7 +309,70 @@ START_TEST(test_strangers_and_nonsense)
 }
 END_TEST
 
+/* One command is enough: the wish outlives the process that was told, and ends when it is fulfilled. */
+START_TEST(test_a_voter_to_be_replaced_is_not_forgotten)
+{
+    struct play s;
+    struct voter_facts kept;
+    struct ha_record next = record();
+    bool saved = false;
+
+    play_setup(&s);
+    hear(&s, S3, 999, (struct ha_msg){.kind = HA_ALIVE, .ballot = 4, .epoch = 4, .promised = 4});      /* it lost its memory */
+    step(&s, &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = id(S3), .id2 = id(S3), .ticket = 3});
+    for (size_t i = 0; i < s.out.list.n; i++) {
+        saved |= s.out.list.at[i].kind == FA_SAVE;
+        ck_assert(s.out.list.at[i].kind != FA_REPLY);          /* answered when it is done */
+    }
+    ck_assert(saved);
+    kept = *formed_facts(s.f);
+    ck_assert_ptr_null(formed_facts_check(&kept));
+    play_fini(&s);
+
+    play_setup_with(&s, &kept);                                /* another process */
+    renew(&s);
+    hear(&s, N1, 100, (struct ha_msg){.kind = HA_STATUS, .state = HA_PRIMARY, .incarnation = 41, .epoch = 4, .ballot = 1, .pos = {4, 9}});
+    for (int i = 0; i < 300; i++) {                            /* nobody goes before the new one is there */
+        s.now_ms += 5;
+        renew(&s);
+        ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
+    }
+    hear(&s, S3, 999, (struct ha_msg){.kind = HA_ALIVE, .ballot = 4, .epoch = 4, .promised = 4});
+    for (int i = 0; i < 300 && formed_lead(s.f)->state == LD_IDLE; i++) {
+        s.now_ms += 5;
+        renew(&s);
+    }
+    ck_assert_int_eq(formed_lead(s.f)->want.purpose, LEAD_CHANGE_VOTERS);
+    ck_assert_int_eq(formed_lead(s.f)->want.target.n_voters, 2);
+
+    next.ballot = 90;
+    next.change = 2;
+    next.voter[2].life = 999;
+    hear(&s, S2, 201, (struct ha_msg){.kind = HA_RECORD, .ballot = 90, .change = 2, .rec = &next});
+    ck_assert_str_eq(formed_facts(s.f)->replace_in, "");
+    play_fini(&s);
+}
+END_TEST
+
+START_TEST(test_the_memory_that_votes_is_not_replaced)
+{
+    struct play s;
+
+    play_setup(&s);
+    hear(&s, S3, 202, (struct ha_msg){.kind = HA_ALIVE, .ballot = 4, .epoch = 4, .promised = 4});
+    step(&s, &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = id(S3), .id2 = id(S3), .ticket = 3});
+    ck_assert_str_eq(formed_facts(s.f)->replace_in, "");
+    hear(&s, S3, 999, (struct ha_msg){.kind = HA_ALIVE, .ballot = 4, .epoch = 4, .promised = 4});
+    step(&s, &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = id(S3), .id2 = id(S3), .ticket = 4});
+    ck_assert_str_eq(formed_facts(s.f)->replace_in, id(S3));
+    step(&s, &(struct formed_event){.kind = FV_REPLACE_VOTER, .id = "", .id2 = "", .ticket = 5});
+    ck_assert_str_eq(formed_facts(s.f)->replace_in, "");
+    play_fini(&s);
+}
+END_TEST
+
 SUITE(formed, test_vote_is_behind_its_save, test_unsaved_vote_is_told_after_the_next_save,
       test_own_vote_is_saved_before_others_are_asked, test_lease_and_what_it_rests_on, test_record_waits_for_the_promise,
       test_strays_are_told_whom_to_follow, test_lost_open_is_repeated_unproved, test_a_peer_that_missed_the_record_gets_it,
-      test_reasons, test_a_record_nobody_renewed, test_the_second_waits_for_the_first, test_strangers_and_nonsense)
+      test_reasons, test_a_record_nobody_renewed, test_the_second_waits_for_the_first, test_strangers_and_nonsense,
+      test_a_voter_to_be_replaced_is_not_forgotten, test_the_memory_that_votes_is_not_replaced)

@@ -251,6 +251,8 @@ START_TEST(test_an_operator_gets_past_a_try_that_waits_for_ever)
     play_setup(&s);
     begin(&s, LEAD_PROMOTE);
     vote(&s, S2, &base);
+    for (int i = N1; i <= N3; i++)
+        hear(&s, i, (uint64_t)(900 + i), (struct ha_msg){.kind = HA_STATUS, .state = HA_FENCED, .incarnation = 41, .ballot = 1, .pos = {4, 9}});
     step(&s, &(struct formed_event){.kind = FV_DISSOLVE, .ticket = 8});
     ck_assert_ptr_null(reply_to(&s, 8));
     ck_assert_str_eq(lead_purpose_name(formed_lead(s.f)->want.purpose), "dissolve");
