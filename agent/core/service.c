@@ -127,6 +127,8 @@ static int64_t renewal_ms(struct service *s)
     return third - third / 10 + rng_between(&s->rng, 0, third / 5);
 }
 
+static int64_t drain_ms(const struct service *s) { return ms_min(s->terms.interval_ms, s->terms.ttl_ms); }
+
 /* --- acts --- */
 
 /* Not live: VE_BACK makes the renewal due, which compares and says. */
@@ -144,7 +146,7 @@ static void announce(struct service *s, int64_t now_ms, struct service_steps *ou
 static void drain(struct service *s, int64_t now_ms, struct service_steps *out)
 {
     announce(s, now_ms, out);
-    s->until_ms = now_ms + s->terms.interval_ms;
+    s->until_ms = now_ms + drain_ms(s);
 }
 
 static void withdraw(struct service *s, int64_t now_ms, struct service_steps *out)
@@ -171,7 +173,7 @@ static void count_anew(struct service *s, int64_t now_ms, struct service_steps *
     s->checking = false;
     s->check_at_ms = now_ms;
     if (s->state == SV_LEAVING)
-        s->until_ms = now_ms + s->terms.interval_ms;
+        s->until_ms = now_ms + drain_ms(s);
 }
 
 static void move(struct service *s, int64_t now_ms, struct service_steps *out)
@@ -199,7 +201,7 @@ static void take(struct service *s, enum service_event_kind kind, int64_t now_ms
     if (s->state != SV_DRAINING && s->state != SV_LEAVING && s->state != SV_HELD)
         s->until_ms = NEVER_MS;
     if (s->until_ms == NEVER_MS && (s->state == SV_DRAINING || s->state == SV_LEAVING))
-        s->until_ms = now_ms + s->terms.interval_ms;
+        s->until_ms = now_ms + drain_ms(s);
 }
 
 static enum service_event_kind counted(struct service *s, enum service_event_kind kind, int64_t now_ms)

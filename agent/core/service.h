@@ -8,7 +8,8 @@
  *                                         '-------------risen-------------------'
  *
  * held: drained because somebody asked (its unit is about to be stopped); leaving: the document
- * was dropped or the agent stops, draining until it is gone.
+ * was dropped or the agent stops, draining until it is gone. To drain takes one interval, or ttl
+ * where that is shorter.
  *
  * Beside the state runs the lease: as long as something of ours may stand in the directory it is
  * renewed at a third of ttl_ms, give or take a tenth, and what stands there is compared. So a field

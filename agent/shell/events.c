@@ -19,6 +19,8 @@ const struct op_event agent_events[] = {
     {"+label", LOG_LEVEL_NOTICE, "pod=<name> role=<role> was=<role>", "Our pod says another role in Kubernetes: primary, replica or none."},
     {"-label", LOG_LEVEL_WARNING, "pod=<name> why=<text>", "The Kubernetes API did not take it; it is tried again, and nothing else waits for it."},
     {"+lost-push", LOG_LEVEL_WARNING, "changes found by a resync", "A change was found that nobody had told of."},
+    {"+service", LOG_LEVEL_NOTICE, "<service> instance=<id> state=<state> line=<text> why=<text>", "An instance beside this agent is up, and the directory is told."},
+    {"-service", LOG_LEVEL_NOTICE, "<service> instance=<id> state=<state> line=<text> why=<text>", "It drains, or is withdrawn."},
     {"+controller", LOG_LEVEL_NOTICE, "node=<id>", "This agent holds the controller's role now."},
     {"-controller", LOG_LEVEL_NOTICE, "node=<id> why=<text>", "It holds it no more."},
 };

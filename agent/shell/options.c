@@ -270,6 +270,8 @@ static const struct option rows[] = {
     {"allow-unit", OPT_CUSTOM, 0, .unit = "unit names or patterns such as web@*.service, on several lines too", .flags = OPT_FIXED | OPT_MULTI, .set = set_unit, .get = get_unit,
      .summary = "Units that documents may reload, restart and probe."},
     {"systemctl", OPT_STR, AT(systemctl), .dflt = "/usr/bin/systemctl", .flags = OPT_FIXED, .summary = "The program that speaks to systemd for documents with units."},
+    {"announce-host", OPT_STR, AT(announce_host), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL,
+     .summary = "Where others reach what runs beside this agent, for services whose document names no host. Empty: our end of the connection to the directory."},
     {"controller", OPT_BOOL, AT(controller), .dflt = "yes", .flags = OPT_FIXED,
      .summary = "May this agent be the one that keeps the service registry, the history of documents and scale events? One agent at a time is; its user must be allowed to write the keys."},
     {"state-dir", OPT_STR, AT(state_dir), .dflt = "/var/lib/kvorum/agent", .flags = OPT_FIXED,

@@ -14,6 +14,7 @@ struct agent_options {
     char *node_id, *group;
     char *state_dir;
     bool controller;
+    char *announce_host;
     VEC(struct addr) sentinels;
     char *directory_group;
     struct addr directory;               /* fixed address, instead of sentinels */

@@ -96,6 +96,10 @@ static void answered(struct probe *b, const char *bad)
     if (bad) {
         b->good = 0;
         slice_copy_z(slice_z(bad), b->last, sizeof b->last);
+        if (b->what->interval_ms >= b->what->for_ms) {       /* there is time for one question only */
+            finish(b, b->last);
+            return;
+        }
     } else if (++b->good >= b->what->ok) {
         finish(b, NULL);
         return;

@@ -21,7 +21,7 @@ struct probe_means {
     const struct allow *allow;
 };
 
-/* Answers once, later: NULL, or a sentence with the last bad answer. p and m are borrowed until then. */
+/* Answers once, later: NULL, or a sentence with the last bad answer. An interval_ms of for_ms or more asks once. p and m are borrowed until then. */
 struct probe *probe_start(const struct probe_means *m, const struct plan *p, void (*fn)(void *arg, const char *why),
                           void *arg);
 void probe_free(struct probe *b);

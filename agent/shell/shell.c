@@ -23,6 +23,8 @@
 
 #define LEAVE_MS 2000          /* the end waits no longer for the last words */
 
+#define DRAIN_MS 30000          /* draining takes at most that long when the agent stops */
+
 /* --- documents --- */
 
 struct applier *agent_find(const struct agent *a, const struct docname *name)
@@ -270,6 +272,7 @@ static void on_state(void *owner, enum dir_state state, const char *why)
         agent_event("-directory-live", "%s why=\"%s\"", text, why);
     }
     a->was_live = state == DIR_LIVE;
+    services_directory(a->services, state == DIR_LIVE);
 }
 
 static void on_turn(void *arg)
@@ -340,6 +343,46 @@ static int make_state(struct agent *a, struct err *e)
     return rc == 0 ? 0 : err_wrap(e, "'state-dir'");
 }
 
+static void everything_left(struct agent *a)
+{
+    void (*fn)(void *arg) = a->on_left;
+
+    timer_clear(&a->late);
+    a->on_left = NULL;
+    if (fn)
+        fn(a->on_left_arg);
+}
+
+static void one_left(void *arg)
+{
+    struct agent *a = arg;
+
+    if (--a->leaving == 0)
+        everything_left(a);
+}
+
+static void on_late(struct timer *t, void *arg)
+{
+    (void)t;
+    log_warning("stopping, although not everything is withdrawn");
+    everything_left(arg);
+}
+
+void agent_leave(struct agent *a, void (*fn)(void *arg), void *arg)
+{
+    a->on_left = fn;
+    a->on_left_arg = arg;
+    a->leaving = 1;
+    timer_set(&a->late, DRAIN_MS);
+    a->leaving += a->controller && controller_leave(a->controller, one_left, a);
+    a->leaving += services_leave(a->services, one_left, a);
+    if (a->labels) {
+        a->leaving++;
+        labels_leave(a->labels, LEAVE_MS, one_left, a);
+    }
+    one_left(a);
+}
+
 static void look_for_directory(struct agent *a)
 {
     const struct agent_options *o = a->options;
@@ -352,6 +395,7 @@ static void look_for_directory(struct agent *a)
         .seed = rng_u64(&a->rng), .owner = a, .in_force = in_force, .on_snapshot = on_snapshot, .on_state = on_state};
 
     a->directory = directory_new(&d);
+    services_use(a->services, a->directory);
     if (o->controller) {
         struct controller_opts c = {.loop = a->loop, .directory = a->directory, .node = o->node_id, .seed = rng_u64(&a->rng)};
 
@@ -444,6 +488,9 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
         .rng = &a->rng, .owner = a,
         .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
     loop_hook_add(l, &a->turn, on_turn, a);
+    timer_init(&a->late, l, on_late, a);
+    a->services = services_new(&(struct services_opts){.means = &a->means.probe, .node = o->node_id,
+                                                       .announce_host = o->announce_host, .seed = rng_u64(&a->rng)});
     look_at_node(a);
     rc = show_labels(a, e);
     if (rc == 0)
@@ -463,20 +510,15 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     return 0;
 }
 
-void agent_leave(struct agent *a, void (*fn)(void *arg), void *arg)
-{
-    if (a->labels)
-        labels_leave(a->labels, LEAVE_MS, fn, arg);
-    else
-        fn(arg);
-}
-
 void agent_stop(struct agent *a)
 {
     status_close(a);
     resp_server_fini(&a->server);
     command_table_fini(&a->commands);
     loop_hook_remove(&a->turn);
+    timer_clear(&a->late);
+    services_free(a->services);
+    a->services = NULL;
     controller_free(a->controller);
     a->controller = NULL;
     directory_free(a->directory);

@@ -9,6 +9,7 @@
 #include "agent/shell/applier.h"
 #include "agent/shell/labels.h"
 #include "agent/shell/options.h"
+#include "agent/shell/services.h"
 #include "agent/source/directory.h"
 #include "agent/source/local_node.h"
 #include "common/io/http_client.h"
@@ -25,6 +26,11 @@ struct agent {
     int lock_fd;
     struct applier_means means;
     struct directory *directory;
+    struct services *services;
+    unsigned leaving;                    /* those that have something to withdraw before the agent stops */
+    void (*on_left)(void *arg);
+    void *on_left_arg;
+    struct timer late;
     struct controller *controller;       /* NULL: the configuration says no */
     struct local_node *node;             /* NULL: the configuration names none */
     struct labels *labels;               /* NULL: no Kubernetes API, or none wanted */
@@ -52,7 +58,8 @@ struct agent {
  * the directory. On failure nothing is left open. */
 int  agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct err *e);
 void agent_stop(struct agent *a);
-/* Before it: what others must hear while the loop still runs. fn is called once, when it is said or given up (2 s). */
+/* Before it: what others must hear while the loop still runs: services drain, the controller's role is given back, labels
+ * say none. fn is called once, perhaps at once, when it is said or given up (labels 2 s, services 30 s). */
 void agent_leave(struct agent *a, void (*fn)(void *arg), void *arg);
 /* Read everything again, compare with the files even where nothing changed, retry what failed. */
 void agent_resync(struct agent *a);

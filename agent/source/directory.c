@@ -707,6 +707,11 @@ bool directory_listen(struct directory *d, const char *channel, void (*fn)(void 
     return true;
 }
 
+bool directory_local_ip(const struct directory *d, char ip[ADDR_HOST_MAX])
+{
+    return d->data && resp_link_local_ip(d->data, ip);
+}
+
 bool directory_link_opts(const struct directory *d, struct resp_link_opts *o)
 {
     *o = (struct resp_link_opts){.to = d->addr, .user = d->o.user, .password = d->o.password,

@@ -72,6 +72,7 @@ bool directory_command(struct directory *d, int argc, const struct slice *argv, 
 /* The same for a read whose keys shall not be tracked (where the server's user may say CLIENT CACHING; else they are,
  * and a change of them makes one more reading). */
 bool directory_peek(struct directory *d, int argc, const struct slice *argv, link_reply_fn *fn, void *arg);
+bool directory_local_ip(const struct directory *d, char ip[ADDR_HOST_MAX]);      /* our end, as the directory sees it */
 /* What a further connection to the same place needs (transactions, tracking of one's own); borrowed strings, no
  * callbacks set. false: not live now, so do not open one, and close what was opened to another address. */
 bool directory_link_opts(const struct directory *d, struct resp_link_opts *o);
