@@ -390,19 +390,19 @@ static void resolved(void *arg, const char *ip, const char *why)
     r->done = true;
 }
 
-static int look_up(struct shell *sh, struct conf_group *g, struct err *e)
+/* So that the name is known when the first hello comes. One that is not there yet (a pod that has no address) is asked for
+ * again with each connect; redis-sentinel starts without it, too. */
+static void look_up(struct shell *sh, const struct conf_group *g)
 {
     struct resolving r = {0};
 
     if (addr_is_ip(g->configured.host))
-        return 0;
+        return;
     resolve_start(sh->resolver, g->configured.host, resolved, &r);
     while (!r.done)
         loop_run_once(sh->loop, true);
     if (!*r.ip)
-        return err_set(e, ERR_MISSING, "'sentinel monitor %s %s': Can't resolve instance hostname.", g->name,
-                       g->configured.host);
-    return 0;
+        log_warning("'sentinel monitor %s %s': the name could not be resolved; it is tried again", g->name, g->configured.host);
 }
 
 static int hand_in_groups(struct shell *sh, struct err *e)
@@ -416,8 +416,7 @@ static int hand_in_groups(struct shell *sh, struct err *e)
 
         if (group_options_scripts_ok(&g->opt, e) != 0)
             return err_wrap(e, "group '%s'", g->name);
-        if (look_up(sh, g, e) != 0)
-            return ERR_MISSING;
+        look_up(sh, g);
         if (!shell_add_group(sh, g, true, &a))
             return err_set(e, ERR_REFUSED, "'sentinel monitor %s': %s", g->name, a.text);
     }
