@@ -2,7 +2,8 @@
  * Schema (core/json_schema.h), and documents of that type must satisfy it wherever an agent
  * reads them: named by its agent document, as data of another document, or the agent document
  * itself. It comes on top of the type's own shape, so it can only narrow. A key that does not exist
- * asks nothing; one that is wrong lets no document of its type through. */
+ * asks nothing (nor does one of another type than string: MGET does not tell them apart); one that is wrong
+ * lets no document of its type through. */
 #ifndef KV_AGENT_DOC_SCHEMA_H
 #define KV_AGENT_DOC_SCHEMA_H
 

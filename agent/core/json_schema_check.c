@@ -21,6 +21,7 @@ struct checker {
     int64_t left;                      /* work that may still be done */
     int depth;
     struct err *e;                     /* NULL: a violation need not be told */
+    struct err gave_up;                /* why there is no answer: told in any case */
     size_t deepest;                    /* length of the path of the violation told last */
 };
 
@@ -49,10 +50,9 @@ static int __attribute__((format(printf, 4, 5))) violated(struct checker *c, con
     return ERR_RANGE;
 }
 
-/* An answer that cannot be had. It is told even where violations are not. */
-static int given_up(struct checker *c, struct err *e, const char *why)
+static int given_up(struct checker *c, const char *why)
 {
-    return err_set(e, ERR_LIMIT, "%.200s%s%s", str_c(&c->path), c->path.len ? ": " : "", why);
+    return err_set(&c->gave_up, ERR_LIMIT, "%.200s%s%s", str_c(&c->path), c->path.len ? ": " : "", why);
 }
 
 /* The question without telling of violations: 0, ERR_RANGE or ERR_LIMIT. */
@@ -64,7 +64,7 @@ static int quietly(struct checker *c, const struct js_node *n, const cJSON *v)
     c->e = NULL;
     rc = ask(c, n, v);
     c->e = e;
-    return rc == ERR_LIMIT ? given_up(c, e, "checking takes too much work") : rc;
+    return rc;
 }
 
 /* --- any value --- */
@@ -158,7 +158,7 @@ static int matches(struct checker *c, const struct js_pattern *p, const char *te
     if (rc >= 0)
         return rc;
     err_wrap(&why, "pattern \"%.80s\"", p->text);
-    return given_up(c, c->e, why.text);
+    return given_up(c, why.text);
 }
 
 static int check_string(struct checker *c, const struct js_node *n, const cJSON *v)
@@ -350,8 +350,6 @@ static int check_any(struct checker *c, const struct js_node *n, const cJSON *v)
         if (rc == ERR_RANGE && e && (i == 0 || depth > deepest)) {
             best = why;
             deepest = depth;
-        } else if (rc == ERR_LIMIT && e) {
-            *e = why;
         }
     }
     return rc == ERR_RANGE ? violated(c, n, "anyOf", "none fits; %.200s", best.text) : rc;
@@ -403,9 +401,9 @@ static int ask(struct checker *c, const struct js_node *n, const cJSON *v)
     int rc;
 
     if (--c->left < 0)
-        return given_up(c, c->e, "checking takes too much work");
+        return given_up(c, "checking takes too much work");
     if (c->depth == JSON_SCHEMA_MAX_NESTING)
-        return given_up(c, c->e, "the schema is nested too deeply here");
+        return given_up(c, "the schema is nested too deeply here");
     if (n->is_true)
         return 0;
     c->depth++;
@@ -422,7 +420,7 @@ static int ask(struct checker *c, const struct js_node *n, const cJSON *v)
         rc = check_combined(c, n, v);
     c->depth--;
     if (rc != ERR_LIMIT && c->left < 0)
-        rc = given_up(c, c->e, "checking takes too much work");
+        rc = given_up(c, "checking takes too much work");
     return rc;
 }
 
@@ -431,6 +429,8 @@ int json_schema_check(const struct json_schema *s, const cJSON *value, struct er
     struct checker c = {.s = s, .left = JSON_SCHEMA_MAX_WORK, .e = e};
     int rc = ask(&c, s->nodes.at.at[0], value);
 
+    if (rc == ERR_LIMIT && e)
+        *e = c.gave_up;
     str_fini(&c.path);
     return rc;
 }
