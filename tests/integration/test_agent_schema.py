@@ -67,7 +67,7 @@ def test_documents_must_satisfy_it(yard):
     ('{"$ref":"http://example.com/"}', "only places in this schema"),
     ('{"$ref":"#"}', "asks itself"),
     ('{"a":1', "line 1"),
-    ("x" * 300000, "larger than"),
+    ("x" * 300000, "a document has at most"),
     ('{"not":' * 30000, "deep"),
 ], ids=["keyword", "type", "pattern", "remote", "circle", "cut", "huge", "deep"])
 def test_a_wrong_schema_lets_nothing_through(yard, bad, why):
@@ -76,8 +76,7 @@ def test_a_wrong_schema_lets_nothing_through(yard, bad, why):
     s.c.set("cfgschema:files", bad)
     a = s.wait_ack("invalid")
     assert a["err"].startswith("cfgschema:files is wrong: "), a["err"]
-    if why not in a["err"]:
-        assert why == "larger than" and "256" in a["err"], a["err"]
+    assert why in a["err"]
     s.redis_doc(7002)
     wait_until(lambda: s.stats()["pushes"] >= 2, what="the push to be heard")
     assert s.text() == line(7001)
