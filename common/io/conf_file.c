@@ -55,6 +55,17 @@ static int include(void *arg, const char *pattern, struct err *e)
     return rc;
 }
 
+static int first_line(void *arg, const char *path, struct str *out, struct err *e)
+{
+    int rc = file_slurp(path, 65536, out, e);
+
+    (void)arg;
+    if (rc != 0)
+        return err_wrap(e, "from-file");
+    str_cut(out, strcspn(str_c(out), "\r\n"));
+    return out->len ? 0 : err_set(e, ERR_FORMAT, "from-file: the first line of %s is empty", path);
+}
+
 static void ignored(void *arg, const char *name, const char *where)
 {
     struct load *ld = arg;
@@ -95,13 +106,16 @@ int conf_file_load(const char *path, struct conf_source *s, struct err *e)
 {
     struct load ld = {.s = s, .ignored = s->ignored, .arg = s->arg};
     int (*was_include)(void *, const char *, struct err *) = s->include;
+    int (*was_first_line)(void *, const char *, struct str *, struct err *) = s->first_line;
     int rc;
 
     s->include = include;
+    s->first_line = first_line;
     s->ignored = ignored;
     s->arg = &ld;
     rc = !strcmp(path, "-") ? apply_stdin(s, e) : apply_path(&ld, path, e);
     s->include = was_include;
+    s->first_line = was_first_line;
     s->ignored = ld.ignored;
     s->arg = ld.arg;
     return rc;

@@ -110,6 +110,33 @@ static int apply_include(struct conf_source *s, int argc, const struct slice *ar
     return 0;
 }
 
+static int apply_words(struct conf_source *s, int argc, const struct slice *argv, const char *where, struct err *e);
+
+#define FROM_FILE_WORDS 16
+
+static int apply_from_file(struct conf_source *s, int argc, const struct slice *argv, const char *where, struct err *e)
+{
+    struct slice words[FROM_FILE_WORDS];
+    struct str line = {0};
+    int rc;
+
+    if (!s->first_line)
+        return err_set(e, ERR_REFUSED, "'from-file' is not allowed here");
+    if (argc < 3 || argc - 1 > FROM_FILE_WORDS)
+        return err_set(e, ERR_FORMAT, "'from-file' needs the name of a file and a directive whose last word stands there");
+    if (slice_is_nocase(argv[2], "from-file") || slice_is_nocase(argv[2], "include"))
+        return err_set(e, ERR_REFUSED, "'from-file' gives a value, it cannot give '%s' one", argv[2].p);
+    rc = s->first_line(s->arg, argv[1].p, &line, e);
+    if (rc == 0) {
+        for (int i = 2; i < argc; i++)
+            words[i - 2] = argv[i];
+        words[argc - 2] = (struct slice){str_c(&line), line.len};
+        rc = apply_words(s, argc - 1, words, where, e);
+    }
+    str_fini(&line);
+    return rc;
+}
+
 /* argv[0] is the directive. `where` is where it stands, for the warning of ignored ones. */
 static int apply_words(struct conf_source *s, int argc, const struct slice *argv, const char *where, struct err *e)
 {
@@ -119,6 +146,8 @@ static int apply_words(struct conf_source *s, int argc, const struct slice *argv
 
     if (slice_is_nocase(argv[0], "include"))
         return apply_include(s, argc, argv, e);
+    if (slice_is_nocase(argv[0], "from-file"))
+        return apply_from_file(s, argc, argv, where, e);
     o = option_find(s->options, argv[0]);
     if (!o)
         return unknown(s->options, argv[0], e);

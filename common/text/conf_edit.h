@@ -18,6 +18,9 @@ struct conf_source {
     void *base;
     /* `include <pattern>`: apply the files it names, in order; NULL = refuse. */
     int  (*include)(void *arg, const char *pattern, struct err *e);
+    /* `from-file <path> <directive> [words...]`: the first line of that file is the directive's last word, so that a
+     * password need not stand in the configuration (a mounted secret, a credential of systemd). NULL = refuse. */
+    int  (*first_line)(void *arg, const char *path, struct str *out, struct err *e);
     /* A directive that only tunes and is not used here, once per directive; may be NULL. */
     void (*ignored)(void *arg, const char *name, const char *where);
     void *arg;
