@@ -4,7 +4,8 @@
  *
  *   the record       of a majority of V; or V has no majority left because memories are lost, not
  *                    because links are down: each sentinel of V is at hand, with its life or with
- *                    another one, every node is at hand too, and none knows a newer record
+ *                    another one, or another sentinel stands at its address; every node is at hand
+ *                    too, and none knows a newer record
  *   the primary      is let go first if it is heard. If not: fewer members than make a lease or a
  *                    confirmation are left with it (k others; async: all others), so that what it
  *                    does from now on is told to nobody as done; the epoch of the last record is
@@ -38,12 +39,20 @@ static int missing(const struct formed *f, const struct ha_record *r)
     return n;
 }
 
+static bool any_held(const struct formed *f, const struct ha_record *r)
+{
+    for (size_t i = 0; i < f->nodes.n; i++)
+        if (held(&f->nodes.at[i], r))
+            return true;
+    return false;
+}
+
 const char *dissolve_lacks(const struct formed *f, const struct ha_record *own, bool force)
 {
     int unheard = 0;
 
     if (own->dissolved)
-        return NULL;
+        return any_held(f, own) ? NULL : "NOTFORMED This group is plain, and no node that is heard was left out";
     for (int i = 0; i < own->n_members; i++)
         unheard += !at_hand(formed_node((struct formed *)f, own->member[i].id));
     if (!force)
@@ -147,19 +156,35 @@ static bool whole_and_old(const struct formed *f, const struct ha_record *top)
     return true;
 }
 
+static bool has_voted(const struct formed *f, const struct ha_voter *v)
+{
+    for (size_t k = 0; k < f->lead.votes.n; k++)
+        if (f->lead.votes.at[k].granted && f->lead.votes.at[k].life == v->life && strcmp(f->lead.votes.at[k].id, v->id) == 0)
+            return true;
+    return false;
+}
+
+/* This sentinel is there with another memory, or another one stands where it stood: what it held is gone. */
+static bool is_lost(const struct formed *f, const struct ha_voter *v)
+{
+    if (strcmp(v->id, f->self.id) == 0)
+        return f->voter.f.life != v->life;
+    if (addr_is_set(&v->addr) && addr_equal(&v->addr, &f->self.addr))
+        return true;
+    for (size_t i = 0; i < f->peers.n; i++) {
+        const struct formed_peer *p = &f->peers.at[i];
+        bool same = strcmp(p->id, v->id) == 0;
+        if (p->up && p->alive.kind == HA_ALIVE && (same ? p->alive.life != v->life : addr_is_set(&v->addr) && addr_equal(&v->addr, &p->addr)))
+            return true;
+    }
+    return false;
+}
+
 bool dissolve_without_majority(const struct formed *f, const struct ha_record *top)
 {
-    for (int i = 0; i < top->n_voters; i++) {
-        const struct ha_voter *v = &top->voter[i];
-        const struct formed_peer *p = formed_peer((struct formed *)f, v->id);
-        bool voted = false;
-        for (size_t k = 0; k < f->lead.votes.n; k++)
-            voted = voted || (f->lead.votes.at[k].granted && f->lead.votes.at[k].life == v->life && strcmp(f->lead.votes.at[k].id, v->id) == 0);
-        if (voted || (strcmp(v->id, f->self.id) == 0 && f->voter.f.life != v->life))
-            continue;
-        if (!p || !p->up || p->alive.kind != HA_ALIVE || p->alive.life == v->life)
+    for (int i = 0; i < top->n_voters; i++)
+        if (!has_voted(f, &top->voter[i]) && !is_lost(f, &top->voter[i]))
             return false;
-    }
     return whole_and_old(f, top);
 }
 
@@ -180,7 +205,7 @@ bool dissolve_nobody_holds(const struct formed *f, struct ha_record *out, const 
     struct ha_voter *v = &out->voter[0];
 
     memset(out, 0, sizeof *out);
-    *lacks = "NOTFORMED This sentinel holds no record, but another may: ask that one, or let all sentinels of the group be at hand";
+    *lacks = "ERR This sentinel holds no record, but another may: ask that one, or let all sentinels of the group be at hand";
     if (somebody_may_hold(f))
         return false;
     *lacks = "NOTFORMED No node is bound to a group whose record was lost";
@@ -193,7 +218,8 @@ bool dissolve_nobody_holds(const struct formed *f, struct ha_record *out, const 
         if (s->gid == 0)
             continue;
         if (s->state == HA_PRIMARY || (s->state == HA_FOLLOWER && s->flags & HA_F_LINK_UP) || (out->gid != 0 && out->gid != s->gid)) {
-            *lacks = "ERR These nodes serve a group: its sentinels are others than we";
+            *lacks = "ERR These nodes serve a group: its sentinels are others than we, or lost for ever: then stop the nodes, start them "
+                     "again (they wait fenced) and say it once more";
             return false;
         }
         out->gid = s->gid;

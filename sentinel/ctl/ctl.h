@@ -51,8 +51,13 @@ int run_explain(struct ctl *c, int argc, char **argv);
 int run_journal(struct ctl *c, int argc, char **argv);
 int run_switchover(struct ctl *c, int argc, char **argv);
 int run_peers(struct ctl *c, int argc, char **argv);
-int run_form(struct ctl *c, int argc, char **argv);
 int run_tail(struct ctl *c, int argc, char **argv);
+/* form.c */
+int run_form(struct ctl *c, int argc, char **argv);
+
+/* SENTINEL <words>, an order that a sentinel leads among the others: what was overtaken or found no majority in time is
+ * said again. Waits for long; the refusal is said on stderr. */
+int  ctl_order(struct ctl *c, int n, const char *const *words, struct val **out);
 
 /* The first sentinel that answers; EXIT_NO_SENTINEL (and a sentence on stderr) if none does. */
 int  ctl_find_sentinel(struct ctl *c);

@@ -49,8 +49,7 @@ static int sentinel_words(struct ctl *c, int n, const char *const *words, struct
     return ctl_tell(c, n + 1, argv, out);
 }
 
-/* An order that a sentinel leads among the others: what was overtaken or found no majority in time is said again. */
-static int order(struct ctl *c, int n, const char *const *words, struct val **out)
+int ctl_order(struct ctl *c, int n, const char *const *words, struct val **out)
 {
     struct slice argv[20];
     struct err e = {0};
@@ -299,7 +298,7 @@ int run_journal(struct ctl *c, int argc, char **argv)
     return rc;
 }
 
-/* --- switchover, form -------------------------------------------------------------------------------------- */
+/* --- switchover -------------------------------------------------------------------------------------- */
 
 int run_switchover(struct ctl *c, int argc, char **argv)
 {
@@ -342,34 +341,6 @@ int run_switchover(struct ctl *c, int argc, char **argv)
     }
     ctl_say("%s: no other primary after %d s; `kvorumctl journal %s` says why", argv[0], PATIENCE_MS / 1000, argv[0]);
     return EXIT_TIMEOUT;
-}
-
-int run_form(struct ctl *c, int argc, char **argv)
-{
-    const char *words[16] = {"set", argv[0], "mode", argv[1]};
-    bool plain = strcmp(argv[1], "plain") == 0;
-    struct val *v = NULL;
-    int n = 4, rc;
-
-    if (argc % 2 != 0 || (plain && argc > 2)) {
-        ctl_say("form <group> async|prefer|strict [setting value ...], or form <group> plain");
-        return EXIT_USAGE;
-    }
-    for (int i = 2; i < argc; i++)
-        words[n++] = argv[i];
-    if (plain) {
-        words[0] = "dissolve";
-        n = 2;
-    }
-    rc = ctl_find_sentinel(c);
-    if (rc != EXIT_OK_)
-        return rc;
-    rc = order(c, n, words, &v);
-    if (rc == EXIT_OK_)
-        printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Form\",\"group\":\"%s\",\"mode\":\"%s\"}\n" : "%s: %s\n", argv[0],
-               argv[1]);
-    val_free(v);
-    return rc;
 }
 
 /* --- peers ----------------------------------------------------------------------------------------------------- */
@@ -420,8 +391,8 @@ int run_peers(struct ctl *c, int argc, char **argv)
     struct val *v = NULL;
     int rc;
 
-    if (argc != 1 && (argc != 4 || strcmp(argv[1], "replace") != 0)) {
-        ctl_say("peers <group> [replace <old-id> <new-id>]");
+    if (argc != 1 && (argc != 4 || strcmp(argv[1], "replace") != 0) && (argc != 2 || strcmp(argv[1], "cancel") != 0)) {
+        ctl_say("peers <group> [replace <old-id> <new-id> | cancel]");
         return EXIT_USAGE;
     }
     rc = ctl_find_sentinel(c);
@@ -429,6 +400,13 @@ int run_peers(struct ctl *c, int argc, char **argv)
         return rc;
     if (argc == 1)
         return list_peers(c, argv[0]);
+    if (argc == 2) {
+        rc = sentinel_words(c, 3, (const char *const[]){"peers", argv[0], "cancel"}, &v);
+        if (rc == EXIT_OK_)
+            printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Kept\",\"group\":\"%s\"}\n" : "%s: no voter is to be replaced\n", argv[0]);
+        val_free(v);
+        return rc;
+    }
     conn_be_patient(c->sentinel, PATIENCE_MS);
     rc = sentinel_words(c, 5, (const char *const[]){"peers", argv[0], "replace", argv[2], argv[3]}, &v);
     if (rc == EXIT_OK_)

@@ -259,16 +259,21 @@ const struct verb verbs[] = {
      "The last lines (100) that the sentinel remembers since its start, oldest first. With `all` every sentinel of the group\n"
      "is asked and their lines are put in the order of their clocks, each behind the sentinel's address.",
      1, 3, run_journal},
-    {"peers", "<group> [replace <old-id> <new-id>]", "Who votes in the group; put another sentinel in a voter's place.",
+    {"peers", "<group> [replace <old-id> <new-id> | cancel]", "Who votes in the group; put another sentinel in a voter's place.",
      "A voter that lost its memory (its state-dir) is replaced by its own new memory: if it has another id now, name both;\n"
-     "if it kept its id, name that twice. The answer comes when both steps of the change are done.\n"
+     "if it kept its id, name that twice. The answer comes when both steps of the change are done; the sentinel that was told\n"
+     "goes on with it, over a restart too, until they are, or `cancel` says that nobody is to be replaced.\n"
      "Exit code 4: refused; 5: not decided in time; 6: a voter does not vote now.",
      1, 4, run_peers},
-    {"form", "<group> async|prefer|strict|plain [setting value ...]", "Form a group so that it loses nothing, or make it plain again.",
+    {"form", "<group> async|prefer|strict [primary <host:port>] [setting value ...] [yes] | <group> plain [force] [yes]",
+     "Form a group so that it loses nothing, or make it plain again.",
      "Settings: sync-acks, profile, voters, member-drop-after (see kvorum-sentinel --print-docs). All nodes (kvnode) and\n"
      "all voters must be at hand. On a formed group it changes mode and settings; plain dissolves it.\n"
+     "When nodes that wait for their group (ha-group) all have data, `primary` says which of them leads: a copy of it replaces\n"
+     "what the others have. `plain force` dissolves a group without the nodes that are not heard: they stay fenced, and what\n"
+     "only they have is not in the plain group. Both say what is given up and ask for the group's name, or take `yes`.\n"
      "Exit code 4: refused, with the reason; 5: not decided in time (it goes on being tried).",
-     2, 12, run_form},
+     2, 14, run_form},
     {"tail", "<file>", "Print what a demoted node saved of its discarded writes.",
      "The file is tail-<epoch>-<first>-<end>.resp in the folder of the node that was demoted. No sentinel is asked.\n"
      "Exit code 1: the file cannot be read, or is no tail.",
