@@ -48,3 +48,11 @@ function(kv_room name)
     endif()
   endforeach()
 endfunction()
+
+# A program's manual page is what the program says about itself (--print-man), asked when it is installed.
+function(kv_manual name section)
+  set(page ${CMAKE_BINARY_DIR}/man/${name}.${section})
+  install(CODE "file(MAKE_DIRECTORY \"${CMAKE_BINARY_DIR}/man\")
+    execute_process(COMMAND \"${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/${name}\" --print-man OUTPUT_FILE \"${page}\" COMMAND_ERROR_IS_FATAL ANY)")
+  install(FILES ${page} DESTINATION share/man/man${section})
+endfunction()

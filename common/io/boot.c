@@ -34,7 +34,7 @@ static char pidfile_path[PATH_MAX];
 struct ask {
     const char *file;                /* NULL: none */
     bool use_stdin;
-    bool check_only, docs, sample, help, version;
+    bool check_only, docs, man, sample, help, version;
     VEC(char *) words;               /* --directive value ... */
 };
 
@@ -52,17 +52,20 @@ static int fail(const struct boot_spec *spec, const struct err *e, int *exit_cod
 
 /* --- the command line --- */
 
+static const struct question { const char *word, *alias, *what; size_t where; } questions[] = {
+    {"--check-config", NULL, "read the configuration, say what is wrong with it, and leave", offsetof(struct ask, check_only)},
+    {"--print-docs", NULL, "the reference of directives, commands, metrics and events, as Markdown", offsetof(struct ask, docs)},
+    {"--print-man", NULL, "the same as a manual page", offsetof(struct ask, man)},
+    {"--print-sample", NULL, "a sample configuration file with comments", offsetof(struct ask, sample)},
+    {"--version", "-v", "the version", offsetof(struct ask, version)},
+    {"--help", "-h", "this text", offsetof(struct ask, help)},
+};
+#define NQUESTIONS (sizeof questions / sizeof questions[0])
+
 static bool take_question(struct ask *a, const char *word)
 {
-    static const struct { const char *word; size_t where; } questions[] = {
-        {"--check-config", offsetof(struct ask, check_only)}, {"--print-docs", offsetof(struct ask, docs)},
-        {"--print-sample", offsetof(struct ask, sample)},     {"--help", offsetof(struct ask, help)},
-        {"-h", offsetof(struct ask, help)},                   {"--version", offsetof(struct ask, version)},
-        {"-v", offsetof(struct ask, version)},
-    };
-
-    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++)
-        if (!strcmp(word, questions[i].word)) {
+    for (size_t i = 0; i < NQUESTIONS; i++)
+        if (!strcmp(word, questions[i].word) || (questions[i].alias && !strcmp(word, questions[i].alias))) {
             *(bool *)((char *)a + questions[i].where) = true;
             return true;
         }
@@ -239,19 +242,30 @@ static void seed_hash(void)
 
 /* --- the whole --- */
 
+void boot_usage(const struct boot_spec *spec, struct str *out)
+{
+    str_printf(out, "    %s %s [--directive value ...]\n    %s - [--directive value ...]      configuration from standard input\n",
+               spec->program, spec->needs_file ? "FILE" : "[FILE]", spec->program);
+}
+
+void boot_questions(struct str *out)
+{
+    for (size_t i = 0; i < NQUESTIONS; i++)
+        str_printf(out, "| `%s%s%s` | %s |\n", questions[i].alias ? questions[i].alias : "",
+                   questions[i].alias ? "`, `" : "", questions[i].word, questions[i].what);
+}
+
 static void print_help(const struct boot_spec *spec)
 {
-    printf("%s %s - %s\n\n"
-           "Usage: %s %s [--directive value ...]\n"
-           "       %s - [--directive value ...]      configuration from standard input\n\n"
-           "  --check-config   read the configuration, say what is wrong with it, and leave\n"
-           "  --print-docs     the reference of directives, commands, metrics and events, as Markdown\n"
-           "  --print-sample   a sample configuration file with comments\n"
-           "  -v, --version    the version\n"
-           "  -h, --help       this text\n\n"
-           "Directives are those of the configuration file. The command line has the last word.\n",
-           spec->program, KVORUM_VERSION, spec->summary ? spec->summary : "", spec->program,
-           spec->needs_file ? "FILE" : "[FILE]", spec->program);
+    struct str use = {0};
+
+    boot_usage(spec, &use);
+    printf("%s %s - %s\n\nUsage:\n%s\n", spec->program, KVORUM_VERSION, spec->summary ? spec->summary : "", str_c(&use));
+    for (size_t i = 0; i < NQUESTIONS; i++)
+        printf("  %s%s%-*s %s\n", questions[i].alias ? questions[i].alias : "", questions[i].alias ? ", " : "",
+               questions[i].alias ? 12 : 16, questions[i].word, questions[i].what);
+    printf("\nDirectives are those of the configuration file. The command line has the last word.\n");
+    str_fini(&use);
 }
 
 static bool answered(const struct boot_spec *spec, const struct ask *a)
@@ -263,6 +277,8 @@ static bool answered(const struct boot_spec *spec, const struct ask *a)
                (int)(8 * sizeof(void *)));
     else if (a->docs)
         boot_print_docs(spec);
+    else if (a->man)
+        boot_print_man(spec);
     else if (a->sample)
         boot_print_sample(spec);
     else

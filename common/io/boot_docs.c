@@ -1,13 +1,15 @@
 /* The reference page: directives, commands, metrics, events, each out of its table. */
 #include "common/io/boot_docs.h"
 
+#include "common/base/words.h"
+#include "common/text/man_page.h"
+
 #include <stdio.h>
 
-void boot_print_docs(const struct boot_spec *spec)
+static void reference(const struct boot_spec *spec, struct str *into)
 {
     struct str out = {0};
 
-    str_printf(&out, "# %s\n\n%s\n", spec->program, spec->summary ? spec->summary : "");
     str_append_z(&out, "\n## Directives\n\n");
     option_markdown(spec->options, &out);
     for (int i = 0; i < 4 && spec->more[i].title; i++) {
@@ -30,7 +32,36 @@ void boot_print_docs(const struct boot_spec *spec)
         str_append_z(&out, "\n## Events\n\n");
         op_event_markdown(spec->events, spec->nevents, &out);
     }
+    str_append(into, out.p, out.len);
+    str_fini(&out);
+}
+
+void boot_print_docs(const struct boot_spec *spec)
+{
+    struct str out = {0};
+
+    str_printf(&out, "# %s\n\n%s\n", spec->program, spec->summary ? spec->summary : "");
+    reference(spec, &out);
     fwrite(out.p, 1, out.len, stdout);
+    str_fini(&out);
+}
+
+void boot_print_man(const struct boot_spec *spec)
+{
+    struct man_page p = {spec->program, "8", KVORUM_VERSION, spec->summary ? spec->summary : ""};
+    struct str md = {0}, out = {0};
+
+    str_append_z(&md, "## Synopsis\n\n");
+    boot_usage(spec, &md);
+    str_append_z(&md, "\n## Options\n\n| option | what it does |\n|---|---|\n");
+    boot_questions(&md);
+    str_append_z(&md, "\nDirectives are those of the configuration file; the command line has the last word.\n");
+    reference(spec, &md);
+    str_append_z(&md, "\n## Exit status\n\n0: asked to stop, or asked a question and answered. 1: it could not start; one line on standard error\n"
+                      "(and in the log) says why.\n\n## See also\n\n**kvnode**(8), **kvorum-sentinel**(8), **kvorum-agent**(8), **kvorumctl**(1)\n");
+    man_page(&p, (struct slice){str_c(&md), md.len}, &out);
+    fwrite(out.p, 1, out.len, stdout);
+    str_fini(&md);
     str_fini(&out);
 }
 

@@ -196,8 +196,11 @@ START_TEST(questions)
     ck_assert_int_eq(strncmp(said, "prog v=", 7), 0);
     ck_assert_int_eq(run("-v"), 0);
     ck_assert_int_eq(run("--help"), 0);
-    ck_assert_ptr_nonnull(strstr(said, "Usage: prog"));
+    ck_assert_ptr_nonnull(strstr(said, "Usage:\n    prog"));
     ck_assert_int_eq(run("--print-docs"), 0);
+    ck_assert_ptr_nonnull(strstr(said, "Where to listen."));
+    ck_assert_int_eq(run("--print-man"), 0);
+    ck_assert_int_eq(strncmp(said, ".TH PROG 8 ", 11), 0);
     ck_assert_ptr_nonnull(strstr(said, "Where to listen."));
     ck_assert_int_eq(run("a.conf", "--check-config"), 0);
     ck_assert_ptr_nonnull(strstr(said, "'hz' is accepted"));
