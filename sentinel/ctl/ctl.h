@@ -3,6 +3,7 @@
 #define KV_CTL_CTL_H
 
 #include "sentinel/ctl/call.h"
+#include "sentinel/ctl/table.h"
 
 #include <stdbool.h>
 
@@ -27,11 +28,15 @@ struct ctl {
     size_t nsentinels;
     const char *user, *password;              /* for sentinels */
     const char *node_user, *node_password;    /* for data nodes */
-    const char *directory;                    /* group that holds config:*, NULL = find it */
+    const char *directory;                    /* group that holds config:*, or host:port of its primary; NULL = find it */
     int64_t timeout_ms;
-    bool json;
+    enum ctl_output output;
+    bool json;                                /* output is OUT_JSON */
     bool no_wait;
     int64_t watch_ms;                         /* 0 = once */
+    bool wait, yes;
+    int64_t wait_ms;
+    const char *if_sha, *by;
     struct conn *sentinel;                    /* the one that answered */
     struct addr sentinel_addr;
 };
@@ -43,7 +48,18 @@ struct verb {
     const char *help;          /* paragraphs; exit codes that are special to it */
     int min_args, max_args;    /* words after the name */
     int (*run)(struct ctl *c, int argc, char **argv);
+    bool tables;               /* its output may also be jsonl and tsv */
 };
+/* An option: the same before, behind and between the words of every verb. */
+struct flag {
+    const char *name, *alias;  /* "-s", "--sentinel"; alias NULL: none */
+    const char *arg;           /* what its value is called; NULL: takes none; "=x": only joined, may be left out */
+    const char *env;           /* variable of the environment, or NULL */
+    const char *summary;
+    int (*take)(struct ctl *c, const char *value);      /* 0, or -1: no such value */
+};
+extern const struct flag ctl_flags[];
+extern const size_t ctl_flags_n;
 extern const struct verb verbs[];
 extern const size_t verbs_n;
 /* failing over and what it needs: failing.c */
@@ -54,11 +70,15 @@ int run_peers(struct ctl *c, int argc, char **argv);
 int run_tail(struct ctl *c, int argc, char **argv);
 /* form.c */
 int run_form(struct ctl *c, int argc, char **argv);
+/* what the directory holds: config.c, fleet.c */
+int run_config(struct ctl *c, int argc, char **argv);
+int run_nodes(struct ctl *c, int argc, char **argv);
+int run_services(struct ctl *c, int argc, char **argv);
+int run_resolve(struct ctl *c, int argc, char **argv);
 
 /* SENTINEL <words>, an order that a sentinel leads among the others: what was overtaken or found no majority in time is
  * said again. Waits for long; the refusal is said on stderr. */
 int  ctl_order(struct ctl *c, int n, const char *const *words, struct val **out);
-
 /* The first sentinel that answers; EXIT_NO_SENTINEL (and a sentence on stderr) if none does. */
 int  ctl_find_sentinel(struct ctl *c);
 /* SENTINEL <sub> [arg]; an error reply becomes a sentence on stderr. */

@@ -98,6 +98,7 @@ static const struct {
     {"voters", "voters", true},       {"voters-usable", "votersUsable", true},
     {"voters-needed", "votersNeeded", true}, {"members", "members", true},
     {"members-usable", "membersUsable", true}, {"seals-needed", "sealsNeeded", true},
+    {"promises", "promises", false},
 };
 
 static cJSON *explain_json(const struct val *v)
@@ -140,6 +141,8 @@ static void explain_text(const struct val *v)
         printf("; members besides the primary %lld of %lld, %lld needed", (long long)val_field_i64(v, "members-usable", 0),
                (long long)val_field_i64(v, "members", 0) - 1, (long long)val_field_i64(v, "seals-needed", 0));
     putchar('\n');
+    if (*val_field_z(v, "promises", ""))
+        printf("  %s\n", val_field_z(v, "promises", ""));
     for (size_t i = 0; lacks && i < lacks->n; i++) {
         const struct val *l = lacks->at[i];
         const char *at = val_field_z(l, "address", ""), *who = val_field_z(l, "who", "-");

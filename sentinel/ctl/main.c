@@ -6,17 +6,13 @@
 #include "common/base/words.h"
 #include "common/io/signals.h"
 #include "sentinel/ctl/ctl.h"
+#include "sentinel/ctl/manual.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
-
-struct flag {
-    const char *name, *alias, *arg, *env, *summary;
-    int (*take)(struct ctl *c, const char *value);
-};
 
 static char asked_password[256];
 
@@ -47,8 +43,30 @@ static int take_no_wait(struct ctl *c, const char *v) { (void)v; c->no_wait = tr
 
 static int take_output(struct ctl *c, const char *v)
 {
-    c->json = strcmp(v, "json") == 0;
-    return c->json || strcmp(v, "text") == 0 ? 0 : -1;
+    static const char *const words[] = {[OUT_TEXT] = "text", [OUT_JSON] = "json", [OUT_JSONL] = "jsonl", [OUT_TSV] = "tsv"};
+    int n = strcmp(v, "table") == 0 ? OUT_TEXT : 0;
+
+    while (strcmp(v, "table") != 0 && n <= OUT_TSV && strcmp(v, words[n]) != 0)
+        n++;
+    c->output = (enum ctl_output)n;
+    c->json = c->output == OUT_JSON;
+    return n <= OUT_TSV ? 0 : -1;
+}
+
+static int take_if_sha(struct ctl *c, const char *v)
+{
+    c->if_sha = v;
+    return strcmp(v, "absent") == 0 || (strlen(v) >= 8 && strlen(v) <= 64 && strspn(v, "0123456789abcdef") == strlen(v)) ? 0 : -1;
+}
+
+static int take_by(struct ctl *c, const char *v) { c->by = v; return *v ? 0 : -1; }
+static int take_yes(struct ctl *c, const char *v) { (void)v; c->yes = true; return 0; }
+
+static int take_wait(struct ctl *c, const char *v)
+{
+    c->wait = true;
+    c->wait_ms = 30000;
+    return !*v || (num_duration(v, strlen(v), 1000, &c->wait_ms) && c->wait_ms >= 0) ? 0 : -1;
 }
 
 static int take_timeout(struct ctl *c, const char *v)
@@ -86,53 +104,32 @@ static int take_askpass(struct ctl *c, const char *v)
     return 0;
 }
 
-static const struct flag flags[] = {
+const struct flag ctl_flags[] = {
     {"-s", "--sentinel", "host:port[,...]", "KVORUM_SENTINEL", "sentinels to ask, the first that answers is taken (127.0.0.1:26379)", take_sentinel},
     {"-a", "--pass", "password", "KVORUM_PASSWORD", "password of the sentinel", take_password},
     {"--askpass", NULL, NULL, NULL, "read that password from the terminal", take_askpass},
     {"--user", NULL, "name", "KVORUM_USER", "user at the sentinel", take_user},
     {"-A", "--node-pass", "password", "KVORUM_NODE_PASSWORD", "password of the data nodes", take_node_password},
     {"--node-user", NULL, "name", "KVORUM_NODE_USER", "user at the data nodes", take_node_user},
-    {"-d", "--directory", "group", "KVORUM_DIRECTORY", "the group that holds config:<type>:<component>", take_directory},
-    {"-o", "--output", "text|json", "KVORUM_OUTPUT", "for people (text), or stable JSON for programs", take_output},
+    {"-d", "--directory", "group|host:port", "KVORUM_DIRECTORY", "the group that holds config:<type>:<component>, or host:port of its primary", take_directory},
+    {"-o", "--output", "text|json|jsonl|tsv", "KVORUM_OUTPUT", "for people (text), or stable JSON for programs; lists also as JSON lines or tab-separated", take_output},
     {"-t", "--timeout", "time", "KVORUM_TIMEOUT", "limit for a connection and for each answer (2s)", take_timeout},
-    {"--watch", NULL, "=seconds", NULL, "status: again and again (each 2 s)", take_watch},
+    {"--watch", NULL, "=seconds", NULL, "status, config watch: again and again (status each 2 s)", take_watch},
     {"--no-wait", NULL, NULL, NULL, "failover: do not wait for the new primary", take_no_wait},
+    {"--wait", NULL, "=time", NULL, "config set, rollback: wait for the agents' answers (30s)", take_wait},
+    {"--if-sha", NULL, "sha|absent", NULL, "config set, rollback: only while the document is this version", take_if_sha},
+    {"--by", NULL, "who", "KVORUM_BY", "config set: who is written down as the author (the user who runs this)", take_by},
+    {"--yes", NULL, NULL, NULL, "config retire: yes, also a document that clients connect by", take_yes},
 };
-#define NFLAGS (sizeof flags / sizeof flags[0])
-
-static void usage(FILE *f, const struct verb *only)
-{
-    if (only)
-        fprintf(f, "kvorumctl %s %s\n\n%s\n%s\n", only->name, only->syntax, only->summary, only->help);
-    else {
-        fprintf(f, "kvorumctl [options] <verb> ...\n\nThe operator's view of Kvorum, from one sentinel's address.\n\n");
-        for (size_t i = 0; i < verbs_n; i++)
-            fprintf(f, "  %-10s %s\n             %s\n", verbs[i].name, verbs[i].syntax, verbs[i].summary);
-        fprintf(f, "\n`kvorumctl <verb> --help` says more.\n");
-    }
-    fprintf(f, "\nOptions (or the variable of the environment):\n");
-    for (size_t i = 0; i < NFLAGS; i++) {
-        char left[80];
-
-        snprintf(left, sizeof left, "%s%s%s%s%s", flags[i].name, flags[i].alias ? ", " : "",
-                 flags[i].alias ? flags[i].alias : "", !flags[i].arg || *flags[i].arg == '=' ? "" : " ",
-                 flags[i].arg ? flags[i].arg : "");
-        fprintf(f, "  %-32s %s%s%s%s\n", left, flags[i].summary, flags[i].env ? " [" : "",
-                flags[i].env ? flags[i].env : "", flags[i].env ? "]" : "");
-    }
-    fprintf(f, "  %-32s %s\n  %-32s %s\n\n", "-h, --help", "this, or more about one verb", "--version", "the version");
-    fprintf(f, "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no sentinel could be reached, 4 refused,\n"
-               "5 not seen to happen in time, 6 (status, explain, peers) a group is not well.\n");
-}
+const size_t ctl_flags_n = sizeof ctl_flags / sizeof ctl_flags[0];
 
 /* One word that may be an option; *i moves over its value. 0: taken, 1: no option, -1: wrong. */
 static int take_flag(struct ctl *c, int argc, char **argv, int *i)
 {
     const char *word = argv[*i];
 
-    for (size_t k = 0; k < NFLAGS; k++) {
-        const struct flag *f = &flags[k];
+    for (size_t k = 0; k < ctl_flags_n; k++) {
+        const struct flag *f = &ctl_flags[k];
         size_t n = f->alias && strncmp(word, f->alias, strlen(f->alias)) == 0 ? strlen(f->alias) : strlen(f->name);
         const char *value = NULL;
 
@@ -168,11 +165,11 @@ static const struct verb *find_verb(const char *name)
 
 static int from_env(struct ctl *c)
 {
-    for (size_t k = 0; k < NFLAGS; k++) {
-        const char *v = flags[k].env ? getenv(flags[k].env) : NULL;
+    for (size_t k = 0; k < ctl_flags_n; k++) {
+        const char *v = ctl_flags[k].env ? getenv(ctl_flags[k].env) : NULL;
 
-        if (v && *v && flags[k].take(c, v) != 0) {
-            ctl_say("%s='%s' is no %s", flags[k].env, v, flags[k].arg);
+        if (v && *v && ctl_flags[k].take(c, v) != 0) {
+            ctl_say("%s='%s' is no %s", ctl_flags[k].env, v, ctl_flags[k].arg);
             return -1;
         }
     }
@@ -221,11 +218,15 @@ int main(int argc, char **argv)
         mem_free(words);
         return EXIT_OK_;
     }
+    if (argc == 2 && manual_asked(argv[1])) {
+        mem_free(words);
+        return EXIT_OK_;
+    }
     if (from_env(&c) != 0 || (n = read_words(&c, argc, argv, words, &help)) < 0)
         goto out;
     v = n > 0 ? find_verb(words[0]) : NULL;
     if (help) {
-        usage(stdout, v);
+        manual_usage(stdout, v);
         rc = EXIT_OK_;
         goto out;
     }
@@ -233,7 +234,11 @@ int main(int argc, char **argv)
         if (n > 0)
             ctl_say("no verb is called '%s'; see kvorumctl --help", words[0]);
         else
-            usage(stderr, NULL);
+            manual_usage(stderr, NULL);
+        goto out;
+    }
+    if (!v->tables && (c.output == OUT_JSONL || c.output == OUT_TSV)) {
+        ctl_say("%s prints text or json, not lines for programs", v->name);
         goto out;
     }
     if (n - 1 < v->min_args || n - 1 > v->max_args) {

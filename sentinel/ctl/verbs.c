@@ -1,6 +1,5 @@
 /* The verbs. Each asks a sentinel first; config then goes to the directory's primary. */
 #include "common/base/mem.h"
-#include "common/io/file.h"
 #include "sentinel/ctl/ctl.h"
 #include "sentinel/ctl/print.h"
 
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DOCUMENT_MAX (256 * 1024)
 #define FAILOVER_WAIT_MS 60000
 
 static int status_once(struct ctl *c, bool clear)
@@ -96,139 +94,6 @@ static int run_failover(struct ctl *c, int argc, char **argv)
     return EXIT_TIMEOUT;
 }
 
-static bool name_ok(const char *z, size_t max, bool is_type)
-{
-    size_t n = strlen(z);
-    const char *allowed = is_type ? "abcdefghijklmnopqrstuvwxyz0123456789_-"
-                                  : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-
-    return n > 0 && n <= max && strspn(z, allowed) == n;
-}
-
-static bool no_duplicates(const cJSON *o, const char **name)
-{
-    for (const cJSON *a = o->child; a; a = a->next) {
-        for (const cJSON *b = a->next; b && a->string; b = b->next)
-            if (strcmp(a->string, b->string) == 0) {
-                *name = a->string;
-                return false;
-            }
-        if (!no_duplicates(a, name))
-            return false;
-    }
-    return true;
-}
-
-/* What agents and clients would refuse is refused here, before it is pushed to them. */
-static int check_document(const struct str *doc)
-{
-    const char *end = NULL, *twice = NULL;
-    cJSON *o;
-    int rc = EXIT_OK_;
-
-    if (doc->len > DOCUMENT_MAX) {
-        ctl_say("the document has %zu bytes; at most %d are allowed", doc->len, DOCUMENT_MAX);
-        return EXIT_FAILED;
-    }
-    o = strlen(str_c(doc)) == doc->len ? cJSON_ParseWithOpts(str_c(doc), &end, 1) : NULL;
-    if (!o)
-        ctl_say("that is not valid JSON, near byte %zu", end ? (size_t)(end - str_c(doc)) : strlen(str_c(doc)));
-    else if (!cJSON_IsObject(o))
-        ctl_say("a document is a JSON object: {...}");
-    else if (!no_duplicates(o, &twice))
-        ctl_say("the name \"%s\" is there twice", twice);
-    else
-        goto out;
-    rc = EXIT_FAILED;
-out:
-    cJSON_Delete(o);
-    return rc;
-}
-
-static int read_document(const char *word, struct str *doc)
-{
-    struct err e = {0};
-
-    if (word && strcmp(word, "-") != 0) {
-        str_set_z(doc, word);
-        return EXIT_OK_;
-    }
-    if (file_slurp("/dev/stdin", DOCUMENT_MAX + 1024, doc, &e) != 0) {
-        ctl_say("standard input: %s", e.text);
-        return EXIT_FAILED;
-    }
-    while (doc->len > 0 && strchr("\r\n", doc->p[doc->len - 1]))
-        str_cut(doc, doc->len - 1);
-    return EXIT_OK_;
-}
-
-static int config_call(struct ctl *c, const char *key, const struct str *doc, struct val **out)
-{
-    struct slice get[] = {slice_z("GET"), slice_z(key)};
-    struct slice set[] = {slice_z("SET"), slice_z(key), doc ? (struct slice){doc->p, doc->len} : slice_z("")};
-    struct conn *k = NULL;
-    struct addr at;
-    struct err e = {0};
-    char group[256];
-    int rc = ctl_find_sentinel(c);
-
-    if (rc == EXIT_OK_)
-        rc = ctl_directory_group(c, group);
-    if (rc == EXIT_OK_)
-        rc = ctl_open_primary(c, group, &k, &at);
-    if (rc != EXIT_OK_)
-        return rc;
-    if (conn_call(k, doc ? 3 : 2, doc ? set : get, out, &e) != 0) {
-        ctl_say("%s", e.text);
-        rc = EXIT_FAILED;
-    } else if (val_is_error(*out)) {
-        ctl_say("%s %s: %s", doc ? "SET" : "GET", key, val_z(*out, ""));
-        rc = EXIT_REFUSED;
-    }
-    conn_close(k);
-    return rc;
-}
-
-static int run_config(struct ctl *c, int argc, char **argv)
-{
-    struct str doc = {0};
-    struct val *v = NULL;
-    char key[256];
-    bool set = strcmp(argv[0], "set") == 0;
-    int rc = EXIT_OK_;
-
-    if ((!set && strcmp(argv[0], "get") != 0) || argc < 3 || (!set && argc > 3)) {
-        ctl_say("config get <type> <component>, or config set <type> <component> [json|-]");
-        return EXIT_USAGE;
-    }
-    if (!name_ok(argv[1], 32, true) || !name_ok(argv[2], 128, false)) {
-        ctl_say("a type is [a-z0-9_-]{1,32} and a component [A-Za-z0-9_.-]{1,128}");
-        return EXIT_USAGE;
-    }
-    snprintf(key, sizeof key, "config:%s:%s", argv[1], argv[2]);
-    if (set) {
-        rc = read_document(argc > 3 ? argv[3] : NULL, &doc);
-        if (rc == EXIT_OK_)
-            rc = check_document(&doc);
-    }
-    if (rc == EXIT_OK_)
-        rc = config_call(c, key, set ? &doc : NULL, &v);
-    if (rc == EXIT_OK_ && set) {
-        printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Set\",\"key\":\"%s\",\"bytes\":%zu}\n"
-                       : "%s: %zu bytes set\n", key, doc.len);
-    } else if (rc == EXIT_OK_ && v->kind == VAL_NIL) {
-        ctl_say("%s does not exist", key);
-        rc = EXIT_FAILED;
-    } else if (rc == EXIT_OK_) {
-        fwrite(val_z(v, ""), 1, v->len, stdout);
-        if (v->len == 0 || v->text[v->len - 1] != '\n')
-            putchar('\n');
-    }
-    val_free(v);
-    str_fini(&doc);
-    return rc;
-}
-
 const struct verb verbs[] = {
     {"status", "[-o json] [--watch[=SECONDS]]", "The tree of groups: primary, replicas with lag and health, sentinels with quorum.",
      "Everything is found from one sentinel. How far a replica lags is asked of the primary itself; when\n"
@@ -278,12 +143,37 @@ const struct verb verbs[] = {
      "The file is tail-<epoch>-<first>-<end>.resp in the folder of the node that was demoted. No sentinel is asked.\n"
      "Exit code 1: the file cannot be read, or is no tail.",
      1, 1, run_tail},
-    {"config", "get <type> <component> | set <type> <component> [json|-]", "Read or push a document of the directory.",
-     "The document config:<type>:<component> of the directory group's primary. `set` takes the JSON object as\n"
-     "the last word, or from standard input; it is checked (an object, no name twice, at most 256 KiB) and\n"
-     "stored byte for byte. The directory group is the one a sentinel names (`sentinel directory`), else the\n"
-     "only one it watches, else -d says it.\n"
-     "Exit code 1: there is no such document, or it is not a valid one; 4: the primary refused.",
-     3, 4, run_config},
+    {"config", "get|set|list|watch|history|diff|status|rollback|retire [<type:component>] ...", "Read, push, compare and follow the documents of the directory.",
+     "The documents config:<type>:<component> of the directory group's primary. The directory group is the one a sentinel\n"
+     "names (`sentinel directory`), else the only one it watches, else -d says it; with -d host:port no sentinel is asked.\n"
+     "  get <doc>                  its bytes (a document may also be named by two words: files web)\n"
+     "  set <doc> [json|-]         push it: checked first (an object, no name twice, at most 256 KiB, 32 levels), then stored byte\n"
+     "                             for byte. --if-sha SHA: only while it is that version (absent: only if there is none);\n"
+     "                             --wait: until the agents that apply it have answered, and say who did and how; --by: author\n"
+     "  list [type]                all of them: bytes, version, author, how many agents have it in force\n"
+     "  watch [doc]                print changes as they come (each 0.5 s, or --watch=SECONDS)\n"
+     "  history <doc>              the versions that the agents' controller wrote down, at most 200\n"
+     "  diff <doc> [ver [ver]]     value by value: the version before and what is in force; ver and what is in force; two versions\n"
+     "  status <doc>               which agent has it in force, which refused it and why\n"
+     "  rollback <doc> <ver>       push the bytes of an earlier version again\n"
+     "  retire <doc>               remove it for good, so that nobody brings it back; what is in force on nodes stays\n"
+     "Exit code 1: there is no such document or version, it is not a valid one, or (--wait) an agent refused it; 4: the\n"
+     "primary refused, or it is another version than --if-sha says; 5 (--wait): an agent did not answer in time;\n"
+     "6 (status): an agent has not got it in force.",
+     1, 4, run_config, true},
+    {"nodes", "[retire <node id>]", "The nodes whose agents live: role of the data node, documents, what is in force.",
+     "Each agent writes node:<id> every 5 s; one that is silent for 15 s is not listed. `retire` forgets the acknowledgements\n"
+     "of a node that is gone for good. Two nodes with the same documents in the same versions have the same IN FORCE.\n"
+     "Exit code 4: the node to be retired still beats.",
+     0, 2, run_nodes, true},
+    {"services", "", "The services, how many instances of each take work, and what the hash `services` says.",
+     "Instances are registered by agents (svcs:<name>). KEPT BY says who wrote the name in the hash `services` that older\n"
+     "clients read: the agents' controller, or a client.",
+     0, 0, run_services, true},
+    {"resolve", "<service>", "The addresses of a service's instances that take work, one a line.",
+     "With -o json, jsonl or tsv all instances, with state, zone, weight and tags. A service that no agent registered is\n"
+     "looked up in the hash `services`.\n"
+     "Exit code 1: there is none.",
+     1, 1, run_resolve, true},
 };
 const size_t verbs_n = sizeof verbs / sizeof verbs[0];
