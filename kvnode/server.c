@@ -300,6 +300,14 @@ static void http_health(void *owner, const char *query, struct http_answer *out)
     str_printf(&out->body, "ok %s\n", role_word(&srv->resp));
 }
 
+/* The loop turns: all that ending the process could heal. Loading, role and peers do not matter. */
+static void http_live(void *owner, const char *query, struct http_answer *out)
+{
+    (void)owner;
+    (void)query;
+    str_append_z(&out->body, "ok\n");
+}
+
 static void http_metrics(void *owner, const char *query, struct http_answer *out)
 {
     (void)query;
@@ -307,7 +315,7 @@ static void http_metrics(void *owner, const char *query, struct http_answer *out
     metric_render(kv_metrics, kv_metrics_n, owner, &out->body);
 }
 
-static const struct http_route routes[] = {{"/healthz", http_health}, {"/metrics", http_metrics}};
+static const struct http_route routes[] = {{"/healthz", http_health}, {"/livez", http_live}, {"/metrics", http_metrics}};
 
 /* --- shutdown --- */
 
