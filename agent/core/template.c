@@ -159,8 +159,8 @@ static bool alone(const struct cutter *c, size_t from, size_t to, size_t *line_f
 static int cut_tag(struct cutter *c, size_t at, size_t text_from)
 {
     size_t from = at + c->open.len, end, la, lb;
-    bool triple = from < c->n && c->p[from] == '{' && slice_is(c->open, "{{");
-    struct slice until = triple ? slice_z("}}}") : c->close;
+    char stop[64];              /* '=' or '}' and the closing delimiter */
+    struct slice until = c->close;
     int line = line_of(c, text_from < at ? text_from : at);
     const char *q;
     char sigil;
@@ -168,26 +168,26 @@ static int cut_tag(struct cutter *c, size_t at, size_t text_from)
     struct piece t = {.kind = P_VALUE};
     bool takes_line = true, keep = true;
 
-    if (from < c->n && c->p[from] == '=') {
-        char stop[64];
-
+    while (from < c->n && is_blank(c->p[from]))
+        from++;
+    sigil = from < c->n ? c->p[from] : 0;
+    if (sigil == '=' || sigil == '{') {
         if (c->close.len + 1 >= sizeof stop)
             return err_set(c->e, ERR_FORMAT, "line %d: delimiters of more than 60 characters", line);
-        stop[0] = '=';
+        stop[0] = sigil == '{' ? '}' : '=';
         memcpy(stop + 1, c->close.p, c->close.len);
-        q = find(c->p + from + 1, c->n - from - 1, (struct slice){stop, c->close.len + 1});
-        if (q)
-            q++;
-    } else {
-        q = find(c->p + from, c->n - from, until);
+        until = (struct slice){stop, c->close.len + 1};
+        from++;
     }
+    q = find(c->p + from, c->n - from, until);
     if (!q) {
         push_text(c, text_from, at);
         return err_set(c->e, ERR_FORMAT, "line %d: a tag begins and does not end", line_of(c, at));
     }
     end = (size_t)(q - c->p) + until.len;
     body = (struct slice){c->p + from, (size_t)(q - c->p) - from};
-    sigil = body.len ? body.p[0] : 0;
+    if (sigil != '=' && sigil != '{')
+        sigil = body.len ? body.p[0] : 0;
     switch (sigil) {
     case '#': t.kind = P_SECTION; break;
     case '^': t.kind = P_INVERTED; break;
@@ -197,7 +197,7 @@ static int cut_tag(struct cutter *c, size_t at, size_t text_from)
     case '&': case '{': t.kind = P_RAW; takes_line = false; break;
     default: takes_line = false; break;
     }
-    if (sigil && memchr("#^/>!=&{", sigil, 8))
+    if (sigil && memchr("#^/>!&", sigil, 6))
         body.p++, body.len--;
     if (takes_line && alone(c, at, end, &la, &lb) && la >= text_from) {
         push_text(c, text_from, la);
@@ -209,11 +209,8 @@ static int cut_tag(struct cutter *c, size_t at, size_t text_from)
         c->i = end;
     }
     line = line_of(c, at);
-    if (sigil == '=') {
-        if (body.len && body.p[body.len - 1] == '=')
-            body.len--;
+    if (sigil == '=')
         return set_delimiters(c, body, line);
-    }
     if (!keep)
         return 0;
     t.line = line;
@@ -408,7 +405,7 @@ static void indented(struct slice text, struct slice indent, struct str *out)
     bool at_line_start = true;
 
     for (size_t i = 0; i < text.len; i++) {
-        if (at_line_start)
+        if (at_line_start && text.p[i] != '\n')      /* an empty line stays empty */
             str_append(out, indent.p, indent.len);
         str_append_c(out, text.p[i]);
         at_line_start = text.p[i] == '\n';

@@ -8,7 +8,7 @@
                "\"o\":{\"a\":{\"b\":\"deep\"},\"name\":\"inner\"},\"l\":[1,2,3],\"hosts\":[{\"h\":\"x\"},{\"h\":\"y\"}]," \
                "\"big\":9007199254740993,\"html\":\"<&>\",\"ll\":[[1,2],[3]]}"
 
-static const char *parts = "{\"p\":\"[{{name}}]\",\"lines\":\"a\\nb\\n\",\"loop\":\"{{>loop}}\",\"bad\":\"x\\n{{\",\"item\":\"{{.}};\"}";
+static const char *parts = "{\"p\":\"[{{name}}]\",\"lines\":\"a\\nb\\n\",\"loop\":\"{{>loop}}\",\"bad\":\"x\\n{{\",\"gap\":\"a\\n\\nb\\n\",\"item\":\"{{.}};\"}";
 
 static const struct { const char *text, *out; } good[] = {
     {"", ""},
@@ -39,6 +39,9 @@ static const struct { const char *text, *out; } good[] = {
     {"  x {{>lines}}", "  x a\nb\n"},
     {"{{#l}}{{>item}}{{/l}}", "1;2;3;"},
     {"}} }{ {", "}} }{ {"},
+    {"{{ #t}}x{{ /t }}{{ !y}}{{ &name}}", "xAnn"},
+    {"{{=<% %>=}}<%{name}%>|<%{ name }%>}", "Ann|Ann}"},
+    {"  {{>gap}}\n", "  a\n\n  b\n"},
 };
 
 static const struct { const char *text, *says; int code; } bad[] = {
