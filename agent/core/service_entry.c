@@ -79,7 +79,7 @@ static bool host_ok(const char *host)
 
 bool service_entry_parse(struct slice text, struct service_entry *out)
 {
-    struct service_entry s = {.weight = 100, .ttl_ms = SERVICE_TTL_MS};
+    struct service_entry s = {.weight = 100};
     struct slice rest = text, part;
 
     if (!text.len || text.len > SERVICE_ENTRY_MAX)
@@ -107,7 +107,9 @@ void service_entry_put(const struct service_entry *s, struct str *out)
     str_append_z(out, addr_text(&s->at, at));
     if (s->zone.len)
         str_printf(out, ";zone=%.*s", (int)s->zone.len, s->zone.p);
-    str_printf(out, ";w=%d;state=%s;ttl=%lld", s->weight, s->drain ? "drain" : "up", (long long)s->ttl_ms);
+    str_printf(out, ";w=%d;state=%s", s->weight, s->drain ? "drain" : "up");
+    if (s->ttl_ms)
+        str_printf(out, ";ttl=%lld", (long long)s->ttl_ms);
     if (s->tags.len)
         str_printf(out, ";tags=%.*s", (int)s->tags.len, s->tags.p);
 }

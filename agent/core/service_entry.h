@@ -3,8 +3,9 @@
  *
  *     <instance id>  ->  host:port;zone=a;w=100;state=up;ttl=15000;tags=blue,eu
  *
- * Only host:port must be there; parts with other names are skipped. ttl, in milliseconds, tells who
- * watches lease:<service>:<instance> how often it is renewed (each third of it). */
+ * Only host:port must be there; parts with other names are skipped. ttl, in milliseconds, says that
+ * lease:<service>:<instance> is renewed at each third of it, and that the instance is gone when it lapses.
+ * Without ttl there is no lease: who wrote the line takes it away. */
 #ifndef KV_AGENT_SERVICE_ENTRY_H
 #define KV_AGENT_SERVICE_ENTRY_H
 
@@ -26,7 +27,7 @@ struct service_entry {
     struct slice zone, tags;         /* of the text that was parsed; len 0 = none */
     int weight;                      /* 0..65535 */
     bool drain;
-    int64_t ttl_ms;
+    int64_t ttl_ms;                  /* 0: no lease */
 };
 
 /* Names of services and ids of instances: letters, digits, '_', '.', '-', '@' and, in ids, ':' too. */

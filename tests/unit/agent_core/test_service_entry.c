@@ -28,9 +28,9 @@ START_TEST(test_only_an_address)
     struct str out = {0};
 
     ck_assert(service_entry_parse(slice_z("[::1]:80"), &s));
-    ck_assert(!s.drain && s.weight == 100 && s.ttl_ms == SERVICE_TTL_MS && s.zone.len == 0);
+    ck_assert(!s.drain && s.weight == 100 && s.ttl_ms == 0 && s.zone.len == 0);
     service_entry_put(&s, &out);
-    ck_assert_str_eq(str_c(&out), "[::1]:80;w=100;state=up;ttl=15000");
+    ck_assert_str_eq(str_c(&out), "[::1]:80;w=100;state=up");
     str_fini(&out);
 }
 END_TEST
