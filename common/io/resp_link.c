@@ -108,7 +108,7 @@ static void reader_free(void *r)
 #define PROMPT_TRIES 8
 
 /* A refusal is cheap, and who ended a moment ago may be back in a moment: the pause after
- * one is at most a tenth of the time since the link was up. */
+ * one is at most a part of the time since the link was up. */
 #define REFUSED_PART 10
 
 static int64_t longest_backoff(const struct resp_link *k, enum link_end how)
@@ -116,7 +116,7 @@ static int64_t longest_backoff(const struct resp_link *k, enum link_end how)
     if (how != LINK_REFUSED || k->ended_at_ms == 0)
         return k->o.backoff_max_ms;
     return ms_min(k->o.backoff_max_ms,
-                  ms_max(k->o.backoff_min_ms, (loop_now_ms(k->loop) - k->ended_at_ms) / REFUSED_PART));
+                  ms_max(k->o.backoff_min_ms, (loop_now_ms(k->loop) - k->ended_at_ms) / k->o.refused_part));
 }
 
 static int64_t next_backoff(struct resp_link *k, enum link_end how)
@@ -470,6 +470,8 @@ struct resp_link *resp_link_new(struct loop *l, const struct resp_link_opts *o)
         k->o.backoff_min_ms = 50;
     if (k->o.backoff_max_ms < k->o.backoff_min_ms)
         k->o.backoff_max_ms = ms_max(1000, k->o.backoff_min_ms);
+    if (k->o.refused_part <= 0)
+        k->o.refused_part = REFUSED_PART;
     if (k->o.reply_max == 0)
         k->o.reply_max = 64u << 20;
     k->up_since_ms = NEVER_MS;
@@ -574,6 +576,12 @@ static int subs_of(int argc, const struct slice *argv)
     if (n < 9 || n > 12 || strncasecmp(argv[0].p + n - 9, "subscribe", 9) != 0)
         return 0;
     return argc > 1 ? argc - 1 : 1;
+}
+
+void resp_link_hurry(struct resp_link *k)
+{
+    if (k->state == LS_UP)
+        stream_flush_some(k->stream);
 }
 
 bool resp_link_send(struct resp_link *k, link_reply_fn *fn, void *arg, int argc, const struct slice *argv)

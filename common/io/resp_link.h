@@ -3,7 +3,7 @@
  * connect again after a back-off that the owner may cut short.
  *
  * While connects are refused (the host lives, the process is gone) the pause is at most a
- * tenth of the time since the link was up, so that one who is restarted is found quickly.
+ * tenth (refused_part) of the time since the link was up, so that one who is restarted is found quickly.
  *
  * Replies are parsed by hiredis' reader; a peer that sends one reply of more than
  * reply_max bytes, or nests deeper than hiredis reads (7), ends the link. */
@@ -42,6 +42,7 @@ struct resp_link_opts {
     int64_t connect_timeout_ms;      /* default 1000 */
     int64_t backoff_min_ms;          /* default 50: first pause after a failed connect */
     int64_t backoff_max_ms;          /* default 1000; decorrelated jitter between; shorter while refused */
+    int     refused_part;            /* default 10: see above */
     bool    reconnect_at_once;       /* after LINK_CLOSED try again in the same turn (crash evidence) */
     size_t  reply_max;               /* default 64 MiB */
     struct resolver *resolver;       /* NULL = only literal addresses */
@@ -67,6 +68,7 @@ bool resp_link_local_ip(const struct resp_link *k, char ip[ADDR_HOST_MAX]);
 
 /* Send. fn may be NULL. false (and fn not called) when the link is not up. Commands are queued in order. */
 bool resp_link_send(struct resp_link *k, link_reply_fn *fn, void *arg, int argc, const struct slice *argv);
+void resp_link_hurry(struct resp_link *k);       /* what was sent leaves now, not at the end of the turn; calls nobody back */
 bool resp_link_sendz(struct resp_link *k, link_reply_fn *fn, void *arg, const char *first, ...) __attribute__((sentinel));
 /* From now on (until the link ends) arrays that look like pub/sub messages go to on_push, not to the oldest waiting
  * reply. Sending a (P)(UN)SUBSCRIBE switches it on by itself: its confirmations go to on_push, its fn is

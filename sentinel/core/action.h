@@ -33,9 +33,10 @@ enum action_kind {
      * normal and pubsub clients -> EV_ORDER_DONE. ACT_INFO follows on the same link. */
     ACT_PROMOTE,
     ACT_REPOINT,                   /* the same with SLAVEOF `to` */
+    ACT_SEAL,                      /* the same with SLAVEOF of an address where nobody is (`to`) */
     ACT_HAND_OVER,                 /* LINK_NODE_CMD: FAILOVER TO `to` TIMEOUT `ms` -> EV_ORDER_DONE */
     ACT_CALL_BACK,                 /* LINK_NODE_CMD: FAILOVER ABORT -> EV_ORDER_DONE */
-    ACT_KEEP,                      /* LINK_NODE_CMD: CONFIG REWRITE, answer ignored: it shall be after a restart what it is now */
+    ACT_KEEP,                      /* LINK_NODE_CMD: CONFIG REWRITE: it shall be after a restart what it is now -> EV_ORDER_DONE */
     ACT_SCRIPT_KILL,               /* LINK_NODE_CMD: SCRIPT KILL, answer ignored */
 
     /* --- to those who wait ------------------------------------------------------ */
@@ -70,7 +71,7 @@ enum news {
     NEWS_CONFIG_UPDATE, NEWS_CONVERT, NEWS_FIX_CONFIG, NEWS_CMD_LINK_DROP, NEWS_SUB_LINK_DROP,
     /* ours */
     NEWS_CRASH_EVIDENCE, NEWS_CRASH_EVIDENCE_OVER, NEWS_WITHDRAWN, NEWS_NOT_SAVED, NEWS_SENDING_FAILOVER,
-    NEWS_NOT_HANDED_OVER,
+    NEWS_NOT_HANDED_OVER, NEWS_SEALING, NEWS_ROLE_LOOSE, NEWS_ROLE_LOOSE_OVER,
     NEWS_KINDS
 };
 

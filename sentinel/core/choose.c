@@ -2,8 +2,8 @@
  *
  * A plain group chooses as users of redis-sentinel expect: whoever is unfit is out, then
  * the lowest priority number, the longest history, the smallest run id. What differs is
- * how old the facts are: before a promotion every reachable replica was asked just now,
- * so the longest history is the longest *now*. */
+ * how old the facts are (before a promotion every reachable replica was asked just now,
+ * so the longest history is the longest *now*) and whose history it is (lineage.c). */
 #include "sentinel/core/inside.h"
 
 #define SILENT_LIMIT_PINGS 5       /* no good answer for so many PING periods: unfit */
@@ -15,6 +15,8 @@ static bool too_long_out_of_sync(const struct core *c, const struct group *g, co
     int64_t excused_ms = 10 * g->opt[GOPT_DOWN_AFTER_MS];
     int64_t gone_at_ms = primary->sdown ? primary->sdown_at_ms : c->now_ms;
 
+    if (primary->said_role == ROLE_REPLICA && addr_equal(&primary->follows, &n->addr))
+        return false;              /* they were told to follow each other: neither ever will be in sync */
     if (primary->said_role == ROLE_REPLICA)        /* nobody can be in sync with a primary that is none */
         gone_at_ms = ms_min(gone_at_ms, primary->said_role_at_ms);
     excused_ms += c->now_ms - gone_at_ms;
@@ -50,6 +52,8 @@ static enum refusal judge(const struct core *c, const struct group *g, const str
         return REFUSED_NOT_REPLICA;
     if (too_long_out_of_sync(c, g, n))
         return REFUSED_OUT_OF_SYNC;
+    if (group_primary(c, g)->said_role == ROLE_PRIMARY && core_lineage(c, n) == LINEAGE_OTHER)
+        return REFUSED_LINEAGE;            /* unless the primary gave its office up: then the other may have it already */
     return REFUSED_NOT;
 }
 
@@ -62,15 +66,21 @@ static int compare_ids(const char *a, const char *b)
 }
 
 /* A node that calls itself primary though nobody made it one may carry another history:
- * it is taken only when there is no true replica. */
-static bool better(const struct node *a, const struct node *b)
+ * it is taken only when there is no true replica. Whose history it is comes before all
+ * preference: offsets of two histories cannot be compared. */
+static bool better(const struct core *c, const struct node *a, const struct node *b)
 {
+    const struct group *g = node_group(c, a);
+    enum lineage la = core_lineage(c, a), lb = core_lineage(c, b);
+
     if ((a->said_role == ROLE_PRIMARY) != (b->said_role == ROLE_PRIMARY))
         return b->said_role == ROLE_PRIMARY;
+    if (la != lb)
+        return la < lb;
     if (a->priority != b->priority)
         return a->priority < b->priority;
-    if (a->offset != b->offset)
-        return a->offset > b->offset;
+    if (lineage_place(g, a) != lineage_place(g, b))
+        return lineage_place(g, a) > lineage_place(g, b);
     return compare_ids(a->run_id, b->run_id) < 0;
 }
 
@@ -92,7 +102,7 @@ struct node *choose_best(struct core *c, struct group *g, bool fresh)
 
         n->refused = judge(c, g, n, fresh);
         if (n->refused == REFUSED_NOT &&
-            (best == NULL || choose_has_office(c, g, n) || (!choose_has_office(c, g, best) && better(n, best))))
+            (best == NULL || choose_has_office(c, g, n) || (!choose_has_office(c, g, best) && better(c, n, best))))
             best = n;
     }
     return best;
@@ -120,7 +130,7 @@ const struct node *core_would_promote(const struct core *c, const struct group *
     for (size_t i = 0; i < g->nodes.n; i++) {
         const struct node *n = g->nodes.at[i];
 
-        if (judge(c, g, n, false) == REFUSED_NOT && (best == NULL || better(n, best)))
+        if (judge(c, g, n, false) == REFUSED_NOT && (best == NULL || better(c, n, best)))
             best = n;
     }
     return best;

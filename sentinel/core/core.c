@@ -24,6 +24,7 @@ void core_timing_default(struct core_timing *t)
         .rebid_min_ms = 50,
         .rebid_max_ms = 300,
         .asking_ms = 300,
+        .sealing_ms = 300,
         .hand_over_ms = 1000,
         .hand_over_only_ms = 5000,
         .repair_grace_ms = 2000,
@@ -182,7 +183,7 @@ static void on_order_done(struct core *c, const struct event *ev)
     struct node *n = ev->link.kind == LINK_NODE_CMD ? model_node(c, ev->link.id) : NULL;
 
     if (n != NULL)
-        failover_order_done(c, n, ev->u.order.what, ev->u.order.ok, ev->u.order.why);
+        failover_order_done(c, n, ev);
 }
 
 static void on_save_failed(struct core *c, const struct event *ev)

@@ -36,6 +36,7 @@ struct core_timing {
     int64_t rebid_min_ms;          /* 50: after a split vote try again in min..max, */
     int64_t rebid_max_ms;          /* 300: doubled for each further try, up to election_ms */
     int64_t asking_ms;             /* 300: wait for the replicas' offsets before choosing */
+    int64_t sealing_ms;            /* 300: then for their seals; 0 = nobody is ever sealed */
     int64_t hand_over_ms;          /* 1000: how long writes may wait for a planned switch that can be forced otherwise */
     int64_t hand_over_only_ms;     /* 5000: the same when it is coordinated or not at all; at most failover-timeout */
     int64_t repair_grace_ms;       /* 2000: how long a stray may say the wrong thing before we correct it */
@@ -97,6 +98,15 @@ struct quorum_view core_quorum(const struct core *c, const struct group *g);
 
 /* EXPLAIN, as far as is known without asking anew: why this node would not be promoted (REFUSED_NOT: it might be), and
  * who would; NULL = nobody. */
+/* Whose history a node has, by replication ids. Offsets can be compared within the first two. */
+enum lineage {
+    LINEAGE_SAME,                  /* the primary's, or nobody can tell */
+    LINEAGE_UNSEEN,                /* not seen at the primary, but it followed it: the primary may have begun a new one unseen */
+    LINEAGE_OLDER,                 /* one that a primary of this group had before */
+    LINEAGE_OTHER                  /* none of this group: a foreign node, or one that lost its data */
+};
+bool               core_is_sealed(const struct node *n);        /* follows nobody since a failover began */
+enum lineage       core_lineage(const struct core *c, const struct node *n);
 enum refusal       core_refusal(const struct core *c, const struct node *n);
 const struct node *core_would_promote(const struct core *c, const struct group *g);
 

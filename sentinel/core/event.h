@@ -53,7 +53,8 @@ enum event_kind {
     EV_INFO,                       /* `link` (LINK_NODE_CMD) answered INFO: u.info; NULL = with an error or nothing */
     /* `link` (LINK_PEER) answered ACT_ASK: `group`, u.answer. */
     EV_ANSWER,
-    /* `link` (LINK_NODE_CMD) answered ACT_PROMOTE, ACT_REPOINT, ACT_HAND_OVER or ACT_CALL_BACK: u.order. */
+    /* `link` (LINK_NODE_CMD) answered ACT_PROMOTE, ACT_REPOINT, ACT_SEAL, ACT_HAND_OVER, ACT_CALL_BACK or ACT_KEEP:
+     * u.order. */
     EV_ORDER_DONE,
 
     /* --- what others say or ask ----------------------------------------------- */
@@ -115,6 +116,8 @@ struct node_info {
     bool announced;                /* replica_announced [true] */
     bool loading;                  /* [false] */
     char replid[ID_MAX];           /* master_replid [""] */
+    char replid2[ID_MAX];          /* master_replid2 [""; a row of zeroes is none] */
+    int64_t second_offset;         /* second_repl_offset [-1] */
     enum node_hands hands;         /* master_failover_state [HANDS_UNKNOWN] */
     bool kvnode;                   /* kvorum_version is there [false] */
     uint16_t ha_port;              /* ha_port: where a kvnode has its control links [0: it has none] */
@@ -132,7 +135,7 @@ struct hello {
     uint64_t config_epoch;
 };
 
-enum order { ORDER_PROMOTE, ORDER_REPOINT, ORDER_HAND_OVER, ORDER_CALL_BACK };
+enum order { ORDER_PROMOTE, ORDER_REPOINT, ORDER_HAND_OVER, ORDER_CALL_BACK, ORDER_SEAL, ORDER_KEEP };
 
 struct event {
     enum event_kind kind;
@@ -166,7 +169,8 @@ struct event {
         struct {
             enum order what;
             bool ok;               /* the whole transaction was carried out */
-            const char *why;       /* when not ok: its words; may be NULL */
+            bool kept;             /* ok, and CONFIG REWRITE was confirmed: it outlives a restart */
+            const char *why;       /* what was refused, in the node's words; NULL or "" = nothing */
         } order;
         const struct hello *hello;
         bool coordinated;          /* EV_FAILOVER */

@@ -14,7 +14,7 @@
 
 typedef bool guard(struct core *c, struct group *g);
 
-static guard is_forced, may_bid, hands_over, keeps_it;
+static guard is_forced, may_bid, hands_over, keeps_it, must_seal, nobody_sealed;
 
 const struct fo_row fo_table[] = {
 /*    in             on                     when        act                       then             because */
@@ -50,9 +50,18 @@ const struct fo_row fo_table[] = {
 
     { FO_CHOOSING,     FE_CHOSEN,             hands_over, leading_hand_over,        FO_HANDING,      "the primary hands over to the best replica of this moment" },
     { FO_CHOOSING,     FE_CHOSEN,             keeps_it,   leading_not_handed_over,  FO_IDLE,         "the primary cannot hand over any more" },
+    { FO_CHOOSING,     FE_CHOSEN,             must_seal,  leading_seal,             FO_SEALING,      "first they are drawn off the old primary, so that where they are is where they stay" },
     { FO_CHOOSING,     FE_CHOSEN,             NULL,       leading_promote,          FO_PROMOTING,    "the best replica of this moment" },
     { FO_CHOOSING,     FE_NONE_GOOD,          NULL,       leading_no_good,          FO_IDLE,         "no replica is fit" },
     { FO_CHOOSING,     FE_VETOED,             NULL,       leading_vetoed,           FO_IDLE,         "a replica is still linked to the primary" },
+
+    { FO_SEALING,      FE_ANSWERED,           NULL,       NULL,                     FO_CHOOSING,     "every reachable replica is sealed and told its offset" },
+    { FO_SEALING,      FE_EXPIRED,            nobody_sealed, NULL,                  FO_SEALING,      "without any answer there is nobody to promote" },
+    { FO_SEALING,      FE_EXPIRED,            NULL,       NULL,                     FO_CHOOSING,     "who did not answer is not waited for" },
+    { FO_SEALING,      FE_RECOVERED,          NULL,       attempt_give_up_bid,      FO_IDLE,         "the primary is back" },
+    { FO_SEALING,      FE_SUPPORTS,           NULL,       attempt_stand_back,       FO_WAITING,      "a newer epoch has our vote" },
+    { FO_SEALING,      FE_SETTLED_ELSEWHERE,  NULL,       attempt_withdraw,         FO_IDLE,         "a newer configuration settles it" },
+    { FO_SEALING,      FE_SAVE_FAILED,        NULL,       attempt_drop_unsaved,     FO_IDLE,         "our vote is not on disk, so it was not given" },
 
     { FO_PROMOTING,    FE_PROMOTED,           NULL,       repoint_switch_over,      FO_REPOINTING,   "the replica now says it is primary" },
     { FO_PROMOTING,    FE_RECOVERED,          NULL,       attempt_give_up_bid,      FO_IDLE,         "the primary is back, and the order was not carried out" },
@@ -90,6 +99,7 @@ const struct fo_nothing fo_ignored[] = {
     { FO_WAITING,    FE_SAVE_FAILED,       "no attempt stands on that save" },
     { FO_BIDDING,    FE_LEADER_GONE,       "we bid already" },
     { FO_ASKING,     FE_LEADER_GONE,       "we lead" },
+    { FO_SEALING,    FE_LEADER_GONE,       "we lead" },
     { FO_PROMOTING,  FE_LEADER_GONE,       "we lead" },
     { FO_REPOINTING, FE_LEADER_GONE,       "we lead" },
     { FO_PROMOTING,  FE_SUPPORTS,          "the order is out: finishing is the shorter way" },
@@ -112,6 +122,8 @@ static int64_t deadline_of(struct core *c, struct group *g, enum fo_state s)
         return c->now_ms + c->timing.rebid_max_ms + election_rebid_ms(c, g);
     case FO_ASKING:
         return c->now_ms + c->timing.asking_ms;
+    case FO_SEALING:
+        return c->now_ms + c->timing.sealing_ms;
     case FO_PROMOTING:             /* however often it had to be asked anew */
         return g->fo.started_at_ms + g->opt[GOPT_FAILOVER_TIMEOUT_MS];
     case FO_REPOINTING:
@@ -174,6 +186,17 @@ static bool hands_over(struct core *c, struct group *g)
 static bool keeps_it(struct core *c, struct group *g)
 {
     return g->fo.way == WAY_HAND_OVER_ONLY || model_node(c, g->fo.promoted) == NULL;
+}
+
+static bool must_seal(struct core *c, struct group *g)
+{
+    return seal_wanted(c, g);
+}
+
+/* Their disks may be slow: a seal is written down. */
+static bool nobody_sealed(struct core *c, struct group *g)
+{
+    return !seal_any(g) && c->now_ms < g->fo.started_at_ms + g->opt[GOPT_FAILOVER_TIMEOUT_MS];
 }
 
 /* An epoch that cannot be won, or that would end without a replica, is not worth the
@@ -265,6 +288,9 @@ static enum fo_event what_is_so(struct core *c, struct group *g)
         break;
     case FO_CHOOSING:
         return choice(c, g);
+    case FO_SEALING:
+        e = recovered ? FE_RECOVERED : seal_answered(g) ? FE_ANSWERED : FO_EVENTS;
+        break;
     case FO_PROMOTING:
         e = promotion(c, g, recovered);
         break;
@@ -330,17 +356,35 @@ void failover_order(struct core *c, struct group *g, uint64_t ticket, bool coord
     touch(c, g);
 }
 
-void failover_order_done(struct core *c, struct node *n, enum order what, bool ok, const char *why)
+/* What we made it it may not be after its restart: a node without a configuration file, or with one that cannot be written. */
+static void note_kept(struct core *c, struct node *n, bool kept, const char *why)
+{
+    if (kept == !n->loose)
+        return;
+    n->loose = !kept;
+    say_news_node(c, kept ? NEWS_ROLE_LOOSE_OVER : NEWS_ROLE_LOOSE, n, kept ? NULL : "#%s", why);
+}
+
+void failover_order_done(struct core *c, struct node *n, const struct event *ev)
 {
     struct group *g = node_group(c, n);
+    enum order what = ev->u.order.what;
+    const char *why = ev->u.order.why && ev->u.order.why[0] ? ev->u.order.why : "no reason given";
+    bool ok = ev->u.order.ok, is_role = what == ORDER_PROMOTE || what == ORDER_REPOINT || what == ORDER_SEAL;
 
-    if (!ok)
+    if (!ok && what != ORDER_KEEP)
         say_trace(c, g, "%s:%u did not carry out the order to %s: %s", n->addr.host, (unsigned)n->addr.port,
-                  order_name(what), why ? why : "no reason given");
+                  order_name(what), why);
+    if (what == ORDER_KEEP || (ok && is_role))
+        note_kept(c, n, ev->u.order.kept, why);
+    if (what == ORDER_HAND_OVER && ok && n->id == g->primary)
+        n->took_at_ms = c->now_ms;         /* from now on it lets its writers wait */
     if (!ok && what == ORDER_HAND_OVER && g->fo.state == FO_HANDING && n->id == g->primary)
         g->fo.hand_refused = true;
     if (!ok && what == ORDER_PROMOTE && g->fo.state == FO_PROMOTING && g->fo.promoted == n->id)
         n->refused = REFUSED_ORDER;
+    if (what == ORDER_SEAL)
+        seal_order_done(c, n, ok);
     touch(c, g);
 }
 

@@ -154,6 +154,8 @@ static void node_down(struct core *c, struct node *n, enum link_kind kind, enum 
         n->w.up = false;
         n->w.up_since_ms = NEVER_MS;
         n->info_open = n->info_until_fresh = 0;
+        if (n->seal == SEAL_SENT)
+            n->seal = SEAL_NONE;           /* its answer will not come */
     }
     if (how == HOW_CLOSED)
         n->was_closed = true;
@@ -252,6 +254,8 @@ void health_pong(struct core *c, struct link_ref l, enum pong what)
         }
         if (what == PONG_OK)
             n->rebooted = false;
+        if (what == PONG_OK && n->said_role == ROLE_PRIMARY && n->hands != HANDS_OVER)
+            n->took_at_ms = c->now_ms;
         if (what == PONG_BUSY && n->sdown)
             say_link(c, ACT_SCRIPT_KILL, l);
         touch(c, node_group(c, n));

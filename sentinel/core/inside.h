@@ -102,6 +102,7 @@ void say_hello(struct core *c, const struct group *g, struct link_ref l);
 void say_ask(struct core *c, const struct group *g, const struct peer *p, uint64_t epoch, const char *candidate);
 void say_promote(struct core *c, const struct node *n);
 void say_repoint(struct core *c, const struct node *n, const struct addr *to);
+void say_seal(struct core *c, const struct node *n);
 void say_hand_over(struct core *c, const struct node *primary, const struct addr *to, int64_t ms);
 void say_call_back(struct core *c, const struct node *primary);
 void say_keep(struct core *c, const struct node *n);
@@ -161,10 +162,24 @@ bool         choose_possible(struct core *c, struct group *g);         /* the sa
 /* The primary has handed over to it: it says that it leads, and the primary that it follows it. */
 bool         choose_has_office(const struct core *c, const struct group *g, const struct node *n);
 
+/* --- lineage.c ------------------------------------------------------------------------ */
+void lineage_note(struct group *g, const struct node *primary);        /* what the primary has now */
+int64_t lineage_place(const struct group *g, const struct node *n);    /* the offset up to which it has that */
+
+/* --- seal.c --------------------------------------------------------------------------- */
+const struct addr *seal_hole(void);                            /* nobody is there */
+bool seal_is_hole(const struct addr *a);
+bool seal_stands(const struct node *n);                        /* it says that it follows nobody */
+bool seal_wanted(const struct core *c, const struct group *g); /* somebody is still fed by the primary that is down */
+void seal_all(struct core *c, struct group *g);
+bool seal_answered(const struct group *g);                     /* every one that can be waited for */
+bool seal_any(const struct group *g);                          /* one at least is sealed and told where it is */
+void seal_order_done(struct core *c, struct node *n, bool ok);
+
 /* --- failover.c ---------------------------------------------------------------------- */
 void failover_group(struct core *c, struct group *g);          /* chores; moves as far as the facts go */
 void failover_order(struct core *c, struct group *g, uint64_t ticket, bool coordinated); /* SENTINEL FAILOVER */
-void failover_order_done(struct core *c, struct node *n, enum order what, bool ok, const char *why);
+void failover_order_done(struct core *c, struct node *n, const struct event *ev);
 void failover_supports(struct core *c, struct group *g);       /* we voted for another */
 void failover_leader_gone(struct core *c, struct group *g);    /* ... whose link ended */
 void failover_settled_elsewhere(struct core *c, struct group *g);      /* a newer configuration came, or a reset */

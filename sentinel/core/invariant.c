@@ -19,7 +19,7 @@ static const char *failover_coherent(const struct core *c, const struct group *g
 {
     const struct failover *f = &g->fo;
     bool hands = f->state == FO_HANDING || f->state == FO_CALLING_BACK;
-    bool leading = f->state == FO_ASKING || f->state == FO_PROMOTING || f->state == FO_REPOINTING || hands;
+    bool leading = f->state == FO_ASKING || f->state == FO_SEALING || f->state == FO_PROMOTING || f->state == FO_REPOINTING || hands;
 
     if (f->state == FO_CHOOSING)
         return "a choice was left for later";
@@ -29,7 +29,7 @@ static const char *failover_coherent(const struct core *c, const struct group *g
         return "it acts as leader without leading";
     if (f->leads && f->epoch == 0)
         return "it leads no epoch";
-    if ((f->state == FO_ASKING || f->state == FO_PROMOTING) && !f->forced && election_votes(c, g) < election_needed(g) &&
+    if ((f->state == FO_ASKING || f->state == FO_SEALING || f->state == FO_PROMOTING) && !f->forced && election_votes(c, g) < election_needed(g) &&
         g->leader_epoch == f->epoch)
         return "it leads without a majority";
     if (f->state == FO_PROMOTING && model_node(c, f->promoted) == NULL)

@@ -22,8 +22,10 @@ void leading_lead(struct core *c, struct group *g)
 {
     g->fo.leads = true;
     c->counts.elections_won++;
-    for (size_t i = 0; i < g->nodes.n; i++)
+    for (size_t i = 0; i < g->nodes.n; i++) {
         g->nodes.at[i]->refused = REFUSED_NOT_ASKED;
+        g->nodes.at[i]->seal = SEAL_NONE;
+    }
     leading_ask_again(c, g);
     say_news(c, NEWS_ELECTED, g, NULL);
     say_news(c, NEWS_SELECTING, g, NULL);
@@ -87,6 +89,13 @@ void leading_without_it(struct core *c, struct group *g)
         n->refused = REFUSED_ORDER;
     }
     leading_ask_again(c, g);
+}
+
+void leading_seal(struct core *c, struct group *g)
+{
+    g->fo.promoted = 0;            /* chosen again when they are sealed */
+    seal_all(c, g);
+    say_news(c, NEWS_SEALING, g, NULL);
 }
 
 /* --- acts: the primary hands over ------------------------------------------------------------------------ */

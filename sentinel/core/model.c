@@ -203,6 +203,7 @@ struct group *group_new(struct core *c, const char *name, const struct addr *pri
     g->opt[GOPT_FAILOVER_TIMEOUT_MS] = c->timing.default_failover_timeout_ms;
     g->opt[GOPT_PARALLEL_SYNCS] = 1;
     g->opt[GOPT_CRASH_EVIDENCE] = 1;
+    g->opt[GOPT_SEAL] = 1;
     g->fo.deadline_ms = NEVER_MS;
     due_join(c, &g->due, g->id, false);
     vec_push(&c->groups, g);

@@ -25,6 +25,7 @@
 #define GROUP_NAME_MAX 256         /* 255 characters and '\0' */
 #define GROUP_NODES_MAX 1024       /* what one group may make us hold */
 #define GROUP_PEERS_MAX 128
+#define LINEAGE_MAX 8
 
 typedef int32_t core_id;           /* 0 = nobody */
 
@@ -88,8 +89,12 @@ enum refusal {
     REFUSED_STALE_INFO,            /* no recent INFO, or none since we asked */
     REFUSED_OUT_OF_SYNC,           /* it lost its primary long before we did */
     REFUSED_NOT_REPLICA,           /* it says that it is no replica */
-    REFUSED_ORDER                  /* it refused or failed the order to become primary */
+    REFUSED_ORDER,                 /* it refused or failed the order to become primary, or to be sealed for that */
+    REFUSED_LINEAGE                /* what it has never was this group's: another history */
 };
+
+/* Drawn off the old primary before a choice (seal.h): it follows the black hole. */
+enum seal { SEAL_NONE, SEAL_SENT, SEAL_DONE };
 
 struct node {
     core_id id, group;
@@ -129,9 +134,16 @@ struct node {
     bool loading;
     bool bound;                    /* to a formed group, or it waits for one: others tell it whom to follow */
     bool has_data;
-    char replid[ID_MAX];
+    char replid[ID_MAX];           /* of its history */
+    char replid2[ID_MAX];          /* of the history it went on from, good below second_offset; "" = none */
+    int64_t second_offset;
     enum node_hands hands;
     bool kvnode;                   /* one of ours */
+    int64_t took_at_ms;            /* last proof that it takes writes: PONG of a primary, INFO that says so; 0 = never */
+
+    /* what came of our orders */
+    enum seal seal;
+    bool loose;                    /* its CONFIG REWRITE failed: what we made it would not survive its restart */
 
     /* in a failover */
     enum refusal refused;
@@ -173,6 +185,7 @@ enum group_opt {
     GOPT_PARALLEL_SYNCS,           /* >= 1 */
     GOPT_REBOOT_DOWN_AFTER_MS,     /* >= 0; 0 = a restart is no reason by itself */
     GOPT_CRASH_EVIDENCE,           /* 0 no, 1 yes */
+    GOPT_SEAL,                     /* 0 no, 1 yes: replicas are sealed before one is promoted */
     GOPT_COUNT
 };
 
@@ -180,6 +193,7 @@ enum fo_state {
     FO_IDLE, FO_WAITING, FO_BIDDING, FO_ASKING, FO_CHOOSING, FO_PROMOTING, FO_REPOINTING,
     FO_HANDING,                    /* the primary itself was told to hand over: FAILOVER TO */
     FO_CALLING_BACK,               /* ... and told to leave it: FAILOVER ABORT; which came first is not known yet */
+    FO_SEALING,                    /* the replicas are drawn off a primary that is down, and told to say again where they are */
     FO_STATES
 };
 
@@ -218,6 +232,7 @@ struct group {
     uint64_t config_epoch;         /* of the failover that made `primary` the primary; 0 = configured */
     char leader[ID_MAX];           /* our last vote in this group, "" = none known */
     uint64_t leader_epoch;         /* its epoch: we vote in it never again */
+    char lineage[LINEAGE_MAX][ID_MAX];     /* replication ids that its primaries had while they were it, newest first */
     bool formed;                   /* has a record: its primary is not chosen here (EV_GROUP_FORMED) */
     bool odown;
     int64_t odown_at_ms;           /* when it began, 0 if it is not */

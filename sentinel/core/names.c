@@ -39,6 +39,7 @@ static const char *const action_kinds[ACT_KINDS] = {
     [ACT_ASK] = "ask",
     [ACT_PROMOTE] = "promote",
     [ACT_REPOINT] = "repoint",
+    [ACT_SEAL] = "seal",
     [ACT_HAND_OVER] = "hand-over",
     [ACT_CALL_BACK] = "call-back",
     [ACT_KEEP] = "keep",
@@ -101,6 +102,9 @@ static const char *const news_kinds[NEWS_KINDS] = {
     [NEWS_NOT_SAVED] = "-state-not-saved",
     [NEWS_SENDING_FAILOVER] = "+failover-state-send-failover",
     [NEWS_NOT_HANDED_OVER] = "-failover-not-handed-over",
+    [NEWS_SEALING] = "+failover-state-seal-slaves",
+    [NEWS_ROLE_LOOSE] = "+role-not-kept",
+    [NEWS_ROLE_LOOSE_OVER] = "-role-not-kept",
 };
 
 static const char *const fo_states[FO_STATES] = {
@@ -113,6 +117,7 @@ static const char *const fo_states[FO_STATES] = {
     [FO_REPOINTING] = "repointing",
     [FO_HANDING] = "handing-over",
     [FO_CALLING_BACK] = "calling-back",
+    [FO_SEALING] = "sealing",
 };
 
 static const char *const fo_states_on_wire[FO_STATES] = {
@@ -123,6 +128,7 @@ static const char *const fo_states_on_wire[FO_STATES] = {
     [FO_REPOINTING] = "reconf_slaves",
     [FO_HANDING] = "wait_promotion",
     [FO_CALLING_BACK] = "wait_promotion",
+    [FO_SEALING] = "select_slave",
 };
 
 static const char *const fo_events[FO_EVENTS] = {
@@ -154,7 +160,7 @@ static const char *const roles_on_wire[] = {"unknown", WORD_MASTER, WORD_SLAVE};
 static const char *const reconfs[] = {"none", "sent", "in-progress", "done"};
 static const char *const refusals[] = {"eligible",       "not-asked",  "primary",     "down",        "disconnected",
                                        "priority-zero",  "silent",     "stale-info",  "out-of-sync", "not-a-replica",
-                                       "refused-the-order"};
+                                       "refused-the-order", "another-history"};
 static const char *const group_opts[GOPT_COUNT] = {
     [GOPT_QUORUM] = "quorum",
     [GOPT_DOWN_AFTER_MS] = "down-after-milliseconds",
@@ -162,8 +168,9 @@ static const char *const group_opts[GOPT_COUNT] = {
     [GOPT_PARALLEL_SYNCS] = "parallel-syncs",
     [GOPT_REBOOT_DOWN_AFTER_MS] = "master-reboot-down-after-period",
     [GOPT_CRASH_EVIDENCE] = "crash-evidence",
+    [GOPT_SEAL] = "seal-replicas",
 };
-static const char *const orders[] = {"promote", "repoint", "hand-over", "call-back"};
+static const char *const orders[] = {"promote", "repoint", "hand-over", "call-back", "seal", "keep"};
 
 const char *event_kind_name(enum event_kind k) { return NAME_OF(event_kinds, k); }
 const char *action_kind_name(enum action_kind k) { return NAME_OF(action_kinds, k); }

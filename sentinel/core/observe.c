@@ -38,6 +38,7 @@ static void see_run_id(struct core *c, struct group *g, struct node *n, const ch
         }
     }
     memcpy(n->run_id, run_id, sizeof n->run_id);
+    n->seal = SEAL_NONE;
 }
 
 static void see_role(struct core *c, struct group *g, struct node *n, enum node_role role)
@@ -54,14 +55,20 @@ static void see_role(struct core *c, struct group *g, struct node *n, enum node_
     n->follows_at_ms = c->now_ms;
 }
 
+/* For how long a sealed one has had no primary says nothing about it: what counts is how it was before. */
 static void see_replica(struct core *c, struct node *n, const struct node_info *i)
 {
+    bool known = addr_is_set(&n->follows), sealed = seal_is_hole(&i->primary);
+
     if (!addr_equal(&n->follows, &i->primary)) {
         n->follows = i->primary;
         n->follows_at_ms = c->now_ms;
     }
+    if (!sealed && n->seal == SEAL_DONE)
+        n->seal = SEAL_NONE;       /* somebody pointed it to a primary */
     n->follows_up = i->link_up;
-    n->follows_down_ms = i->link_up ? 0 : i->link_down_ms;
+    if (!sealed || !known)
+        n->follows_down_ms = i->link_up ? 0 : i->link_down_ms;
     n->priority = i->priority;
     n->announced = i->announced;
 }
@@ -96,14 +103,20 @@ void observe_info(struct core *c, struct node *n, const struct node_info *i)
     n->bound = i->bound;
     n->has_data = i->has_data;
     memcpy(n->replid, i->replid, sizeof n->replid);
+    memcpy(n->replid2, i->replid2, sizeof n->replid2);
+    n->second_offset = i->second_offset;
     n->hands = i->hands;
     n->kvnode = i->kvnode;
     if (i->role == ROLE_REPLICA)
         see_replica(c, n, i);
     else
         n->follows_up = false;
-    if (n->id == g->primary && i->role == ROLE_PRIMARY)
+    if (i->role == ROLE_PRIMARY && !i->loading && i->hands != HANDS_OVER)
+        n->took_at_ms = c->now_ms;
+    if (n->id == g->primary && i->role == ROLE_PRIMARY) {
+        lineage_note(g, n);
         see_replicas_of(c, g, i);
+    }
     touch(c, g);
 }
 
@@ -113,6 +126,8 @@ void observe_info(struct core *c, struct node *n, const struct node_info *i)
 void observe_switch(struct core *c, struct group *g, struct node *to)
 {
     group_set_primary(c, g, to->id);
+    if (to->said_role == ROLE_PRIMARY)
+        lineage_note(g, to);
     g->switched_at_ms = c->now_ms;
     health_forget_verdicts(g);
     for (size_t i = 0; i < g->nodes.n; i++) {

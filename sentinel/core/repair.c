@@ -10,6 +10,8 @@
  *                   newer one can have been voted
  *   follows wrong   the one that led after g; when that one is gone, the first of those at
  *                   hand after 5 g; the others after failover-timeout
+ *   follows nobody  it was sealed for a failover that did not end (seal.c). Who sealed it at once; the
+ *                   first of those at hand after g; everybody after 2 g
  *
  * In a formed group the voters tell every node that is bound to it whom to follow. What is left
  * for us are the others: stock replicas, and a node whose disk was lost, which knows of no
@@ -17,7 +19,7 @@
  * replica and has data of its own is left to an operator: a full copy would wipe it. */
 #include "sentinel/core/inside.h"
 
-#define CERTAIN_GRACE_MS 50           /* a hello that is on its way arrives meanwhile */
+#define CERTAIN_GRACE_MS 10           /* a hello that is on its way arrives meanwhile */
 #define STRAY_GRACES 2
 #define HEIR_GRACES 5
 
@@ -85,6 +87,13 @@ static int64_t wrong_primary_grace(const struct core *c, const struct group *g)
     return g->opt[GOPT_FAILOVER_TIMEOUT_MS];
 }
 
+static int64_t seal_grace(const struct core *c, const struct group *g, const struct node *n)
+{
+    if (n->seal == SEAL_DONE)
+        return 0;
+    return election_rank(c, g) == 0 ? c->timing.repair_grace_ms : STRAY_GRACES * c->timing.repair_grace_ms;
+}
+
 /* Only towards a primary that is well and says that it is one. */
 static bool primary_is_sane(const struct core *c, const struct group *g)
 {
@@ -124,8 +133,12 @@ void repair_group(struct core *c, struct group *g)
             continue;
         if (n->id == g->primary || !n->w.up || n->sdown || n->info_at_ms < n->w.up_since_ms || n->info_open > 1)
             continue;
+        if (n->said_role == ROLE_PRIMARY && n->loading)
+            continue;              /* it takes no order meanwhile */
         if (n->said_role == ROLE_PRIMARY)
             repair(c, g, n, NEWS_CONVERT, n->said_role_at_ms, stray_grace(c, g, n));
+        else if (seal_stands(n))
+            repair(c, g, n, NEWS_FIX_CONFIG, n->follows_at_ms, seal_grace(c, g, n));
         else if (n->said_role == ROLE_REPLICA && !addr_equal(&n->follows, &group_primary(c, g)->addr))
             repair(c, g, n, NEWS_FIX_CONFIG, n->follows_at_ms, wrong_primary_grace(c, g));
     }

@@ -122,6 +122,11 @@ void say_repoint(struct core *c, const struct node *n, const struct addr *to)
     order(c, ACT_REPOINT, n)->to = *to;
 }
 
+void say_seal(struct core *c, const struct node *n)
+{
+    order(c, ACT_SEAL, n)->to = *seal_hole();
+}
+
 void say_hand_over(struct core *c, const struct node *primary, const struct addr *to, int64_t ms)
 {
     struct action *a = order(c, ACT_HAND_OVER, primary);

@@ -321,7 +321,7 @@ void cmd_explain(struct call *c)
     if (!g)
         return;
     explain_group(shell_of(c), g, &x);
-    reply_map(c->reply, 13);
+    reply_map(c->reply, 14);
     field(c->reply, "group", g->name);
     field(c->reply, "mode", mode_of(shell_of(c), g));
     field(c->reply, "can-failover", yes(x.can));
@@ -347,6 +347,7 @@ void cmd_explain(struct call *c)
         field(c->reply, "blocks", yes(l->blocks));
         field(c->reply, "text", l->text);
     }
+    field(c->reply, "promises", x.promises);
     explain_fini(&x);
 }
 

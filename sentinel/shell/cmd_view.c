@@ -177,6 +177,8 @@ static void master_fields(struct call *c, const struct group *g)
         text(&f, "misconfigured", links_denied(f.sh->links, p->id));
     if (*links_rights(f.sh->links, p->id))
         text(&f, "rights", links_rights(f.sh->links, p->id));
+    if (p->loose)
+        text(&f, "role-kept", "no");
     text(&f, "crash-evidence", g->opt[GOPT_CRASH_EVIDENCE] ? "yes" : "no");
     if (conf && conf->opt.directory)
         text(&f, "directory", conf->opt.directory);
@@ -205,6 +207,10 @@ static void replica_fields(struct call *c, const struct group *g, const struct n
         text(&f, "rights", links_rights(f.sh->links, n->id));
     if (g->fo.state != FO_IDLE || n->refused > REFUSED_NOT_ASKED)
         text(&f, "refused", refusal_name(n->refused));
+    if (n->loose)
+        text(&f, "role-kept", "no");
+    if (core_is_sealed(n))
+        text(&f, "sealed", "yes");
     member_fields(&f, g, n);
     end(&f);
 }
@@ -368,7 +374,8 @@ void cmd_ckquorum(struct call *c)
     q = core_quorum(shell_of(c)->core, g);
     if (q.quorum_ok && q.majority_ok) {
         struct str ok = {0};
-        str_printf(&ok, "OK %d usable Sentinels. Quorum and failover authorization can be reached%s", q.usable,
+        str_printf(&ok, "OK %d usable Sentinels. Quorum and failover authorization can be reached%s. A plain group: writes that no "
+                   "replica had are lost with the primary; seals of stock nodes are undone by any later order", q.usable,
                    save_trouble(shell_of(c)->save) ? " (but this one does not vote now: its state cannot be saved)" : "");
         reply_simple(c->reply, str_c(&ok));
         str_fini(&ok);

@@ -41,6 +41,7 @@ const struct op_event sentinel_events[] = {
     {"+failover-state-select-slave", W, "<instance>", "Choosing the replica to promote."},
     {"-failover-abort-no-good-slave", W, "<instance>", "No replica is fit."},
     {"-failover-withdrawn", W, "<instance> <reason>", "The attempt was given up: the primary lives, or a replica is still linked to it."},
+    {"+failover-state-seal-slaves", N, "<instance>", "The replicas are drawn off the primary that is down; then they are asked again."},
     {"+selected-slave", W, "<instance>", "This replica is to become the primary."},
     {"+failover-state-send-slaveof-noone", N, "<instance>", "Telling it so."},
     {"+failover-state-send-failover", N, "<instance>", "Telling the primary to hand over to it."},
@@ -62,6 +63,8 @@ const struct op_event sentinel_events[] = {
     {"+convert-to-slave", N, "<instance>", "It said primary and was told to follow."},
     {"+fix-slave-config", N, "<instance>", "It followed the wrong node and was told the right one."},
     {"+failover-loss", N, "<group> <bytes>|unknown <from> <to> proved|bound|seen|unknown #<sentence>", "What a failover that this sentinel led may have lost, and how sure that is."},
+    {"+role-not-kept", W, "<instance> #<reason>", "It did what it was told, and could not write that into its configuration: its restart would undo it."},
+    {"-role-not-kept", W, "<instance>", "What it is now would survive its restart."},
     {"+formed", N, "<group> <what>", "News of a formed group: members, mode, who votes."},
     /* links, scripts, files */
     {"+misconfigured", W, "<instance> #<error>", "It lives, and refuses this sentinel: a wrong password, or a right (#rights: ...) that a failover would need. No reason for a failover."},

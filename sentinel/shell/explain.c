@@ -77,6 +77,7 @@ static const char *refusal_text(enum refusal r)
     case REFUSED_OUT_OF_SYNC: return "its link to the primary was down long before the primary went";
     case REFUSED_NOT_REPLICA: return "it does not say that it is a replica, or it loads";
     case REFUSED_ORDER: return "it refused the order to become primary";
+    case REFUSED_LINEAGE: return "its replication id is that of no primary of this group: its data is another's, or none";
     default: return "it is not fit";
     }
 }
@@ -120,6 +121,12 @@ static void about_replica(struct shell *sh, const struct group *g, const struct 
     if (r != REFUSED_NOT) {
         l = add(x, "replica", n->run_id, refusal_name(r), blocks);
         text(l, "%s", links_denied(sh->links, n->id) ? "it refuses this sentinel" : refusal_text(r));
+    } else if (core_is_sealed(n)) {
+        l = add(x, "replica", n->run_id, "sealed", false);
+        text(l, "it was drawn off for a failover and follows nobody: it is pointed to the primary when one is there");
+    } else if (core_lineage(sh->core, n) == LINEAGE_OLDER) {
+        l = add(x, "replica", n->run_id, "older-history", false);
+        text(l, "it has a history of this group from before the present primary's: it leads only if nobody has that");
     } else if (n->said_role == ROLE_REPLICA && !addr_equal(&n->follows, &p->addr)) {
         l = add(x, "replica", n->run_id, "follows-another", false);
         text(l, "it follows %s:%u", n->follows.host[0] ? n->follows.host : "nobody", (unsigned)n->follows.port);
@@ -151,6 +158,20 @@ static const struct node *would_lead(struct shell *sh, const struct group *g)
         if (core_refusal(sh->core, g->nodes.at[i]) == REFUSED_NOT && !refuses_us(sh, g->nodes.at[i]))
             best = g->nodes.at[i];
     return best && refuses_us(sh, best) ? NULL : best;
+}
+
+static void about_kept(const struct group *g, struct explanation *x)
+{
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        const struct node *n = g->nodes.at[i];
+        struct lack *l;
+
+        if (!n->loose)
+            continue;
+        l = add(x, n->id == g->primary ? "primary" : "node", n->run_id, "not-kept", false);
+        l->addr = n->addr;
+        text(l, "its CONFIG REWRITE failed: after a restart it is what its configuration file says, not what it was told");
+    }
 }
 
 static void about_replicas(struct shell *sh, const struct group *g, struct explanation *x)
@@ -187,11 +208,32 @@ static void about_failover(struct shell *sh, const struct group *g, struct expla
              (long long)(g->fo.not_before_ms - now_ms));
 }
 
+/* What a group without a record can be held to: its nodes keep no epochs and refuse no order. */
+static const char *plain_promises(const struct group *g)
+{
+    return g->opt[GOPT_SEAL]
+               ? "as redis-sentinel: what no replica had when the primary went is lost, and until an old primary is reached again "
+                 "it may take writes; replicas are sealed before one is promoted, which any later order undoes"
+               : "as redis-sentinel: what no replica had when the primary went is lost, and until an old primary is reached again "
+                 "it may take writes; replicas are not sealed (seal-replicas no)";
+}
+
+static const char *formed_promises(const struct formed *f)
+{
+    const struct ha_record *r = &formed_voter(f)->f.rec;
+
+    if (r->mode == HA_ASYNC)
+        return "one primary at a time; acknowledged writes up to the replication lag can be lost";
+    return "one primary at a time; no acknowledged write is lost without an operator's FORCE";
+}
+
 static void plain(struct shell *sh, const struct group *g, struct explanation *x)
 {
     about_sentinels(sh, g, x);
     about_replicas(sh, g, x);
     about_failover(sh, g, x);
+    about_kept(g, x);
+    x->promises = plain_promises(g);
     x->can = x->voters_usable >= x->voters_needed && addr_is_set(&x->to_addr);
 }
 
@@ -309,6 +351,7 @@ static void formed(struct shell *sh, const struct formed *f, struct explanation 
     struct telling t = {x, f};
 
     x->formed = true;
+    x->promises = formed_promises(f);
     formed_explain(f, clock_mono_ms(), &x->can, x->to, said, &t);
     if (x->to[0])
         x->to_addr = addr_of(f, x->to);

@@ -25,6 +25,7 @@ struct explanation {
     char to[ID_MAX];                   /* id of who would lead, as far as known now; "" = nobody */
     struct addr to_addr;
     VEC(struct lack) lacks;            /* by weight */
+    const char *promises;              /* one sentence: what a failover of this group can be held to; static */
     /* figures */
     int voters, voters_usable, voters_needed;          /* plain: sentinels, quorum or majority, whichever is more */
     int members, members_usable, seals_needed;         /* formed; usable: without the primary */

@@ -209,6 +209,8 @@ static const struct option rows[] = {
      .summary = "The name a command was given on the group's nodes."},
     {"crash-evidence", OPT_BOOL, AT(crash_evidence), .dflt = "yes",
      .summary = "A closed link and a refused reconnect, agreed by the quorum, start a failover at once."},
+    {"seal-replicas", OPT_BOOL, AT(seal_replicas), .dflt = "yes",
+     .summary = "Plain groups: before a replica is promoted all are drawn off the primary that is down."},
     {"directory", OPT_STR, AT(directory), .flags = OPT_EMPTY_IS_NULL,
      .summary = "The group (may be this one) in which config:redis:<group> follows a failover."},
     {"mode", OPT_CUSTOM, 0, .set = set_mode, .get = get_mode,

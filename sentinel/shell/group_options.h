@@ -18,6 +18,7 @@ struct group_options {
     int64_t parallel_syncs;
     int64_t reboot_down_after_ms;      /* master-reboot-down-after-period, 0 = off */
     bool crash_evidence;
+    bool seal_replicas;
     char *notification_script, *client_reconfig_script;
     char *auth_user, *auth_pass;
     char *directory;                   /* name of the group that holds config:redis:<this group>, or NULL */

@@ -23,6 +23,11 @@
 
 #define PENDING_MAX 1000         /* commands on their way on one link; beyond it nothing more is sent */
 
+/* A primary that was replaced takes writes from the moment when it is back until it is told. So while connects to a node
+ * are refused it is tried 50 times in the first second, 12 in the second, 5 in the fifth, once in the 25th. */
+#define NODE_BACKOFF_MIN_MS 20
+#define NODE_REFUSED_PART 25
+
 struct slink {
     struct links *all;
     struct link_ref ref;
@@ -43,6 +48,8 @@ struct wait {
     core_id group;
     uint64_t epoch;
     enum order order;
+    int heard;                   /* of an order: how many of its commands were answered */
+    struct order_result result;
 };
 
 struct links {
@@ -356,21 +363,38 @@ static void on_answer(void *arg, const struct redisReply *r)
     shell_step(l->all->sh, &ev);
 }
 
+static void order_over(struct wait *w, const struct redisReply *r, bool ok, bool kept, const char *why)
+{
+    struct slink *l = w->l;
+    struct event ev = {.kind = EV_ORDER_DONE, .link = l->ref, .group = l->group,
+                       .u.order = {.what = w->order, .ok = ok, .kept = kept, .why = why}};
+
+    if (r)                       /* else EV_LINK_DOWN says it */
+        shell_step(l->all->sh, &ev);
+    wait_end(w);
+}
+
 static void on_order(void *arg, const struct redisReply *r)
 {
     struct wait *w = arg;
-    struct slink *l = w->l;
-    struct event ev = {.kind = EV_ORDER_DONE, .link = l->ref, .group = l->group};
-    char why[128];
 
-    ev.u.order.what = w->order;
-    ev.u.order.ok = w->order == ORDER_HAND_OVER || w->order == ORDER_CALL_BACK ? order_taken(r, why, sizeof why)
-                                                                                : order_done(r, why, sizeof why);
-    ev.u.order.why = why;
-    wait_end(w);
-    if (!r)
-        return;                  /* EV_LINK_DOWN says it */
-    shell_step(l->all->sh, &ev);
+    order_heard(w->heard++, r, &w->result);
+    if (w->heard < ORDER_COMMANDS)
+        return;
+    list_remove(&w->link);       /* a step may close the link and end all who wait on it */
+    list_init(&w->link);
+    order_over(w, r, w->result.done, w->result.kept, w->result.why);
+}
+
+static void on_one_word(void *arg, const struct redisReply *r)
+{
+    struct wait *w = arg;
+    char why[128];
+    bool ok = order_taken(r, why, sizeof why);
+
+    list_remove(&w->link);
+    list_init(&w->link);
+    order_over(w, r, ok, ok, why);
 }
 
 /* ---- what goes ---------------------------------------------------------------------------- */
@@ -419,6 +443,10 @@ static void open_link(struct links *all, const struct action *a)
         l->rights = rights_new(all->sh, l->group, a->link.id);
     list_init(&l->waiting);
     links_dial(all, &a->to, &o);
+    if (a->link.kind == LINK_NODE_CMD) {
+        o.backoff_min_ms = NODE_BACKOFF_MIN_MS;
+        o.refused_part = NODE_REFUSED_PART;
+    }
     o.owner = l;
     l->k = resp_link_new(all->sh->loop, &o);
     dict_put(&all->by_ref, &key, sizeof key, NULL)->v.p = l;
@@ -434,6 +462,8 @@ static struct wait *wait_new(struct slink *l, const struct action *a)
     w->order = a->kind == ACT_PROMOTE     ? ORDER_PROMOTE
                : a->kind == ACT_HAND_OVER ? ORDER_HAND_OVER
                : a->kind == ACT_CALL_BACK ? ORDER_CALL_BACK
+               : a->kind == ACT_SEAL      ? ORDER_SEAL
+               : a->kind == ACT_KEEP      ? ORDER_KEEP
                                           : ORDER_REPOINT;
     list_append(&l->waiting, &w->link);
     return w;
@@ -471,13 +501,21 @@ static void send_order(struct slink *l, const struct action *a)
 {
     struct order_text t;
     struct wait *w = wait_new(l, a);
-    struct addr to = shell_shown(l->all->sh, &a->to);
+    struct addr to = a->kind == ACT_SEAL ? a->to : shell_shown(l->all->sh, &a->to);
     bool sent = true;
 
     order_write(w->order, &to, renamed, l, &t);
     for (int i = 0; sent && i < ORDER_COMMANDS; i++)
-        sent = resp_link_send(l->k, i == ORDER_COMMANDS - 1 ? on_order : NULL, w, t.cmd[i].argc, t.cmd[i].argv);
-    if (!sent)
+        sent = resp_link_send(l->k, on_order, w, t.cmd[i].argc, t.cmd[i].argv);
+    if (!sent)                   /* the link is not up: not one of them was sent */
+        wait_end(w);
+}
+
+static void send_keep(struct slink *l, const struct action *a)
+{
+    struct wait *w = wait_new(l, a);
+
+    if (!resp_link_sendz(l->k, on_one_word, w, renamed(l, "CONFIG"), "REWRITE", NULL))
         wait_end(w);
 }
 
@@ -492,9 +530,9 @@ static void send_hand_over(struct slink *l, const struct action *a)
     snprintf(port, sizeof port, "%u", to.port);
     num_put_i64(ms, a->ms);
     if (a->kind == ACT_HAND_OVER)
-        sent = resp_link_sendz(l->k, on_order, w, renamed(l, "FAILOVER"), "TO", to.host, port, "TIMEOUT", ms, NULL);
+        sent = resp_link_sendz(l->k, on_one_word, w, renamed(l, "FAILOVER"), "TO", to.host, port, "TIMEOUT", ms, NULL);
     else
-        sent = resp_link_sendz(l->k, on_order, w, renamed(l, "FAILOVER"), "ABORT", NULL);
+        sent = resp_link_sendz(l->k, on_one_word, w, renamed(l, "FAILOVER"), "ABORT", NULL);
     if (!sent)
         wait_end(w);
 }
@@ -528,10 +566,11 @@ void links_do(struct links *all, const struct action *a)
     case ACT_HELLO: send_hello(l, a); break;
     case ACT_ASK: send_ask(l, a); break;
     case ACT_PROMOTE:
-    case ACT_REPOINT: send_order(l, a); break;
+    case ACT_REPOINT:
+    case ACT_SEAL: send_order(l, a); break;
     case ACT_HAND_OVER:
     case ACT_CALL_BACK: send_hand_over(l, a); break;
-    case ACT_KEEP: resp_link_sendz(l->k, NULL, NULL, renamed(l, "CONFIG"), "REWRITE", NULL); break;
+    case ACT_KEEP: send_keep(l, a); break;
     case ACT_SCRIPT_KILL: resp_link_sendz(l->k, NULL, NULL, renamed(l, "SCRIPT"), "KILL", NULL); break;
     default: CHECK(!"an action about a link");
     }
@@ -554,6 +593,14 @@ bool links_to_peer(struct links *all, core_id peer, int argc, const struct slice
     struct slink *l = find(all, (struct link_ref){LINK_PEER, peer});
 
     return l && l->up && resp_link_pending(l->k) <= PENDING_MAX && resp_link_send(l->k, peer_answered, l, argc, argv);
+}
+
+void links_hurry_peer(struct links *all, core_id peer)
+{
+    struct slink *l = find(all, (struct link_ref){LINK_PEER, peer});
+
+    if (l)
+        resp_link_hurry(l->k);
 }
 
 bool links_local_ip(const struct links *all, char ip[ADDR_HOST_MAX])

@@ -91,6 +91,7 @@ static bool carry_out(struct shell *sh, const struct action *a, bool *save_faile
     case ACT_ASK:
     case ACT_PROMOTE:
     case ACT_REPOINT:
+    case ACT_SEAL:
     case ACT_HAND_OVER:
     case ACT_CALL_BACK:
     case ACT_KEEP:
@@ -188,6 +189,7 @@ void shell_set_group(struct shell *sh, core_id group, const struct conf_group *g
         {GOPT_PARALLEL_SYNCS, g->opt.parallel_syncs},
         {GOPT_REBOOT_DOWN_AFTER_MS, g->opt.reboot_down_after_ms},
         {GOPT_CRASH_EVIDENCE, g->opt.crash_evidence},
+        {GOPT_SEAL, g->opt.seal_replicas},
     };
     const struct group *known = core_group(sh->core, group);
 

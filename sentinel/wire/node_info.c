@@ -15,6 +15,7 @@ static void read_id(struct slice v, char out[ID_MAX])
 
 static void run_id(struct node_info *i, struct slice v) { read_id(v, i->run_id); }
 static void replid(struct node_info *i, struct slice v) { read_id(v, i->replid); }
+static void replid2(struct node_info *i, struct slice v) { read_id(v, i->replid2); }
 
 static void role(struct node_info *i, struct slice v)
 {
@@ -71,6 +72,7 @@ static void primary_offset(struct node_info *i, struct slice v)
         number(v, &i->offset);
 }
 
+static void second_offset(struct node_info *i, struct slice v) { number(v, &i->second_offset); }
 static void announced(struct node_info *i, struct slice v) { i->announced = !slice_is(v, "0"); }
 static void ha_port(struct node_info *i, struct slice v)
 {
@@ -102,6 +104,8 @@ static const struct {
     {INFO_REPLICA_ANNOUNCED, announced},
     {INFO_LOADING, loading},
     {INFO_MASTER_REPLID, replid},
+    {INFO_MASTER_REPLID2, replid2},
+    {INFO_SECOND_REPL_OFFSET, second_offset},
     {INFO_FAILOVER_STATE, hands},
     {INFO_KVORUM_VERSION, kvnode},
     {INFO_HA_PORT, ha_port},
@@ -198,6 +202,7 @@ void node_info_read(struct slice text, struct node_info_text *t)
     vec_clear(&t->replicas);
     t->info.priority = 100;
     t->info.announced = true;
+    t->info.second_offset = -1;
     while (p < end) {
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         size_t n = (size_t)((nl ? nl : end) - p);

@@ -1,5 +1,7 @@
 #include "sentinel/wire/order.h"
 
+#include "common/base/check.h"
+
 #include "common/text/reply_walk.h"
 
 #include <hiredis/hiredis.h>
@@ -15,7 +17,8 @@ static const char *const script[ORDER_COMMANDS][4] = {
     {"CLIENT", "KILL", "TYPE", "pubsub"},
     {"EXEC"},
 };
-enum { AT_SLAVEOF = 0 };         /* its place in the answer to EXEC */
+static const char *const names[ORDER_COMMANDS] = {"MULTI", "SLAVEOF", "CONFIG REWRITE", "CLIENT KILL", "CLIENT KILL", "EXEC"};
+enum { AT_SLAVEOF = 1, AT_REWRITE = 2, AT_EXEC = ORDER_COMMANDS - 1 };
 
 void order_write(enum order what, const struct addr *to, const char *(*renamed)(void *arg, const char *command), void *arg,
                  struct order_text *out)
@@ -40,26 +43,43 @@ void order_write(enum order what, const struct addr *to, const char *(*renamed)(
     }
 }
 
-bool order_done(const struct redisReply *exec, char *why, size_t cap)
+static void refused(struct order_result *out, int at, const struct redisReply *r)
 {
-    const struct redisReply *follow = reply_at(exec, AT_SLAVEOF);
-    struct slice text;
+    struct slice text = reply_text(r);
+    size_t n = strlen(out->why);
 
-    why[0] = '\0';
-    if (!exec) {
-        snprintf(why, cap, "the link ended before the answer came");
-        return false;
+    snprintf(out->why + n, sizeof out->why - n, "%s%s: %.*s", n ? ", " : "", names[at], (int)(text.len < 80 ? text.len : 80), text.p);
+}
+
+void order_heard(int at, const struct redisReply *r, struct order_result *out)
+{
+    const struct redisReply *one;
+
+    CHECK(at >= 0 && at <= AT_EXEC);
+    if (at < AT_EXEC) {
+        if (reply_is_error(r))
+            refused(out, at, r);   /* what stands in EXEC's answer then is only that it was */
+        return;
     }
-    if (reply_is_error(exec) || reply_is_error(follow)) {
-        text = reply_text(reply_is_error(exec) ? exec : follow);
-        snprintf(why, cap, "%.*s", (int)(text.len < 100 ? text.len : 100), text.p);
-        return false;
+    out->done = out->kept = false;
+    if (!r) {
+        snprintf(out->why, sizeof out->why, "the link ended before the answer came");
+        return;
     }
-    if (reply_len(exec) != ORDER_COMMANDS - 2) {
-        snprintf(why, cap, "the transaction was not carried out");
-        return false;
+    if (reply_len(r) != AT_EXEC - 1) {
+        if (out->why[0] == '\0' && reply_is_error(r))
+            refused(out, AT_EXEC, r);
+        else if (out->why[0] == '\0')
+            snprintf(out->why, sizeof out->why, "the transaction was not carried out");
+        return;
     }
-    return true;
+    for (int i = AT_SLAVEOF; i < AT_EXEC; i++) {
+        one = reply_at(r, (size_t)i - 1);
+        if (!one || reply_is_error(one))
+            refused(out, i, one);
+    }
+    out->done = reply_at(r, AT_SLAVEOF - 1) && !reply_is_error(reply_at(r, AT_SLAVEOF - 1));
+    out->kept = out->done && reply_is_status(reply_at(r, AT_REWRITE - 1), "OK");
 }
 
 bool order_taken(const struct redisReply *reply, char *why, size_t cap)

@@ -22,14 +22,21 @@ struct order_text {
     char port[8];
 };
 
-/* to: whom to follow (ORDER_REPOINT). renamed: the name a command has on this node (may be NULL);
+/* to: whom to follow (all but ORDER_PROMOTE). renamed: the name a command has on this node (may be NULL);
  * what it returns must live as long as out is used, and so must `to`. */
 void order_write(enum order what, const struct addr *to, const char *(*renamed)(void *arg, const char *command), void *arg,
                  struct order_text *out);
-/* Was it carried out? exec is the answer to EXEC. CONFIG REWRITE may fail (a node without a
- * file), CLIENT KILL too (too old a node); following or not is what counts. why: at least 128 bytes. */
-/* FAILOVER: one command, answered when it has begun. */
+/* What came of it: filled while the answers come in, one call each; begin with zeroes. Following or not is
+ * what makes it done; the others may fail (a node without a file, one that is too old), and `why` says so. */
+struct order_result {
+    bool done;
+    bool kept;                   /* done, and CONFIG REWRITE was confirmed */
+    char why[256];               /* who refused, in the node's words: "CONFIG REWRITE: ERR ..."; "" = nobody */
+};
+/* at: 0..ORDER_COMMANDS - 1, the place of the command that r answers; NULL = the link ended. */
+void order_heard(int at, const struct redisReply *r, struct order_result *out);
+
+/* FAILOVER: one command, answered when it has begun. why: at least 128 bytes. */
 bool order_taken(const struct redisReply *reply, char *why, size_t cap);
-bool order_done(const struct redisReply *exec, char *why, size_t cap);
 
 #endif

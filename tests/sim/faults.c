@@ -89,6 +89,7 @@ void faults_scene(uint64_t seed, struct scene *s)
     s->kvnodes = seed % 2 == 1;        /* without a draw: other worlds stay as they are */
     s->knows_failover = s->kvnodes || seed % 4 == 2;
     s->coordinated = seed % 8 > 4;
+    s->loose = seed % 16 == 9;         /* two in sixteen stock and kvnode worlds */
     s->down_after_ms = down_after[rng_below(&r, 4)];
     s->failover_timeout_ms = failover[rng_below(&r, 3)];
     s->chaos_ms = rng_between(&r, 15000, 45000);

@@ -7,6 +7,7 @@
 #include "tests/sim/sim_kvnode.h"
 #include "tests/sim/sim_sentinel.h"
 #include "tests/sim/story.h"
+#include "tests/sim/talk.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -172,7 +173,7 @@ void judge_promotes(struct world *w, struct proc *p, const struct node *n)
         struct proc *r = world_node(w, group, i);
         if (r == chosen || r == old || !can_be_asked(w, p, r) || kvnode_priority(r->node) == 0 || kvnode_is_primary(r->node))
             continue;
-        if (!old->alive && kvnode_history(r->node) == kvnode_history(chosen->node) &&
+        if ((!old->alive || kvnode_follows(r->node) == FOLLOWS_HOLE) && kvnode_history(r->node) == kvnode_history(chosen->node) &&
             kvnode_offset(r->node) > kvnode_offset(chosen->node)) {
             w->tally.shorter++;
             world_violation(w, "%s promotes %s at %lld, but %s has %lld", p->name, chosen->name,
@@ -267,6 +268,8 @@ static bool nodes_calm(struct world *w, int group, int *primary, char *why, size
         struct proc *p = world_node(w, group, i);
         if (p->id == *primary)
             continue;
+        if (kvnode_follows(p->node) < 0)
+            NOT_CALM("%s follows nobody", p->name);
         if (kvnode_follows(p->node) != *primary)
             NOT_CALM("%s follows %s, not %s", p->name, w->procs[kvnode_follows(p->node)].name, w->procs[*primary].name);
         if (!kvnode_link_up(p->node))

@@ -113,9 +113,9 @@ static void summary(const struct tally *t, int64_t n, int bad, double took)
 #define N(x) ((unsigned long long)t->x)
     printf("seeds %lld, virtual time %.1f h, events %llu, core steps %llu\n", (long long)n,
            (double)t->virtual_us / 3.6e9, N(events), N(steps));
-    printf("elections %llu, votes %llu, split or failed %llu, failovers %llu (leaders by evidence %llu), vetoes %llu, a longer copy left behind %llu, hand-overs ordered %llu\n", N(elections),
+    printf("elections %llu, votes %llu, split or failed %llu, failovers %llu (leaders by evidence %llu), vetoes %llu, a longer copy left behind %llu, hand-overs ordered %llu, seals ordered %llu\n", N(elections),
            N(votes), N(split_votes), N(failovers), N(fast_failovers), N(vetoes),
-           N(shorter), N(handovers));
+           N(shorter), N(handovers), N(seals));
     printf("crashes %llu, power cuts %llu, restarts %llu, freezes %llu, clock jumps %llu\n", N(crashes), N(power_cuts),
            N(restarts), N(freezes), N(jumps));
     printf("cuts %llu, packets lost %llu, duplicates %llu\n", N(cuts), N(losses), N(duplicates));

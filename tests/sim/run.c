@@ -25,7 +25,7 @@ void run_place_nodes(struct world *w)
     for (int g = 0; g < w->scene.groups; g++) {
         int never = w->quiet_network || !rng_chance(&w->rng, 150) ? -1 : (int)rng_below(&w->rng, (uint64_t)w->scene.nodes);
         for (int i = 0; i < w->scene.nodes; i++)
-            kvnode_configure(world_node(w, g, i)->node, i == 0 ? -1 : world_node(w, g, 0)->id, i == never ? 0 : 100);
+            kvnode_configure(world_node(w, g, i)->node, i == 0 ? -1 : world_node(w, g, 0)->id, i == never && !w->scene.loose ? 0 : 100);
     }
 }
 

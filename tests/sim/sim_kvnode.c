@@ -47,6 +47,7 @@ struct kvnode {
     enum { HAND_NONE, HAND_WAITING, HAND_GOING } hand;
     int hand_to;
     bool hand_asked;
+    bool refused;                  /* a connect to where nobody is, in this step */
     int64_t hand_until_ms;
     /* the configuration file */
     int conf_follows, priority;
@@ -135,9 +136,13 @@ static void carry_out(struct world *w, struct proc *p, struct kvnode *n, const s
     case ROLE_DROP_LINK: drop_up(w, p, n); break;
     case ROLE_CONNECT: {
         struct proc *to = world_by_addr(w, &o->to);
-        CHECK(to != NULL);
         drop_up(w, p, n);
         n->heard_ms = world_local_ms(w, p);
+        if (n->follows == FOLLOWS_HOLE) {
+            n->refused = true;     /* told when this step is over */
+            break;
+        }
+        CHECK(to != NULL);
         n->up = net_connect(w, p, to, (int32_t)o->link);
         break;
     }
@@ -171,12 +176,16 @@ static void step(struct world *w, struct proc *p, struct kvnode *n, struct role_
     }
     if (out.from != out.to)
         n->up_since_ms = world_local_ms(w, p);
+    if (n->refused) {
+        n->refused = false;
+        step(w, p, n, (struct role_event){.kind = ROLE_EV_LINK_LOST, .link = n->role.link});
+    }
     arm(w, p, n);
 }
 
 static void follow(struct world *w, struct proc *p, struct kvnode *n, int proc)
 {
-    step(w, p, n, (struct role_event){.kind = ROLE_EV_FOLLOW, .to = *world_addr(w, proc)});
+    step(w, p, n, (struct role_event){.kind = ROLE_EV_FOLLOW, .to = proc == FOLLOWS_HOLE ? world_hole : *world_addr(w, proc)});
 }
 
 static void link_event(struct world *w, struct proc *p, struct kvnode *n, enum role_event_kind kind, int32_t link)
@@ -203,11 +212,11 @@ void kvnode_start(struct world *w, struct proc *p)
     if (n->data.history < 0) {
         n->data = (struct dataset){.history = -1, .older = -1};
         branch(w, &n->data);
-    } else if (n->follows < 0) {
+    } else if (n->follows == -1) {
         branch(w, &n->data);
     }
     n->backlog_from = n->data.offset;
-    if (n->follows >= 0)
+    if (n->follows != -1)
         follow(w, p, n, n->follows);
     arm(w, p, n);
 }
@@ -297,6 +306,8 @@ static void answer_info(struct world *w, struct proc *p, struct kvnode *n, uint3
     t->priority = n->priority;
     t->offset = n->data.offset;
     t->history = n->data.history;
+    t->older = n->data.older;
+    t->older_end = n->data.older_end;
     t->run = n->run;
     t->handing = n->hand != HAND_NONE;
     for (size_t i = 0; i < n->clients.n && t->n < SIM_MAX_NODES; i++)
@@ -307,20 +318,29 @@ static void answer_info(struct world *w, struct proc *p, struct kvnode *n, uint3
     net_send(w, p, conn, &(struct msg){.kind = TALK_INFO_IS, .body = t});
 }
 
-static void take_order(struct world *w, struct proc *p, struct kvnode *n, uint32_t conn, int to)
+/* CONFIG REWRITE */
+static void write_down(const struct world *w, struct kvnode *n)
 {
+    if (!w->scene.loose)
+        n->conf_follows = n->follows;
+}
+
+static void take_order(struct world *w, struct proc *p, struct kvnode *n, uint32_t conn, const struct msg *m)
+{
+    int to = m->a;
+
     if (to == p->id) {
         world_violation(w, "%s is told to follow itself", p->name);
         return;
     }
     if (n->hand == HAND_NONE) {
         n->follows = to;
-        if (to >= 0)
+        if (to != -1)
             follow(w, p, n, to);
         else
             step(w, p, n, (struct role_event){.kind = ROLE_EV_LEAD});
     }
-    n->conf_follows = n->follows;  /* CONFIG REWRITE */
+    write_down(w, n);
     for (size_t i = n->clients.n; i-- > 0;) {      /* CLIENT KILL, all but the one who asks */
         struct client *c = &n->clients.at[i];
         if ((c->kind == CLIENT_CMD || c->kind == CLIENT_SUB) && c->conn != conn) {
@@ -328,7 +348,7 @@ static void take_order(struct world *w, struct proc *p, struct kvnode *n, uint32
             vec_remove(&n->clients, i);
         }
     }
-    net_send(w, p, conn, &(struct msg){.kind = TALK_ORDER_DONE, .a = n->hand == HAND_NONE, .b = to >= 0 ? TALK_REPOINT : TALK_PROMOTE});
+    net_send(w, p, conn, &(struct msg){.kind = TALK_ORDER_DONE, .a = n->hand == HAND_NONE, .b = m->b, .x = !w->scene.loose});
 }
 
 /* --- FAILOVER ------------------------------------------------------------------------------------ */
@@ -435,9 +455,12 @@ static void serve(struct world *w, struct proc *p, struct kvnode *n, struct clie
     case TALK_PING: net_send(w, p, conn, &(struct msg){.kind = TALK_PONG}); break;
     case TALK_INFO: answer_info(w, p, n, conn); break;
     case TALK_HELLO: publish(w, p, n, m); break;
-    case TALK_ORDER: take_order(w, p, n, conn, m->a); break;
+    case TALK_ORDER: take_order(w, p, n, conn, m); break;
     case TALK_FAILOVER: take_failover(w, p, n, conn, m); break;
-    case TALK_KEEP: n->conf_follows = n->follows; break;
+    case TALK_KEEP:
+        write_down(w, n);
+        net_send(w, p, conn, &(struct msg){.kind = TALK_ORDER_DONE, .a = !w->scene.loose, .b = TALK_KEPT, .x = !w->scene.loose});
+        break;
     case TALK_SYNC: give_sync(w, p, n, conn, m); break;
     case TALK_ACK:
         c->acked = (int64_t)m->x;

@@ -227,16 +227,17 @@ static int16_t group_index(const char *name)
     return -1;
 }
 
-static void order(struct world *w, struct proc *p, const struct action *a, int to)
+static void order(struct world *w, struct proc *p, const struct action *a, int to, enum talk_order what)
 {
     struct link *l = link_find(p->sentinel, a->link);
 
     if (l && l->to >= 0)
-        story_tell(w, p, to < 0 ? "orders %s to be primary%s" : "orders %s to follow %s", w->procs[l->to].name,
+        story_tell(w, p, "orders %s to %s%s", w->procs[l->to].name,
+                   what == TALK_PROMOTE ? "be primary" : what == TALK_SEALED ? "follow nobody" : "follow ",
                    to < 0 ? "" : w->procs[to].name);
     if (l && l->to == to)
         world_violation(w, "%s orders %s to follow itself", p->name, w->procs[to].name);
-    say(w, p, a, (struct msg){.kind = TALK_ORDER, .a = (int16_t)to});
+    say(w, p, a, (struct msg){.kind = TALK_ORDER, .a = (int16_t)to, .b = (int16_t)what});
 }
 
 /* true: the list goes on in sentinel_disk_done. */
@@ -300,9 +301,13 @@ static void act(struct world *w, struct proc *p, const struct action *a)
         break;
     case ACT_PROMOTE:
         judge_promotes(w, p, core_node(p->sentinel->core, a->link.id));
-        order(w, p, a, -1);
+        order(w, p, a, -1, TALK_PROMOTE);
         break;
-    case ACT_REPOINT: order(w, p, a, proc_at(w, &a->to)); break;
+    case ACT_REPOINT: order(w, p, a, proc_at(w, &a->to), TALK_REPOINT); break;
+    case ACT_SEAL:
+        w->tally.seals++;
+        order(w, p, a, FOLLOWS_HOLE, TALK_SEALED);
+        break;
     case ACT_ANSWER:
         CHECK(a->ticket == p->sentinel->ticket);
         judge_said(w, p, p->sentinel->asked.group, a);
@@ -504,8 +509,12 @@ static void info_is(struct world *w, struct proc *p, struct link_ref ref, const 
     }
     if (t->follows >= 0)
         i.primary = *world_addr(w, t->follows);
+    if (t->follows == FOLLOWS_HOLE)
+        i.primary = world_hole;
+    i.second_offset = t->older < 0 ? -1 : t->older_end + 1;
     snprintf(i.run_id, sizeof i.run_id, "%016llx%024llx", (unsigned long long)t->run, (unsigned long long)ref.id);
-    snprintf(i.replid, sizeof i.replid, "%040x", (unsigned)t->history);
+    snprintf(i.replid, sizeof i.replid, "%040x", (unsigned)t->history + 1);
+    snprintf(i.replid2, sizeof i.replid2, "%040x", (unsigned)t->older + 1);
     step(w, p, (struct event){.kind = EV_INFO, .link = ref, .u.info = &i});
 }
 
@@ -522,7 +531,8 @@ static void hello(struct world *w, struct proc *p, struct link_ref ref, const st
     step(w, p, (struct event){.kind = EV_HELLO, .link = ref, .u.hello = &h});
 }
 
-_Static_assert((int)TALK_CALL_BACK == (int)ORDER_CALL_BACK && (int)TALK_HAND_OVER == (int)ORDER_HAND_OVER && (int)TALK_REPOINT == (int)ORDER_REPOINT,
+_Static_assert((int)TALK_CALL_BACK == (int)ORDER_CALL_BACK && (int)TALK_HAND_OVER == (int)ORDER_HAND_OVER && (int)TALK_REPOINT == (int)ORDER_REPOINT &&
+               (int)TALK_SEALED == (int)ORDER_SEAL && (int)TALK_KEPT == (int)ORDER_KEEP,
                "the same words");
 
 static void from_link(struct world *w, struct proc *p, struct link *l, const struct msg *m)
@@ -535,7 +545,7 @@ static void from_link(struct world *w, struct proc *p, struct link *l, const str
     case TALK_HELLO: hello(w, p, l->ref, m); break;
     case TALK_ORDER_DONE:
         step(w, p, (struct event){.kind = EV_ORDER_DONE, .link = l->ref,
-                                  .u.order = {(enum order)m->b, m->a != 0, NULL}});
+                                  .u.order = {(enum order)m->b, m->a != 0, m->x != 0, NULL}});
         break;
     case TALK_ANSWER:
         step(w, p, (struct event){.kind = EV_ANSWER, .link = l->ref, .group = (core_id)m->tag,

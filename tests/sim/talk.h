@@ -5,7 +5,9 @@
 
 #include "tests/sim/world.h"
 
-enum talk_order { TALK_PROMOTE, TALK_REPOINT, TALK_HAND_OVER, TALK_CALL_BACK };      /* as enum order */
+enum talk_order { TALK_PROMOTE, TALK_REPOINT, TALK_HAND_OVER, TALK_CALL_BACK, TALK_SEALED, TALK_KEPT };      /* as enum order */
+
+#define FOLLOWS_HOLE (-2)      /* an address where nobody is: sealed */
 
 enum talk {
     /* to a node or a sentinel */
@@ -19,8 +21,8 @@ enum talk {
     TALK_SUBSCRIBED,
     TALK_INFO,
     TALK_INFO_IS,          /* body: struct talk_info */
-    TALK_ORDER,            /* a: process to follow, or -1: be primary; then EXEC's answer */
-    TALK_ORDER_DONE,       /* b: enum talk_order, a: it was carried out (FAILOVER: it has begun) */
+    TALK_ORDER,            /* a: process to follow, -1: be primary, FOLLOWS_HOLE; b: enum talk_order; then EXEC's answer */
+    TALK_ORDER_DONE,       /* b: enum talk_order, a: it was carried out (FAILOVER: it has begun), x: and written down */
     TALK_FAILOVER,         /* a: process to hand over to, or -1: ABORT; x: TIMEOUT */
     TALK_KEEP,             /* CONFIG REWRITE */
     /* to a sentinel */
@@ -38,11 +40,12 @@ enum talk {
 
 struct talk_info {
     bool primary, link_up;
-    int follows;           /* process, -1 none */
+    int follows;           /* process, -1 none, FOLLOWS_HOLE */
     int64_t link_down_ms;
     int priority;
     int64_t offset;
-    int history;
+    int history, older;    /* older: the one it went on from, -1 none */
+    int64_t older_end;
     uint64_t run;          /* makes the run id */
     bool handing;          /* master_failover_state */
     int n;

@@ -300,6 +300,8 @@ struct proc *world_proc(struct world *w, const char *name)
     return NULL;
 }
 
+const struct addr world_hole = {.host = "127.0.0.1", .port = 1};       /* as the core's */
+
 struct proc *world_by_addr(struct world *w, const struct addr *a)
 {
     for (int i = 0; i < w->nprocs; i++)

@@ -100,6 +100,7 @@ struct tally {
     uint64_t events, steps;
     uint64_t elections, split_votes, votes, failovers, fast_failovers, vetoes, handovers;
     uint64_t crashes, power_cuts, restarts, freezes, jumps, cuts, losses, duplicates;
+    uint64_t seals;                /* orders to follow nobody */
     uint64_t shorter;              /* promotions that left a longer copy of the same history behind */
     uint64_t saves, saves_failed, saves_lost;
     uint64_t writes, writes_lost;
@@ -122,6 +123,7 @@ struct scene {
     int64_t chaos_ms;                  /* how long things break before everything is healed */
     bool colocated;                    /* sentinel i stands on the host of node i of the first group */
     bool persistent;                   /* nodes keep their data over a restart */
+    bool loose;                        /* ... and cannot write their configuration: it is what it was at first */
 };
 
 struct world {
@@ -179,6 +181,7 @@ struct proc *world_proc(struct world *w, const char *name);      /* NULL if ther
 
 /* Addresses: host h of the world is 10.0.0.<h+1>; sentinels on 26379, nodes on 6379 + group. */
 static inline const struct addr *world_addr(const struct world *w, int proc) { return &w->addrs[proc]; }
+extern const struct addr world_hole;               /* where nobody ever is */
 struct proc *world_by_addr(struct world *w, const struct addr *a);         /* NULL: nobody's */
 static inline struct proc *world_sentinel(struct world *w, int i) { return &w->procs[i]; }
 static inline struct proc *world_node(struct world *w, int group, int i)

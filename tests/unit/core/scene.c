@@ -122,6 +122,7 @@ static void put_action(struct scene *s, struct str *out, const struct action *a)
     case ACT_LINK_DROP:
     case ACT_SCRIPT_KILL:
     case ACT_PROMOTE:
+    case ACT_SEAL:
     case ACT_CALL_BACK:
     case ACT_KEEP:
         put_link(s, out, a->link);
@@ -227,6 +228,24 @@ const char *scene_info(struct scene *s, int node, enum node_role role, int follo
     return scene_step(s, (struct event){.kind = EV_INFO, .link = scene_cmd(s, node), .u.info = &i});
 }
 
+const char *scene_info_is(struct scene *s, int node, const struct node_info *i)
+{
+    return scene_step(s, (struct event){.kind = EV_INFO, .link = scene_cmd(s, node), .u.info = i});
+}
+
+const char *scene_order_done(struct scene *s, int node, enum order what, bool ok, bool kept, const char *why)
+{
+    return scene_step(s, (struct event){.kind = EV_ORDER_DONE, .link = scene_cmd(s, node), .u.order = {what, ok, kept, why}});
+}
+
+void scene_seals(struct scene *s, int64_t sealing_ms)
+{
+    struct core_timing t = *core_timing_now(s->c);
+
+    t.sealing_ms = sealing_ms;
+    scene_step(s, (struct event){.kind = EV_TIMING, .u.timing = &t});
+}
+
 const char *scene_answer(struct scene *s, int peer, bool down, const char *leader, uint64_t epoch)
 {
     struct event ev = {.kind = EV_ANSWER, .link = scene_peer(s, peer), .group = s->group};
@@ -308,6 +327,10 @@ static void answer_one(struct scene *s, struct action *a)
     i.announced = n->announced;
     i.hands = n->hands;
     i.kvnode = n->kvnode;
+    i.loading = n->loading;
+    memcpy(i.replid, n->replid, sizeof i.replid);
+    memcpy(i.replid2, n->replid2, sizeof i.replid2);
+    i.second_offset = n->second_offset;
     scene_step(s, (struct event){.kind = EV_INFO, .link = l, .u.info = &i});
 }
 
@@ -373,6 +396,7 @@ void scene_init(struct scene *s, int nodes, int peers)
     actions_init(&s->out);
     core_timing_default(&t);
     t.bid_jitter_ms = 0;
+    t.sealing_ms = 0;
     scene_step(s, (struct event){.kind = EV_TIMING, .u.timing = &t});
     add.u.group_add.name = "g";
     add.u.group_add.addr = scene_addr(1);

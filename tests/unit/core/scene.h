@@ -28,7 +28,7 @@ struct scene {
 };
 
 /* A group "g" that is fully known and well: every link up, every PING answered, roles and
- * offsets told, peers met. Jitter is 0. down-after 5000, quorum 2. */
+ * offsets told, peers met. Jitter is 0, nobody is sealed (scene_seals). down-after 5000, quorum 2. */
 void scene_init(struct scene *s, int nodes, int peers);
 void scene_fini(struct scene *s);
 void scene_forget(struct scene *s);
@@ -49,6 +49,9 @@ const char *scene_up(struct scene *s, struct link_ref l);
 const char *scene_down(struct scene *s, struct link_ref l, enum link_how how);
 const char *scene_pong(struct scene *s, struct link_ref l, enum pong what);
 const char *scene_info(struct scene *s, int node, enum node_role role, int follows, bool link_up, int64_t offset);
+const char *scene_info_is(struct scene *s, int node, const struct node_info *i);
+const char *scene_order_done(struct scene *s, int node, enum order what, bool ok, bool kept, const char *why);
+void scene_seals(struct scene *s, int64_t sealing_ms);
 const char *scene_answer(struct scene *s, int peer, bool down, const char *leader, uint64_t epoch);
 const char *scene_asked(struct scene *s, uint64_t epoch, const char *candidate);
 const char *scene_hello(struct scene *s, int peer, uint64_t epoch, int primary, uint64_t config_epoch);

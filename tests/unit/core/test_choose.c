@@ -96,4 +96,18 @@ START_TEST(test_silent)
 }
 END_TEST
 
-SUITE(choose, test_order_of_preference, test_down_and_disconnected, test_silent)
+/* Told to follow each other by configurations that nobody could rewrite: one of them has to lead. */
+START_TEST(test_two_that_follow_each_other)
+{
+    struct scene s;
+
+    scene_init(&s, 2, 2);
+    tell(&s, 2, (struct told){10, 100, 3600000, ROLE_REPLICA, false});
+    ck_assert_int_eq(core_refusal(s.c, scene_node(&s, 2)), REFUSED_OUT_OF_SYNC);
+    scene_info(&s, 1, ROLE_REPLICA, 2, false, 10);
+    ck_assert_int_eq(core_refusal(s.c, scene_node(&s, 2)), REFUSED_NOT);
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(choose, test_two_that_follow_each_other, test_order_of_preference, test_down_and_disconnected, test_silent)

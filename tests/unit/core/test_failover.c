@@ -13,7 +13,7 @@ static bool can_happen(enum fo_state in, enum fo_event on)
     case FE_ODOWN:
         return idle || in == FO_REPOINTING;
     case FE_RECOVERED:
-        return in == FO_WAITING || in == FO_BIDDING || in == FO_ASKING || in == FO_PROMOTING;
+        return in == FO_WAITING || in == FO_BIDDING || in == FO_ASKING || in == FO_SEALING || in == FO_PROMOTING;
     case FE_MANUAL:
         return idle || in == FO_WAITING;
     case FE_EXPIRED:
@@ -22,7 +22,7 @@ static bool can_happen(enum fo_state in, enum fo_event on)
     case FE_LOST:
         return in == FO_BIDDING;
     case FE_ANSWERED:
-        return in == FO_ASKING;
+        return in == FO_ASKING || in == FO_SEALING;
     case FE_CHOSEN:
     case FE_NONE_GOOD:
     case FE_VETOED:

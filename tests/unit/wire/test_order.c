@@ -38,35 +38,64 @@ START_TEST(test_words)
 }
 END_TEST
 
-static bool done(const char *resp, char why[128])
+/* What the answers to the six commands come to; EXEC's last. */
+static struct order_result heard(const char *resp)
 {
+    struct order_result out = {0};
     redisReader *rd = redisReaderCreate();
     void *r = NULL;
-    bool ok;
 
     ck_assert_int_eq(redisReaderFeed(rd, resp, strlen(resp)), REDIS_OK);
-    ck_assert_int_eq(redisReaderGetReply(rd, &r), REDIS_OK);
-    ok = order_done(r, why, 128);
-    freeReplyObject(r);
+    for (int at = 0; at < ORDER_COMMANDS; at++) {
+        ck_assert_int_eq(redisReaderGetReply(rd, &r), REDIS_OK);
+        order_heard(at, r, &out);
+        freeReplyObject(r);
+    }
     redisReaderFree(rd);
-    return ok;
+    return out;
 }
 
-START_TEST(test_done)
-{
-    char why[128];
+#define QUEUED "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n"
 
-    ck_assert(done("*4\r\n+OK\r\n+OK\r\n:1\r\n:0\r\n", why));
-    ck_assert(done("*4\r\n+OK\r\n-ERR The server is running without a config file\r\n:1\r\n:0\r\n", why));
-    ck_assert(!done("*4\r\n-ERR nope\r\n+OK\r\n:1\r\n:0\r\n", why));
-    ck_assert_str_eq(why, "ERR nope");
-    ck_assert(!done("-EXECABORT Transaction discarded\r\n", why));
-    ck_assert(!done("-NOAUTH x\r\n", why));
-    ck_assert(!done("$-1\r\n", why));
-    ck_assert(!done("*-1\r\n", why));
-    ck_assert(!done("*2\r\n+OK\r\n+OK\r\n", why));
-    ck_assert(!order_done(NULL, why, 128));
+START_TEST(test_heard)
+{
+    static const struct {
+        const char *resp;
+        bool done, kept;
+        const char *why;
+    } cases[] = {
+        {QUEUED "*4\r\n+OK\r\n+OK\r\n:1\r\n:0\r\n", true, true, ""},
+        {QUEUED "*4\r\n+OK\r\n-ERR no file\r\n:1\r\n:0\r\n", true, false, "CONFIG REWRITE: ERR no file"},
+        {QUEUED "*4\r\n+OK\r\n+OK\r\n-ERR syntax\r\n-ERR syntax\r\n", true, true,
+         "CLIENT KILL: ERR syntax, CLIENT KILL: ERR syntax"},
+        {QUEUED "*4\r\n-ERR nope\r\n+OK\r\n:1\r\n:0\r\n", false, false, "SLAVEOF: ERR nope"},
+        {"+OK\r\n+QUEUED\r\n-NOPERM no\r\n+QUEUED\r\n+QUEUED\r\n-EXECABORT Transaction discarded\r\n", false, false,
+         "CONFIG REWRITE: NOPERM no"},
+        {"-NOAUTH x\r\n-NOAUTH x\r\n-NOAUTH x\r\n-NOAUTH x\r\n-NOAUTH x\r\n-NOAUTH x\r\n", false, false, NULL},
+        {QUEUED "-EXECABORT Transaction discarded\r\n", false, false, "EXEC: EXECABORT Transaction discarded"},
+        {QUEUED "*-1\r\n", false, false, "the transaction was not carried out"},
+        {QUEUED "$-1\r\n", false, false, "the transaction was not carried out"},
+        {QUEUED "*2\r\n+OK\r\n+OK\r\n", false, false, "the transaction was not carried out"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct order_result r = heard(cases[i].resp);
+
+        ck_assert_msg(r.done == cases[i].done && r.kept == cases[i].kept, "%s", cases[i].resp);
+        if (cases[i].why)
+            ck_assert_str_eq(r.why, cases[i].why);
+    }
 }
 END_TEST
 
-SUITE(order, test_words, test_done)
+START_TEST(test_link_ended)
+{
+    struct order_result out = {0};
+
+    for (int at = 0; at < ORDER_COMMANDS; at++)
+        order_heard(at, NULL, &out);
+    ck_assert(!out.done && !out.kept && out.why[0] != '\0');
+}
+END_TEST
+
+SUITE(order, test_words, test_heard, test_link_ended)
