@@ -381,7 +381,7 @@ static const struct option rows[] = {
     INT("tcp-keepalive", tcp_keepalive_s, 0, INT32_MAX, "300", "Ask silent peers whether they are alive this often; 0: never.", .unit = "seconds"),
     BOOL("protected-mode", protected_mode, "yes", "Without a password, talk to clients of this machine only."),
     STR("bind-source-addr", bind_source_addr, "", "Local address for connections that kvnode makes.", NULLS),
-    INT("http-port", http_port, 0, 65535, "0", "Port of /healthz and /metrics; 0: off.", .flags = OPT_FIXED),
+    INT("http-port", http_port, 0, 65535, "0", "Port of /healthz, /livez and /metrics; 0: off.", .flags = OPT_FIXED),
     STR("http-bind", http_bind, "127.0.0.1", "Address of the HTTP port.", .flags = OPT_FIXED),
     INT("maxclients", maxclients, 1, INT32_MAX, "10000", "How many clients may be connected at once."),
     /* process */

@@ -94,7 +94,7 @@ static const struct option rows[] = {
     {"syslog-ident", OPT_STR, AT(syslog_ident), .dflt = "kvorum-sentinel", .flags = OPT_FIXED, .summary = "Name used there."},
     {"state-dir", OPT_STR, AT(state_dir), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL,
      .summary = "Folder for what the sentinel learns (votes, epochs, nodes). Without it the configuration file is rewritten."},
-    {"http-port", OPT_INT, AT(http_port), 0, 65535, "0", OPT_FIXED, .summary = "Port of /healthz, /metrics and /status (0: off)."},
+    {"http-port", OPT_INT, AT(http_port), 0, 65535, "0", OPT_FIXED, .summary = "Port of /healthz, /livez, /metrics and /status (0: off)."},
     {"http-bind", OPT_STR, AT(http_bind), .dflt = "127.0.0.1", .flags = OPT_FIXED, .summary = "Address of that port."},
     {"enable-debug-command", OPT_WORD, AT(enable_debug_command), .dflt = "no", .words = guarded, .flags = OPT_FIXED,
      .summary = "Allow DEBUG; a sentinel has no such command, SENTINEL DEBUG is always allowed."},

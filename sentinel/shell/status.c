@@ -90,7 +90,6 @@ static void get_status(void *owner, const char *query, struct http_answer *out)
     cJSON_Delete(o);
 }
 
-/* 200: this sentinel can do its part (it is up and may vote). Whether the groups are well is /status' business. */
 /* The loop turns. Whether it votes is for /healthz: ending the process heals no disk. */
 static void get_livez(void *owner, const char *query, struct http_answer *out)
 {
@@ -99,6 +98,7 @@ static void get_livez(void *owner, const char *query, struct http_answer *out)
     str_append_z(&out->body, "ok\n");
 }
 
+/* 200: this sentinel can do its part (it is up and may vote). Whether the groups are well is /status' business. */
 static void get_healthz(void *owner, const char *query, struct http_answer *out)
 {
     struct shell *sh = owner;
