@@ -155,22 +155,6 @@ void formed_deeds_fini(struct formed_groups *all)
     vec_fini(&all->waiting);
 }
 
-/* ---- the journal -------------------------------------------------------------------------------------- */
-
-void fgroup_journal(struct fgroup *g, const char *text)
-{
-    struct journal_line *j = &g->journal[(g->journal_first + g->journal_n) % JOURNAL_LINES];
-
-    if (g->journal_n == JOURNAL_LINES) {
-        mem_free(j->text);
-        g->journal_first = (g->journal_first + 1) % JOURNAL_LINES;
-    } else {
-        g->journal_n++;
-    }
-    j->wall_ms = clock_wall_ms();
-    j->text = mem_strdup(text);
-}
-
 /* ---- deeds ---------------------------------------------------------------------------------------------- */
 
 void fgroup_news(struct fgroup *g, const char *text)

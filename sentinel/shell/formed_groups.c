@@ -54,6 +54,7 @@ void formed_groups_free(struct formed_groups *all)
     dict_fini(&all->by_id, NULL);
     vec_fini(&all->changed);
     formed_deeds_fini(all);
+    journal_file_close(all->journal);
     mem_free(all);
 }
 
@@ -80,7 +81,7 @@ static void due(struct timer *t, void *arg)
     fgroup_step(g, &ev);
 }
 
-static struct fgroup *fgroup_get(struct formed_groups *all, core_id group)
+struct fgroup *fgroup_get(struct formed_groups *all, core_id group)
 {
     const struct group *known = core_group(all->sh->core, group);
     struct fgroup *g = fgroup_find(all, group);
@@ -170,6 +171,7 @@ static struct fgroup *made(struct formed_groups *all, core_id group)
 
 void formed_groups_start(struct formed_groups *all)
 {
+    formed_journal_start(all);
     for (size_t i = 0; i < core_group_count(all->sh->core); i++) {
         core_id id = core_group_at(all->sh->core, i)->id;
 
@@ -340,36 +342,6 @@ void formed_groups_saves_again(struct formed_groups *all)
         if (((struct fgroup *)e->v.p)->f)
             fgroup_step(e->v.p, &ev);
     dict_iter_fini(&it);
-}
-
-/* ---- the journal ------------------------------------------------------------------------------------ */
-
-size_t formed_groups_journal(const struct formed_groups *all, core_id group, size_t i, int64_t *wall_ms, const char **line)
-{
-    const struct fgroup *g = fgroup_find(all, group);
-    const struct journal_line *j;
-
-    if (!g || i >= g->journal_n)
-        return g ? g->journal_n : 0;
-    j = &g->journal[(g->journal_first + i) % JOURNAL_LINES];
-    *wall_ms = j->wall_ms;
-    *line = j->text;
-    return g->journal_n;
-}
-
-void formed_groups_note(struct formed_groups *all, core_id group, const char *fmt, ...)
-{
-    struct fgroup *g = fgroup_get(all, group);
-    struct str text = {0};
-    va_list ap;
-
-    if (!g)
-        return;
-    va_start(ap, fmt);
-    str_vprintf(&text, fmt, ap);
-    va_end(ap);
-    fgroup_journal(g, str_c(&text));
-    str_fini(&text);
 }
 
 uint64_t formed_groups_strangers(const struct formed_groups *all)

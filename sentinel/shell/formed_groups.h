@@ -53,7 +53,8 @@ void formed_groups_saves_again(struct formed_groups *all);         /* the disk w
 
 uint64_t formed_groups_strangers(const struct formed_groups *all); /* messages that were ignored, for metrics */
 
-/* The journal of a group: the last JOURNAL_LINES lines, oldest first; wall clock in ms. */
+/* The journal of a group: the last JOURNAL_LINES lines, oldest first; wall clock in ms. With a state folder they are kept
+ * there, and those of earlier processes come first (journal_file.h). */
 #define JOURNAL_LINES 512
 size_t formed_groups_journal(const struct formed_groups *all, core_id group, size_t i, int64_t *wall_ms, const char **line);
 /* A line of the plain path (failover steps of a plain group) goes into the same journal. */

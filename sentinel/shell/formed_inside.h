@@ -2,12 +2,14 @@
  *
  *   formed_groups.c   the door: groups made and forgotten, orders, what others say
  *   formed_known.c    whom a group knows: its nodes, peers and the odown of its primary, as events
- *   formed_deeds.c    a step and its list carried out; peers' lines, waiting sessions, the journal */
+ *   formed_deeds.c    a step and its list carried out; peers' lines, waiting sessions
+ *   formed_journal.c  the last lines of each group, and where they outlive the process */
 #ifndef KV_SENTINEL_FORMED_INSIDE_SHELL_H
 #define KV_SENTINEL_FORMED_INSIDE_SHELL_H
 
 #include "common/io/loop.h"
 #include "sentinel/shell/formed_groups.h"
+#include "sentinel/shell/journal_file.h"
 #include "sentinel/shell/shell.h"
 
 /* One that the quiet room was told of. */
@@ -68,10 +70,13 @@ struct formed_groups {
     VEC(struct waiter) waiting;
     struct timer patience;
     uint64_t last_ticket;
+    struct journal_file *journal;  /* NULL: no state folder, or it is not ours to write in */
+    uint64_t journal_lost;         /* lines that it could not keep, as far as that was said */
     uint64_t strangers;            /* SENTINEL HA of somebody a group does not know, or that means nothing */
 };
 
 struct fgroup *fgroup_find(const struct formed_groups *all, core_id group);
+struct fgroup *fgroup_get(struct formed_groups *all, core_id group);       /* made if there is none; NULL: no such group */
 const struct ha_record *fgroup_record(const struct fgroup *g);             /* NULL: none, or of a dissolved group */
 
 /* --- formed_known.c --- */
@@ -81,11 +86,14 @@ const struct known *fgroup_known(const struct fgroup *g, bool node, const char *
 
 /* --- formed_deeds.c --- */
 void fgroup_step(struct fgroup *g, struct formed_event *ev);
-void fgroup_journal(struct fgroup *g, const char *text);
 void fgroup_news(struct fgroup *g, const char *text);
 void formed_deeds_init(struct formed_groups *all);
 void formed_deeds_fini(struct formed_groups *all);
 /* Holds the session; its ticket. */
 uint64_t formed_wait(struct formed_groups *all, const struct fgroup *g, enum formed_event_kind asked, struct session *who);
+
+/* --- formed_journal.c --- */
+void formed_journal_start(struct formed_groups *all);                      /* reads what an earlier process wrote, goes on writing */
+void fgroup_journal(struct fgroup *g, const char *text);
 
 #endif

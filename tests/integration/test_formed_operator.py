@@ -190,3 +190,22 @@ def test_a_replacement_outlives_the_one_who_was_told(group):
     wait_until(lambda: g.peers(told)[new]["voter"] == "yes" and g.peers(told)[old]["voter"] == "no" if old in g.peers(told)
                else g.peers(told)[new]["voter"] == "yes", 60, what="the voter to be replaced")
     assert ctl(g, "peers", g.name, "cancel").returncode == 0
+
+
+def test_the_journal_outlives_the_sentinel(group):
+    g = group().wait_met().form("strict")
+    g.wait_whole()
+    s = g.sentinels[0]
+    before = g.journal(s)
+    assert before
+    s.kill()
+    s.start()
+    wait_until(lambda: any("started again" in l for l in g.journal(s)), what="the journal of the sentinel that was started again")
+    after = g.journal(s)
+    assert after[:len(before)] == before
+    with open(g.state_dir(s.name) + "/journal", "ab") as f:
+        f.write(b"0123 torn")
+    s.kill()
+    s.start()
+    wait_until(lambda: sum("started again" in l for l in g.journal(s)) == 2, what="the journal again")
+    assert g.journal(s)[:len(before)] == before
