@@ -39,6 +39,7 @@ static void end_with(struct apply_steps *out, enum apply_step_kind kind, enum ac
 }
 
 static bool must_hold(const struct apply *a) { return a->terms.hold; }
+static bool is_pending(const struct apply *a) { return a->terms.pending; }
 
 static void stage(struct apply *a, struct apply_steps *out)
 {
@@ -57,6 +58,24 @@ static void commit(struct apply *a, struct apply_steps *out)
 {
     (void)a;
     end_with(out, STEP_COMMIT, ACK_OK);
+}
+
+static void commit_pending(struct apply *a, struct apply_steps *out)
+{
+    (void)a;
+    end_with(out, STEP_COMMIT, ACK_PENDING_RESTART);
+}
+
+static void refuse(struct apply *a, struct apply_steps *out)
+{
+    (void)a;
+    end_with(out, STEP_DISCARD, ACK_INVALID);
+}
+
+static void wait_for_it(struct apply *a, struct apply_steps *out)
+{
+    (void)a;
+    add(out, STEP_ACK)->status = ACK_HELD;
 }
 
 static void refuse_check(struct apply *a, struct apply_steps *out)
@@ -117,6 +136,8 @@ static const struct ap_row ap_table[] = {
 
     { AP_SWAPPING,    AE_DONE,           NULL,      reload,       AP_RELOADING,   "every new file is in place" },
     { AP_SWAPPING,    AE_FAILED,         NULL,      refuse_swap,  AP_IDLE,        "the first rename failed" },
+    { AP_SWAPPING,    AE_REFUSED,        NULL,      refuse,       AP_IDLE,        "what is wanted was refused" },
+    { AP_SWAPPING,    AE_LOST,           NULL,      wait_for_it,  AP_IDLE,        "it answered no more while it was set" },
     { AP_SWAPPING,    AE_PARTLY,         NULL,      restore,      AP_RESTORING,   "a rename failed after others had been done" },
     { AP_SWAPPING,    AE_EXPIRED,        NULL,      restore,      AP_RESTORING,   "swapping took too long" },
 
@@ -126,21 +147,29 @@ static const struct ap_row ap_table[] = {
     { AP_RELOADING,   AE_EXPIRED,        must_hold, hold_reload,  AP_IDLE,        "the reload took too long and the document says hold" },
     { AP_RELOADING,   AE_EXPIRED,        NULL,      restore,      AP_RESTORING,   "the reload took too long" },
 
+    { AP_RELOADING,   AE_LOST,           NULL,      wait_for_it,  AP_IDLE,        "it answered no more while it wrote that down" },
+
+    { AP_PROBING,     AE_DONE,           is_pending, commit_pending, AP_IDLE,     "the probe is content, and the rest takes a restart" },
     { AP_PROBING,     AE_DONE,           NULL,      commit,       AP_IDLE,        "the probe is content" },
     { AP_PROBING,     AE_FAILED,         must_hold, hold_probe,   AP_IDLE,        "the probe failed and the document says hold" },
     { AP_PROBING,     AE_FAILED,         NULL,      restore,      AP_RESTORING,   "the probe failed" },
     { AP_PROBING,     AE_EXPIRED,        must_hold, hold_probe,   AP_IDLE,        "the probe took too long and the document says hold" },
     { AP_PROBING,     AE_EXPIRED,        NULL,      restore,      AP_RESTORING,   "the probe took too long" },
+    { AP_PROBING,     AE_LOST,           NULL,      wait_for_it,  AP_IDLE,        "it answered no more while it was looked at" },
 
     { AP_RESTORING,   AE_DONE,           NULL,      reload,       AP_RERELOADING, "the last good files are back" },
     { AP_RESTORING,   AE_FAILED,         NULL,      give_up,      AP_STUCK,       "the last good files could not be brought back" },
     { AP_RESTORING,   AE_EXPIRED,        NULL,      give_up,      AP_STUCK,       "bringing the last good files back took too long" },
+    { AP_RESTORING,   AE_LOST,           NULL,      wait_for_it,  AP_IDLE,        "it answered no more on the way back" },
     { AP_RERELOADING, AE_DONE,           NULL,      probe,        AP_REPROBING,   "the reader was told of the last good files" },
     { AP_RERELOADING, AE_FAILED,         NULL,      give_up,      AP_STUCK,       "the reload of the last good files failed" },
     { AP_RERELOADING, AE_EXPIRED,        NULL,      give_up,      AP_STUCK,       "the reload of the last good files took too long" },
+    { AP_RERELOADING, AE_LOST,           NULL,      wait_for_it,  AP_IDLE,        "it answered no more while it wrote down what was before" },
     { AP_REPROBING,   AE_DONE,           NULL,      rolled_back,  AP_IDLE,        "it is well again with the last good files" },
     { AP_REPROBING,   AE_FAILED,         NULL,      give_up,      AP_STUCK,       "it is not well with the last good files either" },
     { AP_REPROBING,   AE_EXPIRED,        NULL,      give_up,      AP_STUCK,       "the probe of the last good files took too long" },
+
+    { AP_REPROBING,   AE_LOST,           NULL,      wait_for_it,  AP_IDLE,        "it answered no more while what was before was looked at" },
 
     { AP_STUCK,       AE_WANTED,         NULL,      stage,        AP_STAGING,     "something new is wanted, or an operator asked again" },
 };
@@ -148,17 +177,18 @@ static const struct ap_row ap_table[] = {
 
 static const char *const state_names[] = {"idle", "staging", "checking", "rechecking", "swapping", "reloading",
                                           "probing", "restoring", "rereloading", "reprobing", "stuck"};
-static const char *const event_names[] = {"wanted", "done", "failed", "partly", "expired", "left-staged", "left-whole",
+static const char *const event_names[] = {"wanted", "done", "failed", "partly", "refused", "lost", "expired", "left-staged", "left-whole",
                                           "left-torn", "left-undoing", "left-committed"};
 static const char *const step_names[] = {"stage", "check", "swap", "reload", "probe", "restore", "discard", "commit",
                                          "undone", "ack", "trace"};
 static const char *const ack_words[] = {"ok", "invalid", "check_failed", "swap_failed", "reload_failed", "probe_failed",
-                                        "rolled_back", "rollback_failed", "vanished", "override"};
+                                        "rolled_back", "rollback_failed", "vanished", "override", "pending_restart", "held"};
 
 const char *apply_state_name(enum apply_state s) { return state_names[s]; }
 const char *apply_event_name(enum apply_event_kind k) { return event_names[k]; }
 const char *apply_step_name(enum apply_step_kind k) { return step_names[k]; }
 const char *ack_status_word(enum ack_status s) { return ack_words[s]; }
+bool ack_in_force(enum ack_status s) { return s == ACK_OK || s == ACK_OVERRIDE || s == ACK_PENDING_RESTART; }
 
 void apply_init(struct apply *a)
 {
@@ -191,7 +221,7 @@ static void remember_why(struct apply *a, const struct apply_event *ev, const ch
     const char *text = ev->text && ev->text[0] ? ev->text : because;
 
     if (ev->kind != AE_FAILED && ev->kind != AE_PARTLY && ev->kind != AE_EXPIRED && ev->kind != AE_LEFT_TORN &&
-        ev->kind != AE_LEFT_UNDOING)
+        ev->kind != AE_LEFT_UNDOING && ev->kind != AE_REFUSED && ev->kind != AE_LOST)
         return;
     if (a->why[0]) {      /* a second failure is told after the first */
         size_t n = strlen(a->why);

@@ -10,6 +10,9 @@
  *                                 |            |             |
  *                                 +------------+-------------+-> stuck (somebody must look)
  *
+ * What is set on a data node goes the same way: staged is what it had before, the swap is one
+ * CONFIG SET. When it answers no more, all waits for its return, as after a crash.
+ *
  * What a crash left behind comes in as the AE_LEFT_* events. The step before a state
  * that waits is the last of its list; the answer to it is the next event. */
 #ifndef KV_AGENT_APPLY_H
@@ -41,6 +44,8 @@ enum apply_event_kind {
     AE_DONE,             /* the step under way succeeded */
     AE_FAILED,           /* it failed; text says how. Of a swap: nothing was renamed */
     AE_PARTLY,           /* a swap failed after the first rename */
+    AE_REFUSED,          /* of a swap: who is to take it says that what is wanted is wrong; nothing was changed */
+    AE_LOST,             /* who is to take it answers no more: taken up again, as after a crash, when it returns */
     AE_EXPIRED,          /* the deadline passed */
     AE_LEFT_STAGED,      /* found at start: staged, nothing renamed */
     AE_LEFT_WHOLE,       /* found at start: renames had begun, every new file is there, whole */
@@ -53,7 +58,7 @@ enum apply_event_kind {
 struct apply_event {
     enum apply_event_kind kind;
     int64_t now_ms;
-    const char *text;               /* AE_FAILED, AE_PARTLY: the sentence; borrowed */
+    const char *text;               /* AE_FAILED, AE_PARTLY, AE_REFUSED, AE_LOST: the sentence; borrowed */
 };
 
 /* How it ended, as the answer under cfgack: says it. */
@@ -68,6 +73,8 @@ enum ack_status {
     ACK_ROLLBACK_FAILED,
     ACK_VANISHED,                   /* the document or a source is gone: last good stays */
     ACK_OVERRIDE,                   /* applied, from the operator's file and not from the directory */
+    ACK_PENDING_RESTART,            /* applied but for what takes effect with a restart; the text names it */
+    ACK_HELD,                       /* waits for something; the text says for what */
     ACK_STATUSES
 };
 
@@ -105,6 +112,7 @@ struct apply_terms {
     int64_t reload_ms;
     int64_t probe_ms;
     bool hold;                      /* leave in place what failed after the swap */
+    bool pending;                   /* known with the swap: some of it takes effect with a restart */
 };
 
 struct apply {
@@ -127,6 +135,7 @@ const char *apply_state_name(enum apply_state s);
 const char *apply_event_name(enum apply_event_kind k);
 const char *apply_step_name(enum apply_step_kind k);
 const char *ack_status_word(enum ack_status s);
+bool ack_in_force(enum ack_status s);                   /* ok, override, pending_restart */
 
 /* What the records of a journal and a look at the files amount to. */
 struct leftovers {

@@ -22,6 +22,9 @@ void applied_fini(struct applied *a)
         mem_free(a->files.at[i].path);
     }
     vec_fini(&a->files);
+    for (size_t i = 0; i < a->settings.n; i++)
+        mem_free(a->settings.at[i].name);
+    vec_fini(&a->settings);
     memset(a, 0, sizeof *a);
 }
 
@@ -45,6 +48,63 @@ void applied_set(struct applied *a, const char *sha, const char *fingerprint, in
     a->status = status;
     for (size_t i = 0; i < p->files.n; i++)
         add_file(a, p->files.at[i].root, p->files.at[i].path, s->files.at[i].sha_new);
+}
+
+static struct applied_setting *add_setting(struct applied *a, const char *name)
+{
+    struct applied_setting *s = vec_add(&a->settings);
+
+    s->name = mem_strdup(name);
+    return s;
+}
+
+void applied_add_setting(struct applied *a, const char *name, const char *want, const char *is, bool pending)
+{
+    struct applied_setting *s = add_setting(a, name);
+
+    sha_bytes(want, strlen(want), s->want);
+    sha_bytes(is, strlen(is), s->is);
+    s->pending = pending;
+}
+
+const struct applied_setting *applied_setting(const struct applied *a, const char *name)
+{
+    for (size_t i = 0; i < a->settings.n; i++)
+        if (strcmp(a->settings.at[i].name, name) == 0)
+            return &a->settings.at[i];
+    return NULL;
+}
+
+static void put_settings(const struct applied *a, cJSON *o)
+{
+    cJSON *list = cJSON_AddArrayToObject(o, "settings");
+
+    cJSON_AddStringToObject(o, "run_id", a->run_id);
+    for (size_t i = 0; i < a->settings.n; i++) {
+        const struct applied_setting *s = &a->settings.at[i];
+        cJSON *c = cJSON_CreateObject();
+
+        cJSON_AddStringToObject(c, "name", s->name);
+        cJSON_AddStringToObject(c, "want", s->want);
+        cJSON_AddStringToObject(c, "is", s->is);
+        cJSON_AddBoolToObject(c, "pending", s->pending);
+        cJSON_AddItemToArray(list, c);
+    }
+}
+
+static void take_settings(struct applied *a, const cJSON *o)
+{
+    const cJSON *c;
+
+    slice_copy_z(slice_z(tree_text(o, "run_id", "")), a->run_id, sizeof a->run_id);
+    cJSON_ArrayForEach(c, tree_at(o, "settings"))
+    {
+        struct applied_setting *s = add_setting(a, tree_text(c, "name", ""));
+
+        slice_copy_z(slice_z(tree_text(c, "want", "")), s->want, sizeof s->want);
+        slice_copy_z(slice_z(tree_text(c, "is", "")), s->is, sizeof s->is);
+        s->pending = cJSON_IsTrue(tree_at(c, "pending"));
+    }
 }
 
 static void path_of(const char *state, const struct docname *doc, struct str *out)
@@ -72,6 +132,8 @@ int applied_save(const char *state, const struct docname *doc, const struct appl
         cJSON_AddStringToObject(f, "sha", a->files.at[i].sha);
         cJSON_AddItemToArray(files, f);
     }
+    if (a->settings.n)
+        put_settings(a, o);
     text = cJSON_Print(o);
     path_of(state, doc, &path);
     rc = file_replace(str_c(&path), text, strlen(text), 0600, e);
@@ -107,11 +169,44 @@ int applied_load(const char *state, const struct docname *doc, struct applied *a
             a->status = (enum ack_status)s;
     cJSON_ArrayForEach(f, tree_at(o, "files"))
         add_file(a, tree_text(f, "root", ""), tree_text(f, "path", ""), tree_text(f, "sha", ""));
+    take_settings(a, o);
 out:
     cJSON_Delete(o);
     str_fini(&path);
     str_fini(&text);
     return rc;
+}
+
+void applied_forget(const char *state, const struct docname *doc)
+{
+    struct str path = {0};
+
+    path_of(state, doc, &path);
+    unlink(str_c(&path));
+    str_fini(&path);
+}
+
+void applied_each(const char *state, const char *type, void (*fn)(void *arg, const struct docname *doc), void *arg)
+{
+    VEC(struct docname) found = {0};       /* first all names: fn may remove the files */
+    struct str path = {0};
+    struct dirent *d;
+    DIR *dir;
+
+    str_printf(&path, "%s/applied/%s", state, type);
+    dir = opendir(str_c(&path));
+    while (dir && (d = readdir(dir)) != NULL) {
+        struct docname name;
+
+        if (docname_make(&name, slice_z(type), slice_z(d->d_name)))
+            vec_push(&found, name);
+    }
+    if (dir)
+        closedir(dir);
+    for (size_t i = 0; i < found.n; i++)
+        fn(arg, &found.at[i]);
+    vec_fini(&found);
+    str_fini(&path);
 }
 
 bool applied_owns(const struct applied *a, const char *root, const char *path)

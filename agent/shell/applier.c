@@ -1,5 +1,5 @@
 /* Event, step, carry out; and before that: is there anything to do at all? */
-#include "agent/shell/applier.h"
+#include "agent/shell/applier_inside.h"
 
 #include "agent/shell/hold.h"
 #include "agent/shell/journal.h"
@@ -12,9 +12,15 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct carrier *const carriers[] = {
+    [CARRY_FILES] = &carrier_files, [CARRY_NODE] = &carrier_node, [CARRY_KEEP] = &carrier_keep,
+    [CARRY_NOTHING] = &carrier_nothing,
+};
+static const struct carrier *carrier_of(const struct applier *w) { return carriers[w->carrier]; }
+
 static int64_t now_ms(const struct applier *w) { return loop_now_ms(w->m->probe.loop); }
 
-static void say(struct applier *w, enum log_level level, const char *step, const char *why)
+void applier_say(struct applier *w, enum log_level level, const char *step, const char *why)
 {
     char name[DOC_KEY_MAX];
 
@@ -41,14 +47,12 @@ static void answer_now(struct applier *w, enum ack_status status, const char *wh
 
 /* --- steps --- */
 
-static void answer_later(struct applier *w, enum apply_event_kind kind, const char *text)
+void applier_answer(struct applier *w, enum apply_event_kind kind, const char *text)
 {
     w->answer.set = true;
     w->answer.kind = kind;
     slice_copy_z(slice_z(text ? text : ""), w->answer.text, sizeof w->answer.text);
 }
-
-static void feed(struct applier *w, enum apply_event_kind kind, const char *text);
 
 static void check_ended(void *arg, const char *why)
 {
@@ -56,7 +60,7 @@ static void check_ended(void *arg, const char *why)
 
     validate_free(w->validate);
     w->validate = NULL;
-    feed(w, why ? AE_FAILED : AE_DONE, why);
+    applier_feed(w, why ? AE_FAILED : AE_DONE, why);
 }
 
 static void reload_ended(void *arg, const char *why)
@@ -65,7 +69,7 @@ static void reload_ended(void *arg, const char *why)
 
     hold_free(w->hold);
     w->hold = NULL;
-    feed(w, why ? AE_FAILED : AE_DONE, why);
+    applier_feed(w, why ? AE_FAILED : AE_DONE, why);
 }
 
 static void probe_ended(void *arg, const char *why)
@@ -74,59 +78,31 @@ static void probe_ended(void *arg, const char *why)
 
     probe_free(w->probe);
     w->probe = NULL;
-    feed(w, why ? AE_FAILED : AE_DONE, why);
+    applier_feed(w, why ? AE_FAILED : AE_DONE, why);
 }
+
+void applier_check(struct applier *w)
+{
+    w->validate = validate_start(w->m->probe.loop, w->plan, &w->stage, w->m->probe.roots, w->m->probe.allow, check_ended, w);
+}
+
+void applier_reload(struct applier *w)
+{
+    w->hold = hold_start(w->m->probe.loop, w->plan, w->m->probe.roots, w->m->probe.allow, reload_ended, w);
+}
+
+void applier_probe(struct applier *w) { w->probe = probe_start(&w->m->probe, w->plan, probe_ended, w); }
 
 static void drop_helpers(struct applier *w)
 {
     validate_free(w->validate);
     hold_free(w->hold);
     probe_free(w->probe);
+    node_job_free(w->job);
+    w->job = NULL;
     w->validate = NULL;
     w->hold = NULL;
     w->probe = NULL;
-}
-
-static void do_stage(struct applier *w)
-{
-    struct journal_begin b = {{str_c(&w->bytes), w->bytes.len}, w->sha, w->seen};
-    struct err e = {0};
-    int rc = kept_folder(w->m->state, &w->name, KEPT_SETS, &w->stage.keep_dir, &e);
-
-    w->resumed = false;
-    if (rc == 0)
-        rc = journal_start(w->m->state, &w->name, &b, w->plan, &w->stage, &e);
-    if (rc == 0)
-        rc = stage_write(&w->stage, w->plan, w->m->probe.roots, &e);
-    answer_later(w, rc == 0 ? AE_DONE : AE_FAILED, e.text);
-}
-
-static void do_swap(struct applier *w)
-{
-    struct err e = {0};
-    size_t renamed = 0;
-    int rc = 0;
-
-    if (!w->resumed) {
-        rc = stage_keep(&w->stage, w->plan, w->m->probe.roots, &e);
-        if (rc == 0)
-            rc = journal_note(w->m->state, &w->name, JOURNAL_SWAPPING, ACK_OK, &e);
-    }
-    if (rc == 0)
-        rc = stage_swap(&w->stage, w->plan, w->m->probe.roots, &renamed, &e);
-    answer_later(w, rc == 0 ? AE_DONE : renamed || w->resumed ? AE_PARTLY : AE_FAILED, e.text);
-}
-
-static void do_restore(struct applier *w)
-{
-    struct err e = {0};
-    int rc;
-
-    drop_helpers(w);
-    rc = journal_note(w->m->state, &w->name, JOURNAL_UNDOING, ACK_OK, &e);
-    if (rc == 0)
-        rc = stage_restore(&w->stage, w->plan, w->m->probe.roots, &e);
-    answer_later(w, rc == 0 ? AE_DONE : AE_FAILED, e.text);
 }
 
 static void forget_journal(struct applier *w)
@@ -134,7 +110,18 @@ static void forget_journal(struct applier *w)
     struct err e = {0};
 
     if (journal_forget(w->m->state, &w->name, &e) != 0)
-        say(w, LOG_LEVEL_WARNING, "journal", e.text);
+        applier_say(w, LOG_LEVEL_WARNING, "journal", e.text);
+}
+
+static void note_applied(struct applier *w, enum ack_status status)
+{
+    struct err e = {0};
+
+    applied_set(&w->applied, w->sha, w->seen, loop_wall_ms(w->m->probe.loop), status, w->plan, &w->stage);
+    if (carrier_of(w)->note)
+        carrier_of(w)->note(w);
+    if (applied_save(w->m->state, &w->name, &w->applied, &e) != 0)
+        applier_say(w, LOG_LEVEL_WARNING, "commit", e.text);
 }
 
 static void do_commit(struct applier *w, enum ack_status status)
@@ -142,40 +129,49 @@ static void do_commit(struct applier *w, enum ack_status status)
     struct err e = {0};
 
     if (journal_note(w->m->state, &w->name, JOURNAL_COMMITTED, status, &e) != 0)
-        say(w, LOG_LEVEL_WARNING, "commit", e.text);
-    applied_set(&w->applied, w->sha, w->seen, loop_wall_ms(w->m->probe.loop), status, w->plan, &w->stage);
-    if (applied_save(w->m->state, &w->name, &w->applied, &e) != 0)
-        say(w, LOG_LEVEL_WARNING, "commit", e.text);
+        applier_say(w, LOG_LEVEL_WARNING, "commit", e.text);
+    note_applied(w, status);
     forget_journal(w);
 }
 
 static void end_with_ack(struct applier *w, enum ack_status status)
 {
+    struct str pending = {0};
+
     w->took_ms = now_ms(w) - w->started_ms;
-    answer_now(w, status, w->machine.why);
-    if (w->resumed && status != ACK_OK)
+    if (status == ACK_PENDING_RESTART)
+        node_values_pending(&w->values, &pending);
+    answer_now(w, status, pending.len ? str_c(&pending) : w->machine.why);
+    str_fini(&pending);
+    if (w->resumed && !ack_in_force(status) && status != ACK_HELD)
         w->seen[0] = 0;         /* it was the crash that failed, not the document: try it once more */
 }
 
 static void do_step(struct applier *w, const struct apply_step *s)
 {
-    const struct applier_means *m = w->m;
+    const struct carrier *c = carrier_of(w);
     struct err e = {0};
 
     switch (s->kind) {
-    case STEP_STAGE: do_stage(w); break;
-    case STEP_CHECK:
-        w->validate = validate_start(m->probe.loop, w->plan, &w->stage, m->probe.roots, m->probe.allow, check_ended, w);
+    case STEP_STAGE:
+        w->resumed = false;
+        c->stage(w);
         break;
-    case STEP_SWAP: do_swap(w); break;
-    case STEP_RELOAD:
-        w->hold = hold_start(m->probe.loop, w->plan, m->probe.roots, m->probe.allow, reload_ended, w);
+    case STEP_CHECK: c->check(w); break;
+    case STEP_SWAP: c->swap(w); break;
+    case STEP_RELOAD: c->reload(w); break;
+    case STEP_PROBE: c->probe(w); break;
+    case STEP_RESTORE:
+        drop_helpers(w);
+        if (journal_note(w->m->state, &w->name, JOURNAL_UNDOING, ACK_OK, &e) != 0)
+            applier_answer(w, AE_FAILED, e.text);
+        else
+            c->restore(w);
         break;
-    case STEP_PROBE: w->probe = probe_start(&m->probe, w->plan, probe_ended, w); break;
-    case STEP_RESTORE: do_restore(w); break;
     case STEP_DISCARD:
         drop_helpers(w);
-        stage_discard(&w->stage, w->plan, m->probe.roots);
+        if (c->discard)
+            c->discard(w);
         forget_journal(w);
         break;
     case STEP_COMMIT:
@@ -183,8 +179,8 @@ static void do_step(struct applier *w, const struct apply_step *s)
         do_commit(w, w->left_committed ? w->left_status : s->status);
         break;
     case STEP_UNDONE:
-        if (journal_note(m->state, &w->name, JOURNAL_UNDONE, ACK_OK, &e) != 0)
-            say(w, LOG_LEVEL_WARNING, "undone", e.text);
+        if (journal_note(w->m->state, &w->name, JOURNAL_UNDONE, ACK_OK, &e) != 0)
+            applier_say(w, LOG_LEVEL_WARNING, "undone", e.text);
         forget_journal(w);
         break;
     case STEP_ACK:
@@ -207,27 +203,38 @@ static void forget_plan(struct applier *w)
     w->plan = plan_free(w->plan);
     stage_fini(&w->stage);
     stage_init(&w->stage);
+    node_values_fini(&w->values);
     str_fini(&w->bytes);
 }
 
-static void feed(struct applier *w, enum apply_event_kind kind, const char *text)
+/* What must be taken up again when the node returns: forward, or back if the way back had begun. */
+static void suspend(struct applier *w, enum apply_state in)
+{
+    w->suspended = true;
+    w->suspended_as = in == AP_RESTORING || in == AP_RERELOADING || in == AP_REPROBING ? AE_LEFT_UNDOING : AE_LEFT_WHOLE;
+}
+
+void applier_feed(struct applier *w, enum apply_event_kind kind, const char *text)
 {
     struct apply_event ev = {.kind = kind, .text = text};
     struct apply_steps steps;
     char words[ERR_TEXT_MAX];
 
     for (;;) {
+        enum apply_state was = w->machine.state;
         bool was_busy = apply_is_busy(&w->machine);
 
         loop_update_now(w->m->probe.loop);     /* files were synced: that took time */
         ev.now_ms = now_ms(w);
         w->answer.set = false;
         apply_step(&w->machine, &ev, &steps);
+        if (ev.kind == AE_LOST && steps.n)
+            suspend(w, was);
         for (unsigned i = 0; i < steps.n; i++)
             do_step(w, &steps.at[i]);
         timer_set_at(&w->deadline, apply_deadline_ms(&w->machine));
         if (!w->answer.set) {
-            if (was_busy && !apply_is_busy(&w->machine)) {
+            if (was_busy && !applier_is_busy(w)) {
                 forget_plan(w);
                 w->m->on_idle(w->m->owner, w);
             }
@@ -245,7 +252,7 @@ static void on_deadline(struct timer *t, void *arg)
 
     (void)t;
     drop_helpers(w);
-    feed(w, AE_EXPIRED, NULL);
+    applier_feed(w, AE_EXPIRED, NULL);
 }
 
 /* --- considering --- */
@@ -269,7 +276,7 @@ static void own_inputs(struct applier *w, const struct inputs *all, struct input
     if (w->from_override)
         inputs_put_string(own, key, str_c(&bytes), bytes.len);
     else if (e.text[0])
-        say(w, LOG_LEVEL_WARNING, "override", e.text);
+        applier_say(w, LOG_LEVEL_WARNING, "override", e.text);
     desired_sources_of(&w->name, own, of);
     for (size_t i = 0; i < of->at.n; i++)
         if (strcmp(of->at.at[i], key) != 0)
@@ -306,64 +313,37 @@ static void fingerprint(const struct inputs *own, const struct sources *of, cons
     sha_end(&s, out);
 }
 
-/* What only this machine can say about a plan: roots, allowed programs, files of other documents. */
-static int allowed_here(struct applier *w, const struct plan *p, struct err *e)
+void applier_is_so(struct applier *w, enum ack_status status, const char *why)
 {
-    const struct applier_means *m = w->m;
-    char name[DOC_KEY_MAX];
-    int rc;
-
-    if (p->carrier == CARRY_NODE || p->carrier == CARRY_KEEP)
-        return err_set(e, ERR_REFUSED, "documents of type '%s' are not supported yet", w->name.type);
-    for (size_t i = 0; i < p->files.n; i++) {
-        const struct plan_file *f = &p->files.at[i];
-        const struct docname *other;
-
-        if (!roots_find(m->probe.roots, f->root))
-            return err_set(e, ERR_REFUSED, "%.200s: root '%s' is not named here (root in the agent's configuration)", f->path,
-                           f->root);
-        other = m->taken(m->owner, w, f->root, f->path);
-        if (other)
-            return err_set(e, ERR_BUSY, "%s/%.200s belongs to %s", f->root, f->path, docname_text(other, name));
-    }
-    rc = validate_allowed(p, m->probe.allow, e);
-    return rc != 0 ? rc : hold_allowed(p, m->probe.roots, m->probe.allow, e);
-}
-
-static void nothing_to_do(struct applier *w)
-{
-    struct err e = {0};
+    bool later = status == ACK_STATUSES;
 
     if (w->machine.state == AP_STUCK) {
         apply_init(&w->machine);
         forget_journal(w);
     }
-    if (!w->applied.known || strcmp(w->applied.fingerprint, w->seen) != 0 || w->applied.status != ACK_OK) {
-        applied_set(&w->applied, w->sha, w->seen, loop_wall_ms(w->m->probe.loop), ACK_OK, w->plan, &w->stage);
-        if (applied_save(w->m->state, &w->name, &w->applied, &e) != 0)
-            say(w, LOG_LEVEL_WARNING, "commit", e.text);
-    }
-    say(w, LOG_LEVEL_VERBOSE, "ok", "nothing differs");
-    answer_now(w, ACK_OK, "");
+    if (later)
+        status = ACK_OK;
+    if (!w->applied.known || strcmp(w->applied.fingerprint, w->seen) != 0 || w->applied.status != status)
+        note_applied(w, status);
+    applier_say(w, LOG_LEVEL_VERBOSE, ack_status_word(status), "nothing differs");
+    if (!later)
+        answer_now(w, status, why);
     forget_plan(w);
 }
 
-static void begin(struct applier *w)
+void applier_refuse(struct applier *w, enum ack_status status, const char *why)
 {
-    struct err e = {0};
-    char id[9];
+    answer_now(w, status, why);
+    forget_plan(w);
+}
 
-    rng_hex(w->m->rng, id, 8);
-    if (stage_look(&w->stage, w->plan, w->m->probe.roots, id, &e) != 0) {
-        answer_now(w, ACK_SWAP_FAILED, e.text);
-        forget_plan(w);
-    } else if (w->stage.changes == 0) {
-        nothing_to_do(w);
-    } else {
-        w->applications++;
-        w->machine.terms = terms_of(w->plan);
-        feed(w, AE_WANTED, NULL);
-    }
+void applier_wait(struct applier *w) { forget_plan(w); }
+
+void applier_begin(struct applier *w)
+{
+    w->applications++;
+    w->machine.terms = terms_of(w->plan);
+    applier_feed(w, AE_WANTED, NULL);
 }
 
 void applier_consider(struct applier *w, const struct inputs *in, const struct agent_doc *agent, bool force,
@@ -375,7 +355,7 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     const struct input *doc;
     struct plan *plan = NULL;
     struct err e = {0};
-    bool absent;
+    bool absent, other;
     int rc;
 
     if (applier_is_busy(w)) {
@@ -389,8 +369,9 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     fingerprint(&own, &of, agent, fresh);
     if (!doc || (!force && !w->retry && strcmp(fresh, w->seen) == 0))
         goto out;
-    w->retry = false;
-    if (changed && strcmp(fresh, w->seen) != 0)
+    w->retry = w->waits_for_node = false;
+    other = strcmp(fresh, w->seen) != 0;
+    if (changed && other)
         *changed = true;
     slice_copy_z(slice_z(fresh), w->seen, sizeof w->seen);
     w->sha[0] = 0;
@@ -399,8 +380,10 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     w->started_ms = now_ms(w);
     w->took_ms = 0;
     rc = desired_plan(&w->name, &own, &w->m->who, agent, &plan, &absent, &e);
-    if (rc == 0)
-        rc = allowed_here(w, plan, &e);
+    if (rc == 0) {
+        w->carrier = plan->carrier;
+        rc = carrier_of(w)->allowed ? carrier_of(w)->allowed(w, plan, &e) : 0;
+    }
     w->waits_for_file = rc == ERR_BUSY;
     if (rc != 0) {
         /* Gone is what was there; a document that names something new that is not there is wrong. */
@@ -410,12 +393,12 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
         plan_free(plan);
         goto out;
     }
-    if (cache_save(w->m->state, &w->name, &own, &of, loop_wall_ms(w->m->probe.loop), &e) != 0)
-        say(w, LOG_LEVEL_WARNING, "cache", e.text);
+    if ((other || force) && cache_save(w->m->state, &w->name, &own, &of, loop_wall_ms(w->m->probe.loop), &e) != 0)
+        applier_say(w, LOG_LEVEL_WARNING, "cache", e.text);
     forget_plan(w);
     w->plan = plan;
     str_set(&w->bytes, str_c(&doc->bytes), doc->bytes.len);
-    begin(w);
+    carrier_of(w)->look(w);
 out:
     sources_fini(&of);
     inputs_fini(&own);
@@ -432,13 +415,15 @@ bool applier_recover(struct applier *w)
     rc = journal_load(w->m->state, &w->name, &j, &e);
     if (rc != 0)
         goto out;
-    if (j.seen.begun && desired_read(&w->name, str_c(&j.bytes), j.bytes.len, &w->plan, &e) == 0 &&
-        w->plan->files.n == j.stage.files.n) {
-        j.seen.all_new_whole = stage_whole(&j.stage, w->plan, w->m->probe.roots);
-        event = leftovers_event(&j.seen);
-    } else if (j.seen.begun) {
-        say(w, LOG_LEVEL_ERROR, "recover", e.text[0] ? e.text : "the journal does not fit its document; its files are left as they are");
+    if (j.seen.begun && desired_read(&w->name, str_c(&j.bytes), j.bytes.len, &w->plan, &e) == 0) {
+        w->carrier = w->plan->carrier;
+        if (!carrier_of(w)->recover)
+            err_set(&e, ERR_FORMAT, "the journal is of another type of document");
+        else
+            event = carrier_of(w)->recover(w, &j, &e);
     }
+    if (e.text[0])
+        applier_say(w, LOG_LEVEL_ERROR, "recover", e.text);
     if (event == AE_KINDS) {
         forget_plan(w);
         forget_journal(w);
@@ -448,6 +433,9 @@ bool applier_recover(struct applier *w)
     stage_fini(&w->stage);
     w->stage = j.stage;
     memset(&j.stage, 0, sizeof j.stage);
+    node_values_fini(&w->values);
+    w->values = j.values;
+    memset(&j.values, 0, sizeof j.values);
     str_set(&w->bytes, j.bytes.p, j.bytes.len);
     slice_copy_z(slice_z(j.sha), w->sha, sizeof w->sha);
     slice_copy_z(slice_z(j.fingerprint), w->seen, sizeof w->seen);
@@ -456,10 +444,13 @@ bool applier_recover(struct applier *w)
     w->left_status = j.status;
     w->started_ms = now_ms(w);
     w->machine.terms = terms_of(w->plan);
-    say(w, LOG_LEVEL_NOTICE, "recover", apply_event_name(event));
-    feed(w, event, NULL);
+    applier_say(w, LOG_LEVEL_NOTICE, "recover", apply_event_name(event));
+    if (w->suspended)
+        w->suspended_as = event;             /* taken up when the node is there */
+    else
+        applier_feed(w, event, NULL);
     w->left_committed = false;
-    if (!apply_is_busy(&w->machine)) {       /* ended at once: nobody else lets go of the plan */
+    if (!applier_is_busy(w)) {               /* ended at once: nobody else lets go of the plan */
         if (event == AE_LEFT_STAGED)
             w->seen[0] = 0;
         forget_plan(w);
@@ -469,7 +460,32 @@ out:
     return rc == 0;
 }
 
-bool applier_is_busy(const struct applier *w) { return apply_is_busy(&w->machine); }
+bool applier_is_busy(const struct applier *w) { return apply_is_busy(&w->machine) || w->looking || w->suspended; }
+
+bool applier_node_is_there(struct applier *w)
+{
+    if (w->carrier != CARRY_NODE || w->machine.state == AP_STUCK)
+        return false;
+    if (w->suspended) {
+        struct apply_terms terms = w->machine.terms;
+
+        w->suspended = false;
+        w->resumed = true;
+        apply_init(&w->machine);
+        w->machine.terms = terms;
+        applier_say(w, LOG_LEVEL_NOTICE, "resume", apply_event_name(w->suspended_as));
+        applier_feed(w, w->suspended_as, NULL);
+        return false;
+    }
+    w->retry = true;
+    return true;
+}
+
+void applier_kept(struct applier *w, enum ack_status status, const char *why)
+{
+    if (w->carrier == CARRY_KEEP && w->seen[0] && !applier_is_busy(w))
+        answer_now(w, status, why);
+}
 
 struct applier *applier_new(const struct applier_means *m, const struct docname *name)
 {
@@ -482,7 +498,7 @@ struct applier *applier_new(const struct applier_means *m, const struct docname 
     stage_init(&w->stage);
     timer_init(&w->deadline, m->probe.loop, on_deadline, w);
     if (applied_load(m->state, name, &w->applied, &e) != 0 && !(e.code == ERR_SYS && e.sys_errno == ENOENT))
-        say(w, LOG_LEVEL_WARNING, "applied", e.text);
+        applier_say(w, LOG_LEVEL_WARNING, "applied", e.text);
     return w;
 }
 

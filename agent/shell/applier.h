@@ -1,5 +1,6 @@
-/* One document on this node: from the snapshot to files in force. Asks core what is wanted,
- * compares, and carries out the steps of core's apply table in the order given. */
+/* One document on this node: from the snapshot to what is in force. Asks core what is wanted,
+ * compares, and carries out the steps of core's apply table in the order given; who does
+ * what the steps ask depends on the plan (applier_inside.h). */
 #ifndef KV_AGENT_APPLIER_H
 #define KV_AGENT_APPLIER_H
 
@@ -7,6 +8,7 @@
 #include "agent/core/desired.h"
 #include "agent/shell/acks.h"
 #include "agent/shell/applied.h"
+#include "agent/shell/node_set.h"
 #include "agent/shell/probe.h"
 #include "agent/shell/stage.h"
 #include "common/base/rng.h"
@@ -25,7 +27,8 @@ struct applier_means {
     struct local_node *node;             /* CARRY_NODE; NULL: the configuration names none, such documents are refused */
     void *owner;
     /* CARRY_KEEP: from now on this is wanted (p is the keeper's to read until it returns; NULL: no longer wanted).
-     * Said again after each start. Returns ACK_OK or how it was refused, with why. */
+     * Said again after each start. Returns ACK_OK, or how it was refused with why, or ACK_STATUSES: applier_kept says
+     * so later. */
     enum ack_status (*keep)(void *owner, const struct docname *name, const struct plan *p, struct err *why);
     /* Another document that owns this file, or NULL. */
     const struct docname *(*taken)(void *owner, const struct applier *asker, const char *root, const char *path);
@@ -49,7 +52,9 @@ struct applier {
     bool same_again;                     /* the last answer was the one before it, word for word */
     /* under way */
     struct plan *plan;
+    enum plan_carrier carrier;           /* of the plan under way, or of the last one */
     struct stage stage;
+    struct node_values values;           /* CARRY_NODE */
     struct str bytes;                    /* of the document */
     bool resumed;                        /* a crash is being dealt with: the old files are kept already */
     bool left_committed;                 /* of a crash: all was done, and this is how it had ended */
@@ -58,6 +63,11 @@ struct applier {
     struct validate *validate;
     struct hold *hold;
     struct probe *probe;
+    struct node_job *job;
+    bool looking;                        /* CARRY_NODE: the node was asked how it stands */
+    bool waits_for_node;                 /* it could not be asked; considered again when it returns */
+    bool suspended;                      /* it went away in the middle; taken up again when it returns ... */
+    enum apply_event_kind suspended_as;  /* ... with this event */
     struct timer deadline;
     struct { bool set; enum apply_event_kind kind; char text[ERR_TEXT_MAX]; } answer;
     /* for its owner */
@@ -77,5 +87,10 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
 /* Finish or undo what a journal says was under way. false: there was nothing to do. */
 bool applier_recover(struct applier *w);
 bool applier_is_busy(const struct applier *w);
+/* The data node is there (again), or another process of it: take up what waits for it, look at what was set. true: there
+ * is something to consider. */
+bool applier_node_is_there(struct applier *w);
+/* What came of a document that was handed to a keeper, now or since it was told last. */
+void applier_kept(struct applier *w, enum ack_status status, const char *why);
 
 #endif

@@ -49,6 +49,23 @@ static void put_file(cJSON *list, const struct plan_file *f, const struct stage_
     cJSON_AddItemToArray(list, o);
 }
 
+static void put_values(cJSON *record, const struct node_values *v)
+{
+    cJSON *list = cJSON_AddArrayToObject(record, "set");
+
+    for (size_t i = 0; i < v->at.n; i++) {
+        cJSON *o;
+
+        if (!v->at.at[i].differs)
+            continue;
+        o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "name", v->at.at[i].name);
+        cJSON_AddStringToObject(o, "old", v->at.at[i].old);
+        cJSON_AddStringToObject(o, "new", v->at.at[i].want);
+        cJSON_AddItemToArray(list, o);
+    }
+}
+
 int journal_start(const char *state, const struct docname *doc, const struct journal_begin *b, const struct plan *p,
                   const struct stage *s, struct err *e)
 {
@@ -61,10 +78,12 @@ int journal_start(const char *state, const struct docname *doc, const struct jou
     cJSON_AddStringToObject(r, "sha", b->sha);
     cJSON_AddStringToObject(r, "fingerprint", b->fingerprint);
     cJSON_AddStringToObject(r, "bytes", bytes);
-    cJSON_AddStringToObject(r, "keep", s->keep_dir);
+    cJSON_AddStringToObject(r, "keep", s->keep_dir ? s->keep_dir : "");
     files = cJSON_AddArrayToObject(r, "files");
     for (size_t i = 0; i < s->files.n; i++)
         put_file(files, &p->files.at[i], &s->files.at[i]);
+    if (b->values)
+        put_values(r, b->values);
     put_line(r, &text);
     path_of(state, doc, &path);
     rc = file_replace(str_c(&path), text.p, text.len, 0600, e);
@@ -118,6 +137,7 @@ void journal_fini(struct journal *j)
 {
     str_fini(&j->bytes);
     stage_fini(&j->stage);
+    node_values_fini(&j->values);
 }
 
 static bool take_begin(struct journal *j, const cJSON *r)
@@ -144,6 +164,16 @@ static bool take_begin(struct journal *j, const cJSON *r)
         j->stage.lines_removed += (size_t)tree_int(f, "removed", 0);
         j->stage.changes += s->differs;
         if (!s->tmp[0] || strchr(s->tmp, '/'))
+            return false;
+    }
+    cJSON_ArrayForEach(f, tree_at(r, "set"))
+    {
+        const char *old = tree_text(f, "old", NULL);
+        struct node_value *v = node_values_add(&j->values, tree_text(f, "name", ""), tree_text(f, "new", ""));
+
+        v->differs = true;
+        v->old = mem_strdup(old);
+        if (!old || !v->name[0])
             return false;
     }
     return true;

@@ -2,9 +2,10 @@
  * document, one line per record: 16 hex digits of the record's digest, a blank, JSON. A
  * line that does not fit its digest ends the journal: it is the one a crash tore.
  *
- *   begin      the document's bytes, and for each file: names, digests, wishes
- *   swapping   the new files are whole, the old ones are kept, renames begin
- *   undoing    the old files are coming back
+ *   begin      the document's bytes, and for each file: names, digests, wishes; for each setting of the data
+ *              node: its name, what it was and what it shall be
+ *   swapping   the new files are whole, the old ones are kept, renames begin; or settings begin to be set
+ *   undoing    what was before is coming back
  *   committed  with how it ended
  *   undone
  *
@@ -14,6 +15,7 @@
 
 #include "agent/core/apply.h"
 #include "agent/core/docname.h"
+#include "agent/shell/node_set.h"
 #include "agent/shell/stage.h"
 
 enum journal_record { JOURNAL_SWAPPING, JOURNAL_UNDOING, JOURNAL_COMMITTED, JOURNAL_UNDONE };
@@ -21,6 +23,7 @@ enum journal_record { JOURNAL_SWAPPING, JOURNAL_UNDOING, JOURNAL_COMMITTED, JOUR
 struct journal_begin {
     struct slice bytes;                      /* of the document */
     const char *sha, *fingerprint;           /* of the document, of all it was made of */
+    const struct node_values *values;        /* settings; NULL: none */
 };
 
 int  journal_start(const char *state, const struct docname *doc, const struct journal_begin *b, const struct plan *p,
@@ -34,6 +37,7 @@ struct journal {
     struct str bytes;
     char sha[SHA_MAX], fingerprint[SHA_MAX];
     struct stage stage;                      /* of the files it names */
+    struct node_values values;               /* those it was going to set */
     struct leftovers seen;                   /* all but all_new_whole */
     enum ack_status status;                  /* when committed */
 };

@@ -81,7 +81,7 @@ static void on_ack(void *owner, struct applier *w, const struct ack *k)
 {
     struct agent *a = owner;
     char name[DOC_KEY_MAX];
-    bool in_force = k->status == ACK_OK || k->status == ACK_OVERRIDE;
+    bool in_force = ack_in_force(k->status);
 
     a->ended[k->status]++;
     a->last_took_ms = k->took_ms;
@@ -238,6 +238,12 @@ static void show_status(struct agent *a)
                   dir_state_name(a->directory ? directory_state(a->directory) : DIR_SEEKING));
 }
 
+/* At each resync: a full disk or a missing folder may have been seen to, and somebody may have changed a setting. */
+static bool try_again(const struct applier *w)
+{
+    return w->status == ACK_SWAP_FAILED || (w->carrier == CARRY_NODE && w->answered && ack_in_force(w->status));
+}
+
 static void on_snapshot(void *owner, struct inputs *in, bool by_resync)
 {
     struct agent *a = owner;
@@ -245,9 +251,8 @@ static void on_snapshot(void *owner, struct inputs *in, bool by_resync)
 
     inputs_swap(&a->inputs, in);
     a->from_cache = false;
-    /* A full disk or a missing folder may have been seen to: what could not be written is tried at each resync. */
     for (size_t i = 0; by_resync && i < a->appliers.n; i++)
-        a->appliers.at[i]->retry = a->appliers.at[i]->status == ACK_SWAP_FAILED;
+        a->appliers.at[i]->retry = try_again(a->appliers.at[i]);
     cache_agent_docs(a);
     if (settle(a) && by_resync && !was_cache) {
         a->lost_pushes++;
@@ -406,11 +411,24 @@ static void look_for_directory(struct agent *a)
 static void on_node(void *owner, const struct local_node_state *was, const struct local_node_state *is)
 {
     struct agent *a = owner;
+    bool there = local_role_usable(is->role), back = there && !local_role_usable(was->role);
+    bool gone = !there && is->role != LOCAL_UNKNOWN;
 
     if (a->labels)
         labels_node(a->labels, is);
     if (was->role != is->role)
         agent_event("+node", "role=%s was=%s", local_role_name(is->role), local_role_name(was->role));
+    for (size_t i = 0; i < a->appliers.n; i++) {
+        struct applier *w = a->appliers.at[i];
+
+        if (back || (there && strcmp(was->run_id, is->run_id) != 0)) {
+            if (applier_node_is_there(w))
+                settle_later(a);
+        } else if (gone && w->waits_for_node) {       /* the answer says so */
+            w->retry = true;
+            settle_later(a);
+        }
+    }
 }
 
 static void look_at_node(struct agent *a)
@@ -557,7 +575,7 @@ void agent_count(const struct agent *a, struct agent_counts *out)
             out->stuck++;
         if (applier_is_busy(w))
             out->busy++;
-        else if (w->answered && (w->status == ACK_OK || w->status == ACK_OVERRIDE))
+        else if (w->answered && ack_in_force(w->status))
             out->ok++;
         else if (w->answered)
             out->failed++;

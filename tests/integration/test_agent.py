@@ -233,8 +233,8 @@ def test_bad_documents_are_refused_with_a_reason(yard):
     s.files_doc()
     s.wait_ack("ok", sha_of="config:files:demo")
     # An unknown type, and a wrong agent document: the last good one stays in force.
-    s.apply("files:demo", "node:statistics")
-    a = s.wait_ack("invalid", doc="node:statistics")
+    s.apply("files:demo", "sysctl:base")
+    a = s.wait_ack("invalid", doc="sysctl:base")
     assert "not supported yet" in a["err"]
     s.set("config:agent:default", '{"apply":"files:demo"}')
     assert "apply" in s.wait_ack("invalid", doc="agent:default")["err"]

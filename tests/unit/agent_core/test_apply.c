@@ -21,10 +21,10 @@ static void tell(const struct apply_steps *s, struct str *out)
     }
 }
 
-/* Feeds events named by letters: w wanted, d done, f failed, p partly, x expired, S/W/T/U/C what was left. */
+/* Feeds events named by letters: w wanted, d done, f failed, p partly, r refused, l lost, x expired, S/W/T/U/C what was left. */
 static void play(struct apply *a, const char *events, struct str *out)
 {
-    static const char letters[] = "wdfpxSWTUC";
+    static const char letters[] = "wdfprlxSWTUC";
 
     for (; *events; events++) {
         struct apply_event ev = {(enum apply_event_kind)(strchr(letters, *events) - letters), 1000, "boom"};
@@ -35,7 +35,7 @@ static void play(struct apply *a, const char *events, struct str *out)
     }
 }
 
-static const struct { const char *events, *steps; enum apply_state ends; bool hold; } roads[] = {
+static const struct { const char *events, *steps; enum apply_state ends; bool hold, pending; } roads[] = {
     {"wddddd", "stage check swap reload probe commit:ok ack:ok", AP_IDLE, false},
     {"wf", "stage discard ack:swap_failed", AP_IDLE, false},
     {"wdf", "stage check discard ack:check_failed", AP_IDLE, false},
@@ -52,6 +52,13 @@ static const struct { const char *events, *steps; enum apply_state ends; bool ho
     {"wdddf", "stage check swap reload commit:reload_failed ack:reload_failed", AP_IDLE, true},
     {"wddddf", "stage check swap reload probe commit:probe_failed ack:probe_failed", AP_IDLE, true},
     {"wddpddd", "stage check swap restore reload probe undone ack:rolled_back", AP_IDLE, true},
+    {"wddddd", "stage check swap reload probe commit:pending_restart ack:pending_restart", AP_IDLE, false, true},
+    {"wddr", "stage check swap discard ack:invalid", AP_IDLE, false},
+    {"wddl", "stage check swap ack:held", AP_IDLE, false},
+    {"wddpl", "stage check swap restore ack:held", AP_IDLE, false},
+    {"wdddl", "stage check swap reload ack:held", AP_IDLE, true},
+    {"wddddlWdddd", "stage check swap reload probe ack:held check swap reload probe commit:ok ack:ok", AP_IDLE, false},
+    {"wddddfdlUddd", "stage check swap reload probe restore reload ack:held restore reload probe undone ack:rolled_back", AP_IDLE, false},
     {"S", "discard", AP_IDLE, false},
     {"Wdddd", "check swap reload probe commit:ok ack:ok", AP_IDLE, false},
     {"Wfddd", "check restore reload probe undone ack:rolled_back", AP_IDLE, false},
@@ -69,6 +76,7 @@ START_TEST(test_roads)
         apply_init(&a);
         a.terms = terms;
         a.terms.hold = roads[i].hold;
+        a.terms.pending = roads[i].pending;
         play(&a, roads[i].events, &out);
         ck_assert_msg(strcmp(str_c(&out), roads[i].steps) == 0, "%s: %s", roads[i].events, str_c(&out));
         ck_assert_int_eq(a.state, roads[i].ends);
@@ -80,7 +88,8 @@ START_TEST(test_roads)
 END_TEST
 
 /* Pairs that mean nothing: an answer when nothing is under way, a second application while one is, something left by a
- * crash when the start is over, a half swap of what does not swap. */
+ * crash when the start is over, a half or refused swap of what does not swap, the loss of
+ * what is not needed for writing files and running checks. */
 static bool means_nothing(enum apply_state s, enum apply_event_kind k)
 {
     if (k >= AE_LEFT_STAGED)
@@ -89,7 +98,9 @@ static bool means_nothing(enum apply_state s, enum apply_event_kind k)
         return s != AP_IDLE && s != AP_STUCK;
     if (!apply_waits(s))
         return true;
-    return k == AE_PARTLY && s != AP_SWAPPING;
+    if (k == AE_LOST)
+        return s == AP_STAGING || s == AP_CHECKING || s == AP_RECHECKING;
+    return (k == AE_PARTLY || k == AE_REFUSED) && s != AP_SWAPPING;
 }
 
 START_TEST(test_every_pair)
