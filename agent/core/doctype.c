@@ -5,6 +5,7 @@
 #include "agent/core/type_files.h"
 #include "agent/core/type_node.h"
 #include "agent/core/type_redis.h"
+#include "agent/core/type_service.h"
 #include "common/base/mem.h"
 
 #include <string.h>
@@ -18,6 +19,7 @@ const struct doctype doctypes[] = {
      "Settings of the data node beside the agent, set together and read back."},
     {"redis", &redis_shape, NULL, redis_read, NULL,
      "Where clients connect to; looked at and never written, for it belongs to the failover's leader."},
+    {"service", &service_shape, NULL, service_read, NULL, "An instance beside the agent, checked and registered."},
 };
 const size_t doctypes_n = sizeof doctypes / sizeof doctypes[0];
 

@@ -4,6 +4,7 @@
 #include "agent/shell/commands.h"
 #include "agent/shell/events.h"
 #include "agent/shell/journal.h"
+#include "agent/shell/keep.h"
 #include "agent/shell/pattern.h"
 #include "agent/shell/status.h"
 #include "agent/source/cache.h"
@@ -192,7 +193,10 @@ static void release_unlisted(struct agent *a)
 
         if (w->listed || applier_is_busy(w))
             continue;
+        if (keep_knows(w->name.type) && (a->from_cache || !a->in_force))
+            continue;        /* only an agent document that names it no more ends what is kept */
         if (!a->from_cache) {
+            keep_let_go(a, &w->name);
             agent_event("+released", "%s", docname_text(&w->name, name));
             cache_forget(a->options->state_dir, &w->name);
             acks_forget(a->acks, &w->name);
@@ -301,6 +305,8 @@ static void recover_one(void *arg, const struct docname *doc)
     w->listed = true;
     applier_recover(w);
 }
+
+static void left_to_keeper(void *arg, const struct docname *doc) { find_or_make(arg, doc); }
 
 static void boot_from_cache(struct agent *a)
 {
@@ -504,7 +510,7 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
         .probe = {.loop = l, .resolver = a->resolver, .http = a->http, .roots = &o->roots, .allow = &o->allow},
         .state = o->state_dir, .who = {.node = o->node_id, .group = o->group, .patterns = &agent_patterns},
         .rng = &a->rng, .owner = a,
-        .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
+        .keep = keep_want, .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
     loop_hook_add(l, &a->turn, on_turn, a);
     timer_init(&a->late, l, on_late, a);
     a->services = services_new(&(struct services_opts){.means = &a->means.probe, .node = o->node_id,
@@ -523,6 +529,7 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
                         o->roots.at.at[i].name, o->roots.at.at[i].path);
     journal_each(o->state_dir, recover_one, a);
     boot_from_cache(a);
+    keep_each_left(a, left_to_keeper, a);
     look_for_directory(a);
     show_status(a);
     return 0;
