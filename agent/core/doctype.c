@@ -5,6 +5,7 @@
 #include "agent/core/type_files.h"
 #include "agent/core/type_node.h"
 #include "agent/core/type_redis.h"
+#include "agent/core/type_scale.h"
 #include "agent/core/type_service.h"
 #include "common/base/mem.h"
 
@@ -20,6 +21,7 @@ const struct doctype doctypes[] = {
     {"redis", &redis_shape, NULL, redis_read, NULL,
      "Where clients connect to; looked at and never written, for it belongs to the failover's leader."},
     {"service", &service_shape, NULL, service_read, NULL, "An instance beside the agent, checked and registered."},
+    {"scale", &scale_shape, NULL, scale_read, NULL, "So many instances of a systemd unit as there shall be; scale events change the number."},
 };
 const size_t doctypes_n = sizeof doctypes / sizeof doctypes[0];
 

@@ -41,12 +41,6 @@ static bool label_ok(const char *p, size_t n)
     return n >= 1 && n <= 63;
 }
 
-int scale_sources(const cJSON *doc, struct sources *out, struct err *e)
-{
-    (void)doc, (void)out, (void)e;
-    return 0;
-}
-
 static int read_assign(const cJSON *assign, struct plan_scale *s, struct err *e)
 {
     const cJSON *c;
@@ -89,13 +83,6 @@ int scale_read(const cJSON *doc, struct plan *p, struct err *e)
     if (set && (!slash || !label_ok(set, (size_t)(slash - set)) || !label_ok(slash + 1, strlen(slash + 1))))
         return err_set(e, ERR_RANGE, "statefulset: '%.200s' must be <namespace>/<name>", set);
     return read_assign(tree_at(doc, "assign"), s, e);
-}
-
-int scale_render(const cJSON *doc, const struct inputs *in, const struct surroundings *around, struct plan *p,
-                 struct err *e)
-{
-    (void)doc, (void)in, (void)around, (void)p, (void)e;
-    return 0;
 }
 
 /* The next instance goes to the node with the largest share / (given + 1); of equals to the first by name. */

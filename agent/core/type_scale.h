@@ -23,10 +23,7 @@
 #define SCALE_COOLDOWN_MS 1000             /* when the document does not say */
 
 extern const struct shape scale_shape;
-int scale_sources(const cJSON *doc, struct sources *out, struct err *e);
 int scale_read(const cJSON *doc, struct plan *p, struct err *e);
-int scale_render(const cJSON *doc, const struct inputs *in, const struct surroundings *around, struct plan *p,
-                 struct err *e);
 
 /* How many of them run on this node. */
 int scale_share(const struct plan_scale *s, const char *node);

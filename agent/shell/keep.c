@@ -13,6 +13,11 @@ static int want_service(struct agent *a, const struct docname *name, const struc
     return services_want(a->services, name, p ? p->service : NULL, e);
 }
 
+static int want_scale(struct agent *a, const struct docname *name, const struct plan *p, struct err *e)
+{
+    return scale_want(a->scale, name, p ? p->scale : NULL, e);
+}
+
 static const struct keeper {
     const char *type;
     /* p NULL: no longer wanted. 0: taken. */
@@ -20,6 +25,7 @@ static const struct keeper {
     bool later;                      /* what comes of it is said later, by applier_kept */
 } keepers[] = {
     {"service", want_service, false},
+    {"scale", want_scale, true},
 };
 
 static const struct keeper *find(const char *type)

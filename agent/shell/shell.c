@@ -1,8 +1,10 @@
 /* Wiring and the handling of snapshots. */
 #include "agent/shell/shell.h"
 
+#include "agent/controller/scale.h"
 #include "agent/shell/commands.h"
 #include "agent/shell/events.h"
+#include "agent/shell/heartbeat.h"
 #include "agent/shell/journal.h"
 #include "agent/shell/keep.h"
 #include "agent/shell/pattern.h"
@@ -100,6 +102,8 @@ static void on_ack(void *owner, struct applier *w, const struct ack *k)
         acks_put(a->acks, &w->name, k, a->directory);
     if (in_force)
         retry_waiting(a);
+    if (a->heartbeat)
+        heartbeat_soon(a->heartbeat);
     show_status(a);
 }
 
@@ -411,7 +415,22 @@ static void look_for_directory(struct agent *a)
         struct controller_opts c = {.loop = a->loop, .directory = a->directory, .node = o->node_id, .seed = rng_u64(&a->rng)};
 
         a->controller = controller_new(&c);
+        a->scale_duty = scale_duty_new(a->loop, a->directory, a->controller);
     }
+    a->heartbeat = heartbeat_new(a);
+}
+
+static void on_scaled(void *owner, const struct docname *name, const char *why)
+{
+    struct applier *w = agent_find(owner, name);
+
+    if (w)
+        applier_kept(w, why ? ACK_RELOAD_FAILED : ACK_OK, why ? why : "");
+}
+
+static int64_t drain_unit(void *owner, const char *unit, bool on)
+{
+    return services_drain_unit(((struct agent *)owner)->services, unit, on);
 }
 
 static void on_node(void *owner, const struct local_node_state *was, const struct local_node_state *is)
@@ -515,6 +534,8 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     timer_init(&a->late, l, on_late, a);
     a->services = services_new(&(struct services_opts){.means = &a->means.probe, .node = o->node_id,
                                                        .announce_host = o->announce_host, .seed = rng_u64(&a->rng)});
+    a->scale = scale_new(&(struct scale_opts){.loop = l, .allow = &o->allow, .node = o->node_id, .owner = a,
+                                              .on_result = on_scaled, .drain = drain_unit});
     look_at_node(a);
     rc = show_labels(a, e);
     if (rc == 0)
@@ -542,12 +563,18 @@ void agent_stop(struct agent *a)
     command_table_fini(&a->commands);
     loop_hook_remove(&a->turn);
     timer_clear(&a->late);
+    scale_free(a->scale);
+    a->scale = NULL;
+    heartbeat_free(a->heartbeat);
+    a->heartbeat = NULL;
     services_free(a->services);
     a->services = NULL;
     controller_free(a->controller);
     a->controller = NULL;
     directory_free(a->directory);
     a->directory = NULL;
+    scale_duty_free(a->scale_duty);
+    a->scale_duty = NULL;
     for (size_t i = 0; i < a->appliers.n; i++)
         applier_free(a->appliers.at[i]);
     vec_fini(&a->appliers);

@@ -9,6 +9,7 @@
 #include "agent/shell/applier.h"
 #include "agent/shell/labels.h"
 #include "agent/shell/options.h"
+#include "agent/shell/scale.h"
 #include "agent/shell/services.h"
 #include "agent/source/directory.h"
 #include "agent/source/local_node.h"
@@ -27,11 +28,14 @@ struct agent {
     struct applier_means means;
     struct directory *directory;
     struct services *services;
+    struct scale *scale;
+    struct heartbeat *heartbeat;
     unsigned leaving;                    /* those that have something to withdraw before the agent stops */
     void (*on_left)(void *arg);
     void *on_left_arg;
     struct timer late;
     struct controller *controller;       /* NULL: the configuration says no */
+    struct scale_duty *scale_duty;       /* ... so is this */
     struct local_node *node;             /* NULL: the configuration names none */
     struct labels *labels;               /* NULL: no Kubernetes API, or none wanted */
     struct acks *acks;
