@@ -14,6 +14,7 @@ WHAT = {
     "loss": "how many acknowledged writes a failover loses (root: network namespaces)",
     "busy": "how many failovers a busy but living primary suffers",
     "strict": "throughput of a strict group beside an async and a plain one",
+    "push": "from SET to a synced file: one agent, a fleet, and what an idle agent costs",
     "node": "kvnode beside redis-server: CPU per operation, memory per key",
 }
 
