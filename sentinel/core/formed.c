@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define KNOWN_MAX 64               /* nodes, and peers, of one group */
+#define SLOW_FADES 4               /* what is remembered of a slow save, or a late tick, falls by this part with each better one */
 #define BALLOT_MAX (UINT64_MAX / 4)        /* nobody counts so far; who says so wants to end all elections */
 
 struct formed *formed_new(const struct formed_self *self, const struct voter_facts *facts, uint64_t new_life,
@@ -94,6 +95,14 @@ static void say_alive(struct formed *f, const char *id)
     formed_to_voter(f, id, &m);
 }
 
+void formed_say_alive(struct formed *f)
+{
+    for (size_t i = 0; i < f->peers.n; i++)
+        if (f->peers.at[i].up)
+            say_alive(f, f->peers.at[i].id);
+    f->next_alive_ms = f->now_ms + formed_timing(f)->heartbeat_ms;
+}
+
 static void look_at(struct formed *f, const char *id)
 {
     formed_to_node(f, id, &(struct ha_msg){.kind = HA_LOOK});
@@ -171,6 +180,8 @@ static bool sane(const struct ha_msg *m)
 
 static void hear_alive(struct formed *f, struct formed_peer *p, const struct ha_msg *m)
 {
+    if (p->alive.kind != HA_ALIVE || m->nonce != p->alive.nonce)
+        p->leads_since_ms = f->now_ms;
     p->alive = *m;
     p->alive.rec = NULL;
     formed_note_behind(f, p);
@@ -315,6 +326,21 @@ static void save_failed(struct formed *f)
         lead_overtaken(f, f->lead.ballot + 1);
 }
 
+static void remember_worst(int64_t *ms, int64_t now_ms) { *ms = ms_max(now_ms, *ms - (*ms + SLOW_FADES - 1) / SLOW_FADES); }
+
+/* While the disk took its time nobody could be asked, and no answer be heard. */
+static void saved(struct formed *f, int64_t took_ms)
+{
+    remember_worst(&f->slow_ms, took_ms);
+    lead_held_up(f, took_ms);
+}
+
+static void ticked(struct formed *f)
+{
+    if (f->due_ms != 0 && f->due_ms <= f->now_ms)
+        remember_worst(&f->late_ms, f->now_ms - f->due_ms);
+}
+
 /* --- the step ------------------------------------------------------------------------------------ */
 
 static void hear_ourselves(struct formed *f)
@@ -332,12 +358,9 @@ static void keep_time(struct formed *f)
     int64_t h = formed_timing(f)->heartbeat_ms;
 
     if (f->now_ms >= f->next_alive_ms) {
-        for (size_t i = 0; i < f->peers.n; i++)
-            if (f->peers.at[i].up)
-                say_alive(f, f->peers.at[i].id);
+        formed_say_alive(f);
         if (f->save_broken)
             formed_save(f);
-        f->next_alive_ms = f->now_ms + h;
     }
     if (f->now_ms >= f->next_look_ms) {
         for (size_t i = 0; i < f->nodes.n; i++)
@@ -352,7 +375,8 @@ static void keep_time(struct formed *f)
 static void take_in(struct formed *f, const struct formed_event *ev)
 {
     switch (ev->kind) {
-    case FV_TICK: break;
+    case FV_TICK: ticked(f); break;
+    case FV_SAVED: saved(f, f->now_ms - f->saving_since_ms); break;
     case FV_MSG: hear(f, ev->msg); break;
     case FV_SAVE_FAILED: save_failed(f); break;
     case FV_PEER: know_peer(f, ev); break;
@@ -392,6 +416,8 @@ void formed_step(struct formed *f, const struct formed_event *ev, int64_t now_ms
         f->save_broken = false;
     }
     f->saving = false;
+    if (ev->kind != FV_SAVED)
+        f->saving_since_ms = now_ms;
     take_in(f, ev);
     hear_ourselves(f);
     formed_evidence(f);
@@ -402,6 +428,7 @@ void formed_step(struct formed *f, const struct formed_event *ev, int64_t now_ms
     hear_ourselves(f);
     wrong = formed_check(f);
     CHECK(wrong == NULL);
+    f->due_ms = formed_deadline_ms(f);
     f->out = NULL;
 }
 

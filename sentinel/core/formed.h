@@ -23,6 +23,7 @@ struct formed_self {
 enum formed_event_kind {
     FV_TICK,               /* formed_deadline_ms has come, and all that had arrived before was handed in: nothing else lets time run out */
     FV_MSG,                /* msg: from a peer or from a node; msg->from says who */
+    FV_SAVED,              /* the last list held an FA_SAVE and is carried out: while the disk took its time, no time of ours ran out */
     FV_SAVE_FAILED,        /* the last FA_SAVE failed, the rest of that list was dropped */
     /* whom we know: all sentinels of the group and all its data nodes */
     FV_PEER,               /* id, addr, up: a sentinel of this group is at hand or not */
@@ -128,6 +129,7 @@ struct formed_peer {
     bool up;
     int64_t heard_at_ms;
     struct ha_msg alive;               /* its last HA_ALIVE; kind HA_NOTHING = none */
+    int64_t leads_since_ms;            /* since when it says that it leads the ballot alive.nonce */
     int64_t behind_at_ms;              /* since when it lacks our record and has promised a higher ballot; 0 = it does not */
 };
 const struct voter *formed_voter(const struct formed *f);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define DOUBLINGS_MAX 5
+#define DOUBLINGS_MAX 3
 
 typedef bool question(struct formed *f, const struct ha_record *own, struct lead_want *want);
 
@@ -30,6 +30,9 @@ static bool renews_now(struct formed *f, const struct ha_record *own)
 
     return f->renewed_epoch == own->epoch && p != NULL && f->now_ms - p->renewed_at_ms < formed_timing(f)->down_after_ms;
 }
+
+/* A slow disk and a busy machine are as bad for others: how much later than usual their word may come. */
+static int64_t lateness_ms(const struct formed *f) { return 2 * (f->slow_ms + f->late_ms); }
 
 /* --- the questions ------------------------------------------------------------------------------ */
 
@@ -63,11 +66,28 @@ static bool wants_out(struct formed *f, const struct ha_record *own, struct lead
            (p->status.flags & HA_F_WANTS_OUT) != 0;
 }
 
+/* It says that it took this epoch: then it also asks for its lease, and as long as nobody calls it down it is not
+ * deposed for being slow. */
+static bool says_open(struct formed *f, const struct ha_record *own)
+{
+    const struct formed_node *p = primary(f, own);
+
+    return p != NULL && p->up && p->status.kind == HA_STATUS && p->status.state == HA_PRIMARY && p->status.epoch == own->epoch &&
+           p->status.incarnation == own->incarnation;
+}
+
+static int64_t first_renewal_ms(struct formed *f, const struct ha_record *own)
+{
+    const struct ha_timing *t = formed_timing(f);
+
+    return f->rec_from_disk || says_open(f, own) ? t->down_after_ms : ms_max(formed_quiet_ms(f), 4 * t->election_ms) + lateness_ms(f);
+}
+
 /* R4 (1). A peer's word counts as much as our own link; after a start we have forgotten who renewed, and wait as long
  * as it takes to call a primary down. */
 static bool nobody_heard_it(struct formed *f, const struct ha_record *own, struct lead_want *want)
 {
-    int64_t wait_ms = f->rec_from_disk ? formed_timing(f)->down_after_ms : formed_quiet_ms(f);
+    int64_t wait_ms = first_renewal_ms(f, own);
 
     (void)want;
     if (!stands(f, own) || f->renewed_epoch == own->epoch || f->now_ms - f->rec_at_ms < wait_ms)
@@ -213,22 +233,54 @@ static int rank(const struct formed *f, const struct ha_record *own)
     return n;
 }
 
-/* The first asks at once; a fifth of E is enough for his question to reach the next one. */
+/* The first asks at once; a fifth of E is enough for his word to reach the next one, unless the machine is so busy that
+ * we ourselves are later than that. */
 static int64_t draw_turn_ms(struct formed *f, const struct ha_record *own)
 {
     int64_t e = formed_timing(f)->election_ms;
     int place = rank(f, own);
 
-    return place == 0 ? 0 : place * ms_max(e / 5, 1) + rng_between(&f->rng, 0, e / 20);
+    return place == 0 ? 0 : place * ms_max(ms_max(e / 5, 1), ms_min(f->late_ms, 2 * e)) + rng_between(&f->rng, 0, e / 20);
+}
+
+/* How long a leader may take: async waits so long for who may be longer. */
+static int64_t trust_ms(const struct formed *f)
+{
+    int64_t e = formed_timing(f)->election_ms;
+
+    return ms_max(10 * e, formed_timing(f)->down_after_ms + 4 * e);
 }
 
 /* Since when nothing moves. A leader that says so in its heartbeat moves, but not for ever. */
 static int64_t still_since_ms(const struct formed *f)
 {
-    int64_t e = formed_timing(f)->election_ms;
-    int64_t trust_ms = ms_max(10 * e, formed_timing(f)->down_after_ms + 4 * e);      /* async waits so long for who may be longer */
+    return ms_max(f->ballot_moved_at_ms, ms_min(f->leading_seen_at_ms, f->ballot_moved_at_ms + trust_ms(f)));
+}
 
-    return ms_max(f->ballot_moved_at_ms, ms_min(f->leading_seen_at_ms, f->ballot_moved_at_ms + trust_ms));
+int formed_doublings(const struct formed *f)
+{
+    unsigned n = f->tries > 1 ? f->tries - 1 : 0;
+
+    return (int)(n < DOUBLINGS_MAX ? n : DOUBLINGS_MAX);
+}
+
+static bool leads(const struct formed *f, const struct formed_peer *p)
+{
+    return p->alive.kind == HA_ALIVE && p->alive.nonce != 0 && p->alive.nonce >= f->voter.f.promised;
+}
+
+/* Somebody leads a ballot that is at least as high as any we promised, and lives: it shall have its time, but not for ever.
+ * Without that it would be cut short by the next one, and that one by the next. */
+static int64_t leader_until_ms(const struct formed *f)
+{
+    int64_t quiet_ms = ms_max(formed_quiet_ms(f), 4 * formed_timing(f)->election_ms) + lateness_ms(f), at_ms = 0;
+
+    for (size_t i = 0; i < f->peers.n; i++) {
+        const struct formed_peer *p = &f->peers.at[i];
+        if (p->up && leads(f, p))
+            at_ms = ms_max(at_ms, ms_min(p->heard_at_ms + quiet_ms, p->leads_since_ms + trust_ms(f) + lateness_ms(f)));
+    }
+    return at_ms;
 }
 
 static const struct reason *first_reason(struct formed *f, struct lead_want *want)
@@ -247,11 +299,10 @@ static const struct reason *first_reason(struct formed *f, struct lead_want *wan
 static void begin(struct formed *f, const struct reason *r, const struct lead_want *want)
 {
     int64_t e = formed_timing(f)->election_ms;
-    unsigned doublings = f->tries < DOUBLINGS_MAX ? f->tries : DOUBLINGS_MAX;
 
     formed_journal(f, "a try is begun: %s", r->text);
     f->tries++;
-    f->next_try_ms = f->now_ms + (rng_between(&f->rng, e, 2 * e) << doublings);
+    f->next_try_ms = f->now_ms + (rng_between(&f->rng, e, 2 * e) << formed_doublings(f));
     f->reason = FR_NONE;
     f->try_at_ms = NEVER_MS;
     lead_start(f, want);
@@ -280,7 +331,7 @@ static int64_t look_again_ms(const struct formed *f)
 
     if (own == NULL || f->renewed_epoch == own->epoch)
         return NEVER_MS;
-    at_ms = f->rec_at_ms + (f->rec_from_disk ? formed_timing(f)->down_after_ms : formed_quiet_ms(f));
+    at_ms = f->rec_at_ms + first_renewal_ms((struct formed *)f, own);
     return at_ms > f->now_ms ? at_ms : NEVER_MS;
 }
 
@@ -307,7 +358,9 @@ void formed_detect(struct formed *f)
         f->turn_ms = draw_turn_ms(f, formed_newest(f));
     }
     f->try_at_ms = ms_max(f->reason_at_ms + f->turn_ms, f->next_try_ms);
-    if (r->quiet)
+    if (!r->quiet)
+        f->try_at_ms = ms_max(f->try_at_ms, leader_until_ms(f));
+    else
         f->try_at_ms = ms_max(f->try_at_ms, still_since_ms(f) + formed_quiet_ms(f) + f->turn_ms);
     if (f->now_ms >= f->try_at_ms && (f->ticking || f->reason_at_ms == f->now_ms))
         begin(f, r, &want);

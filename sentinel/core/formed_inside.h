@@ -64,7 +64,7 @@ struct formed {
     int64_t turn_ms;                   /* rank and jitter, drawn when the reason appeared: so much later than the first */
     const char *forming_lacks;         /* a mode is wished and there is no record: what that waits for (static text), NULL = nothing */
     unsigned tries;                    /* since the record last moved */
-    int64_t rec_at_ms;                 /* since when we hold the record */
+    int64_t rec_at_ms;                 /* since when we hold the record; its leader: since when its primary is open */
     bool rec_from_disk;                /* ... or had it at the start */
     uint64_t renewed_epoch;            /* the record's, once its primary renewed with us */
     int64_t leading_seen_at_ms;        /* a peer said that it leads a ballot */
@@ -74,11 +74,18 @@ struct formed {
     /* saving */
     bool saving;                       /* the last list held an FA_SAVE; without FV_SAVE_FAILED it came true */
     bool save_said;                    /* this step's list holds one */
+    int64_t saving_since_ms;           /* when that step was */
+    int64_t due_ms;                    /* when we asked for the next tick */
+    int64_t late_ms;                   /* how late ticks come here, the latest of late: others have as busy a machine */
+    int64_t slow_ms;                   /* how long saves take here, the slowest of late: others' may take as long */
     bool ticking;                      /* this step is FV_TICK: nobody is given up and nothing begun by time alone before what came in is heard */
     bool save_broken;
     VEC(struct ha_msg) own;            /* answers of our own voter, not heard by our lead yet */
     struct formed_out *out;            /* this step's list */
 };
+
+/* --- formed.c --------------------------------------------------------------------------------- */
+void formed_say_alive(struct formed *f);                                 /* a heartbeat to each peer, now */
 
 /* --- verbs of formed_say.c ----------------------------------------------------------------- */
 struct formed_node *formed_node(struct formed *f, const char *id);       /* NULL: not known */
@@ -122,6 +129,7 @@ bool formed_sees_end(const struct formed *f);                            /* we s
 /* --- formed_detect.c -------------------------------------------------------------------------------- */
 void formed_detect(struct formed *f);
 const char *formed_reason_text(enum formed_reason r);
+int formed_doublings(const struct formed *f);                            /* how often our tries came to nothing since the record moved; bounded */
 int64_t formed_quiet_ms(const struct formed *f);                         /* how long no ballot must have moved */
 
 /* --- formed_order.c ----------------------------------------------------------------------------------- */
@@ -133,6 +141,7 @@ void lead_fini(struct lead *l);
 void lead_start(struct formed *f, const struct lead_want *want);         /* picks the ballot, votes for itself, asks; replies to want->ticket if it cannot */
 void lead_answer(struct formed *f, const struct ha_msg *m);              /* VOTED, STORED, BOUND, SEALED, OPENED, READY, STOPPED, END, STATUS */
 void lead_tick(struct formed *f);                                        /* asks again, expires */
+void lead_held_up(struct formed *f, int64_t ms);                         /* we could not act for so long: what we wait for was asked so much later */
 void lead_overtaken(struct formed *f, uint64_t ballot);                  /* a higher ballot or a newer record was seen */
 void lead_cancel(struct formed *f, uint64_t ticket);
 int64_t lead_deadline_ms(const struct formed *f);
@@ -151,8 +160,8 @@ bool form_may_seal(const struct formed *f, const struct ha_record *base);/* R0: 
 /* --- dissolve.c --- */
 const char *dissolve_lacks(const struct formed *f, const struct ha_record *own, bool force);      /* why it is not begun; NULL = it can be */
 bool dissolve_left_out(const struct ha_record *own, const char *id);     /* own is its id's last record: was this node not there when it was forced? */
-/* All voters lost their memories: the last record, from the nodes' words. false: *lacks says why it may not be. */
-bool dissolve_nobody_holds(const struct formed *f, struct ha_record *out, const char **lacks);
+bool dissolve_nobody_holds(const struct formed *f, struct ha_record *out, const char **lacks);    /* all voters lost their memories: the last record, from the
+                                                                            nodes' words; false: *lacks says why it may not be */
 bool change_settings_due(struct formed *f, struct lead_want *out);       /* only the operator's wish; whether it can be now is another question */
 bool change_due(struct formed *f, struct lead_want *out);                /* R9: membership that takes care of itself, an operator's wish */
 

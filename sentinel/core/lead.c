@@ -224,8 +224,10 @@ static void ask_votes_again(struct formed *f)
             formed_to_voter(f, top->voter[i].id, &m);
 }
 
+/* Said before our own vote is on its way to the disk: the others need not begin as well. */
 static void ask_votes(struct formed *f)
 {
+    formed_say_alive(f);
     formed_journal(f, "ballot %llu: asking for votes to %s", (unsigned long long)f->lead.ballot,
                    lead_purpose_name(f->lead.want.purpose));
     ask_votes_again(f);
@@ -282,9 +284,11 @@ static void store_at(struct formed *f, const struct ha_record *r, const struct h
     struct ha_msg m = lead_msg(f, HA_RECORD);
 
     m.rec = &f->lead.next;
-    for (int i = 0; i < r->n_voters; i++)
-        if (!(but && ha_voter(but, r->voter[i].id)) && !lead_vote_of(f, r->voter[i].id)->stored)
-            formed_to_voter(f, r->voter[i].id, &m);
+    for (int own = 0; own < 2; own++)          /* ourselves last: the others' disks work while ours does */
+        for (int i = 0; i < r->n_voters; i++)
+            if ((strcmp(r->voter[i].id, f->self.id) == 0) == own && !(but && ha_voter(but, r->voter[i].id)) &&
+                !lead_vote_of(f, r->voter[i].id)->stored)
+                formed_to_voter(f, r->voter[i].id, &m);
 }
 
 void lead_store(struct formed *f)
@@ -344,7 +348,7 @@ static void enter(struct formed *f, enum lead_state to)
     case LD_IDLE:
     case LD_STATES: break;
     case LD_SURVEYING: wait = ms_max(t->down_after_ms, 4 * e); break;
-    case LD_VOTING: wait = e + (int64_t)rng_below(&f->rng, (uint64_t)e + 1); break;
+    case LD_VOTING: wait = rng_between(&f->rng, 4 * e, 8 * e) << formed_doublings(f); break;       /* who is at hand answers, or is slow */
     case LD_STOPPING:
     case LD_ENDING: wait = 2 * e; break;
     case LD_BINDING_PRIMARY:
@@ -362,10 +366,15 @@ static void enter(struct formed *f, enum lead_state to)
     f->lead.asked_again_at_ms = f->now_ms;
 }
 
-/* Nothing needs to be undone: whatever was sealed or stored, a higher ballot builds on it. */
+/* Nothing needs to be undone: whatever was sealed or stored, a higher ballot builds on it. The others hear of it at once,
+ * and whoever comes next does so at a moment of its own. */
 static void withdraw(struct formed *f)
 {
+    int64_t e = formed_timing(f)->election_ms;
+
     f->ballot_moved_at_ms = f->now_ms;
+    f->next_alive_ms = f->now_ms;
+    f->next_try_ms = ms_max(f->next_try_ms, f->now_ms + rng_between(&f->rng, e / 4, e));
 }
 
 static void move(struct formed *f, enum lead_event on)
@@ -553,6 +562,19 @@ int64_t lead_deadline_ms(const struct formed *f)
         at_ms = ms_min(at_ms, ms_min(not_yet(f, formed_timing(f)->election_ms / 4),
                                      ms_min(not_yet(f, formed_timing(f)->election_ms), not_yet(f, formed_timing(f)->down_after_ms))));
     return at_ms;
+}
+
+void lead_held_up(struct formed *f, int64_t ms)
+{
+    struct lead *l = &f->lead;
+
+    if (l->state == LD_IDLE || ms <= 0)
+        return;
+    l->state_at_ms += ms;
+    l->asked_again_at_ms += ms;
+    l->deadline_ms = ms_add(l->deadline_ms, ms);
+    if (l->enough_at_ms != 0)
+        l->enough_at_ms += ms;
 }
 
 void lead_overtaken(struct formed *f, uint64_t ballot)

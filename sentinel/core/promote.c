@@ -378,6 +378,7 @@ void promote_opened(struct formed *f)
     for (int i = 0; i < r->n_members; i++)
         if (strcmp(r->member[i].id, r->primary) != 0)
             formed_to_node(f, r->member[i].id, &m);
+    f->rec_at_ms = f->now_ms;                  /* it begins to ask for its lease now (R4 1) */
     formed_journal(f, "epoch %llu: %s is open", (unsigned long long)r->epoch, r->primary);
     formed_primary(f, r);
     lead_say_done(f);

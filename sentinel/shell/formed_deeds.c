@@ -52,7 +52,8 @@ static void flush(void *arg)
         argv[2] = slice_z(core_my_id(all->sh->core));
         for (size_t k = 0; k < p->words.n; k++)
             argv[k + 3] = slice_z(p->words.at[k]);
-        (void)links_to_peer(all->sh->links, p->peer, (int)p->words.n + 3, argv);
+        if (links_to_peer(all->sh->links, p->peer, (int)p->words.n + 3, argv) && all->hurry)
+            links_hurry_peer(all->sh->links, p->peer);
         mem_free(argv);
         for (size_t k = 0; k < p->words.n; k++)
             mem_free(p->words.at[k]);
@@ -166,6 +167,15 @@ void fgroup_news(struct fgroup *g, const char *text)
     str_fini(&payload);
 }
 
+/* What was said before a save does not rest on it, and does not wait for the disk. */
+static void hurry(struct formed_groups *all)
+{
+    all->hurry = true;
+    flush(all);
+    all->hurry = false;
+    ha_links_hurry(all->sh->ha_links);
+}
+
 static bool save(struct fgroup *g)
 {
     struct str lines = {0};
@@ -208,7 +218,7 @@ static bool carry_out(struct fgroup *g, const struct formed_action *a)
     const struct known *k;
 
     switch (a->kind) {
-    case FA_SAVE: return save(g);
+    case FA_SAVE: hurry(g->all); return save(g);
     case FA_TO_PEER: to_peer(g, a->id, a->msg); break;
     case FA_TO_NODE:
         k = fgroup_known(g, true, a->id);
@@ -271,17 +281,18 @@ static void follow_record(struct fgroup *g)
 
 static void one_step(struct fgroup *g, struct formed_event *ev)
 {
-    bool fine = true;
+    bool fine = true, saved = false;
 
     formed_out_clear(&g->out);
     formed_step(g->f, ev, clock_mono_ms(), &g->out);
-    for (size_t i = 0; fine && i < g->out.list.n; i++)
+    for (size_t i = 0; fine && i < g->out.list.n; i++) {
+        saved |= g->out.list.at[i].kind == FA_SAVE;
         fine = carry_out(g, &g->out.list.at[i]);
-    if (!fine && ev->kind != FV_SAVE_FAILED) {
-        struct formed_event failed = {.kind = FV_SAVE_FAILED};
-
-        one_step(g, &failed);
     }
+    if (!fine && ev->kind != FV_SAVE_FAILED)
+        one_step(g, &(struct formed_event){.kind = FV_SAVE_FAILED});
+    else if (fine && saved)
+        one_step(g, &(struct formed_event){.kind = FV_SAVED});
 }
 
 void fgroup_step(struct fgroup *g, struct formed_event *ev)

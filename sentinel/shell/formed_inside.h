@@ -67,6 +67,7 @@ struct formed_groups {
     bool turning;
     VEC(struct peer_words) peers;
     struct loop_hook flush;
+    bool hurry;                    /* flush writes at once */
     VEC(struct waiter) waiting;
     struct timer patience;
     uint64_t last_ticket;

@@ -250,6 +250,19 @@ static void flush(void *arg)
     vec_clear(&all->talking);
 }
 
+void ha_links_hurry(struct ha_links *all)
+{
+    for (size_t i = 0; i < all->talking.n; i++) {
+        struct hlink *h = find(all, all->talking.at[i]);
+
+        if (h && h->lines.n > 0) {
+            say_all(h);
+            resp_link_hurry(h->k);
+        }
+    }
+    vec_clear(&all->talking);
+}
+
 void ha_links_send(struct ha_links *all, core_id node, const struct ha_msg *m)
 {
     struct hlink *h = find(all, node);

@@ -24,6 +24,7 @@ void ha_links_free(struct ha_links *all);
 /* INFO of a node named its control port (0: none, stock): keep a link there, or none. */
 void ha_links_want(struct ha_links *all, core_id node, const struct addr *to);
 void ha_links_close(struct ha_links *all, core_id node);
+void ha_links_hurry(struct ha_links *all);          /* what was to be said at the end of the turn leaves now */
 void ha_links_send(struct ha_links *all, core_id node, const struct ha_msg *m);    /* leaves at the end of the turn */
 bool ha_links_up(const struct ha_links *all, core_id node);
 /* It was up, closed, and since then a connect was refused: the process is gone. */

@@ -29,6 +29,7 @@ size_t links_count(const struct links *all);
 
 /* To a peer: one command whose answer is +OK or an error that is logged. false: there is no link now. */
 bool links_to_peer(struct links *all, core_id peer, int argc, const struct slice *argv);
+void links_hurry_peer(struct links *all, core_id peer);     /* what was said to it leaves now, not at the end of the turn */
 /* For ha_links: how we reach a node, and what its answer to PING means. */
 void links_dial(const struct links *all, const struct addr *to, struct resp_link_opts *o);
 enum pong links_pong(const struct redisReply *r);

@@ -19,19 +19,20 @@ enum plant kv_plant = PLANT_NONE;
 
 struct options {
     int64_t seeds, from, seed, bound;
-    bool trace, plants, verbose, keep_on, story;
+    bool trace, plants, verbose, keep_on, story, loaded;
     const char *plant;
 };
 
 static int usage(void)
 {
-    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--keep-on] [--plant NAME [--story]] [--plants] [--bound N]\n"
+    fputs("usage: sim --formed [--seeds N] [--from S] [--seed S] [--trace] [--verbose] [--keep-on] [--plant NAME [--story]] [--plants] [--bound N] [--loaded]\n"
           "  --seeds N     play N runs of a formed group, each from its seed; --from S: the first of them (1)\n"
           "  --seed S      play only this one; --trace tells it on standard error\n"
           "  --keep-on     do not stop after ten failures\n"
           "  --plant NAME  with this bug in it\n"
           "  --story       with --plant NAME and --seed S: that bug's own course of events instead of a random one\n"
-          "  --plants      for each bug (or only --plant NAME): its story, or how many seeds until it is caught, at most --bound (2000)\n", stderr);
+          "  --plants      for each bug (or only --plant NAME): its story, or how many seeds until it is caught, at most --bound (2000)\n"
+          "  --loaded      how long failovers take while every process wakes late and saves take long; --seeds N of each kind (100)\n", stderr);
     return 2;
 }
 
@@ -290,6 +291,8 @@ static bool parse(int argc, char **argv, struct options *o)
             o->keep_on = true;
         } else if (strcmp(a, "--story") == 0) {
             o->story = true;
+        } else if (strcmp(a, "--loaded") == 0) {
+            o->loaded = true;
         } else if (strcmp(a, "--plants") == 0) {
             o->plants = true;
         } else if (strcmp(a, "--formed") != 0) {
@@ -307,12 +310,14 @@ int ha_main(int argc, char **argv)
     int64_t n = 0;
     int bad = 0;
 
-    if (!parse(argc, argv, &o) || (o.seeds == 0 && o.seed < 0 && !o.plants))
+    if (!parse(argc, argv, &o) || (o.seeds == 0 && o.seed < 0 && !o.plants && !o.loaded))
         return usage();
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGABRT, says_seed);
     if (o.plants)
         return play_plants(&o);
+    if (o.loaded)
+        return ha_loaded(&world, o.seed >= 0 ? o.seed : o.from, o.seed >= 0 ? 1 : o.seeds > 0 ? o.seeds : 100, o.trace);
     for (int i = 1; o.plant && i < PLANT_COUNT; i++)
         if (strcmp(plants[i].name, o.plant) == 0)
             kv_plant = (enum plant)i;

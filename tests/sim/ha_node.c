@@ -182,8 +182,7 @@ bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
     case MO_SAVE:
         n->coming = n->m.f;
         p->saving = true;
-        hs_due(w, rng_between(&w->rng, 100, w->chaos && rng_chance(&w->rng, 50) ? 80000 : 2000),
-               (struct hs_item){.kind = HD_SAVED, .proc = p->id, .gen = p->gen});
+        hs_due(w, hs_save_us(w), (struct hs_item){.kind = HD_SAVED, .proc = p->id, .gen = p->gen});
         break;
     case MO_SEND:
         for (int v = 0; v < w->n_procs; v++)

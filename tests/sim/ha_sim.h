@@ -9,6 +9,7 @@
  *   ha_rules.c  messages that a story drops, or holds until it lets them go
  *   ha_chaos.c  what goes wrong
  *   ha_story.c  one course of events for each rule that random walks rarely lead to
+ *   ha_loaded.c failovers on a busy machine: how long they take
  *   ha_main.c   scenes, seeds, bugs on purpose
  *
  * True time is in microseconds and known to the world alone; each process has a clock of
@@ -37,6 +38,7 @@ enum hs_kind {
     HD_TIMER, HD_SAVED, HD_SYNCED, HD_START, HD_THAW,
     HD_TURN,               /* the world's own round: links, health, clients */
     HD_FAULT, HD_FAULT_OVER,
+    HD_WAKE,               /* a busy machine: it comes to its inbox now */
     HD_REDIAL,             /* x: voter, gen: of the node's process that is gone; its link closed, it dials again */
     /* what reaches a process */
     IN_TICK, IN_MSG, IN_REPL, IN_PEER, IN_NODE, IN_VOTER_UP, IN_LINK_GONE, IN_REPLICA_UP, IN_LOG, IN_FOLLOWS,
@@ -101,7 +103,7 @@ struct hs_voter {
     uint64_t life;                     /* of this memory */
     uint64_t links[HS_PROCS_MAX];      /* control link to each node; 0 = none */
     bool peers[HS_PROCS_MAX];
-    bool odown;
+    bool odown, saved;                 /* saved: the present list held a save; FV_SAVED follows it */
     int64_t heard_us[HS_PROCS_MAX];
     enum lead_state last_state;
 };
@@ -134,6 +136,7 @@ struct hs_node {
 struct hs_proc {
     int id;
     bool node, alive, paused, saving, save_fails, disk_lost;
+    bool asleep, running;              /* asleep: woken, but not on a processor yet (hs_scene.wake_us) */
     uint32_t gen;                      /* start number */
     char name[ID_MAX];
     struct addr addr;
@@ -155,6 +158,8 @@ struct hs_scene {
     bool fsync, formed, cold, bad_clocks, amnesia, changes, handovers, memory_only, forces, dissolves;
     int k, backlog;
     int64_t chaos_us, fault_every_us;
+    int64_t wake_us;                   /* a busy machine: a process comes to its inbox up to so much late; 0 = at once */
+    int64_t save_min_us, save_max_us;  /* how long saves take; 0 = as usual */
     unsigned loss_pm, dup_pm, late_pm, stop_leader_pm, strand_pm, bounce_pm, focus;
     struct ha_timing timing;
 };
@@ -222,6 +227,7 @@ void hs_end(struct hs_world *w);
 void hs_due(struct hs_world *w, int64_t in_us, struct hs_item it);
 bool hs_next(struct hs_world *w);                          /* one thing that is due; false: nothing is */
 void hs_give(struct hs_world *w, struct hs_proc *p, struct hs_item it);       /* into its inbox; proc runs it when it can */
+int64_t hs_save_us(struct hs_world *w);                    /* how long the save that begins now takes */
 void hs_run_proc(struct hs_world *w, struct hs_proc *p);
 void hs_datagram(struct hs_world *w, int from, int to, const struct ha_msg *m);
 void hs_repl(struct hs_world *w, struct hs_link *l, int dir, struct hs_packet *pkt);

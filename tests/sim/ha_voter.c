@@ -48,7 +48,7 @@ void hs_voter_start(struct hs_world *w, struct hs_proc *p)
         p->v.life = hs_id(w);
     }
     p->v.f = formed_new(&self, p->v.has_kept ? &p->v.kept : NULL, p->v.life, rng_u64(&w->rng), hs_now(w, p));
-    p->v.odown = false;
+    p->v.odown = p->v.saved = false;
     p->v.last_state = LD_IDLE;
     memset(p->v.links, 0, sizeof p->v.links);
     memset(p->v.peers, 0, sizeof p->v.peers);
@@ -77,6 +77,7 @@ void hs_voter_saved(struct hs_world *w, struct hs_proc *p)
         p->save_fails = false;
         w->t.save_fails++;
         hs_trace(w, "%s save failed", p->name);
+        p->v.saved = false;
         formed_out_clear(&p->v.out);
         p->v.next = 0;
         step(w, p, &(struct formed_event){.kind = FV_SAVE_FAILED});
@@ -92,15 +93,20 @@ bool hs_voter_carry(struct hs_world *w, struct hs_proc *p)
     struct formed_action *a;
     int to;
 
-    if (p->v.next >= p->v.out.list.n)
-        return false;
+    if (p->v.next >= p->v.out.list.n) {
+        if (!p->v.saved)
+            return false;
+        p->v.saved = false;
+        step(w, p, &(struct formed_event){.kind = FV_SAVED});
+        return true;
+    }
     a = &p->v.out.list.at[p->v.next++];
     switch (a->kind) {
     case FA_SAVE:
+        p->v.saved = true;
         p->v.coming = *formed_facts(p->v.f);
         p->saving = true;
-        hs_due(w, rng_between(&w->rng, 100, w->chaos && rng_chance(&w->rng, 50) ? 80000 : 2000),
-               (struct hs_item){.kind = HD_SAVED, .proc = p->id, .gen = p->gen});
+        hs_due(w, hs_save_us(w), (struct hs_item){.kind = HD_SAVED, .proc = p->id, .gen = p->gen});
         break;
     case FA_TO_PEER:
     case FA_TO_NODE:

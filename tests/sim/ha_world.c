@@ -287,12 +287,23 @@ static void link_arrives(struct hs_world *w, uint64_t id, int dir)
 
 void hs_give(struct hs_world *w, struct hs_proc *p, struct hs_item it)
 {
-    (void)w;
     if (!p->alive) {
         item_free(&it);
         return;
     }
+    if (w->sc.wake_us > 0 && !p->asleep && !p->running && p->in_at == p->inbox.n) {
+        p->asleep = true;
+        hs_due(w, rng_between(&w->rng, 0, rng_chance(&w->rng, 50) ? 3 * w->sc.wake_us : w->sc.wake_us),
+               (struct hs_item){.kind = HD_WAKE, .proc = p->id, .gen = p->gen});
+    }
     vec_push(&p->inbox, it);
+}
+
+int64_t hs_save_us(struct hs_world *w)
+{
+    if (w->sc.save_max_us > 0)
+        return rng_between(&w->rng, w->sc.save_min_us, w->sc.save_max_us);
+    return rng_between(&w->rng, 100, w->chaos && rng_chance(&w->rng, 50) ? 80000 : 2000);
 }
 
 static void set_timer(struct hs_world *w, struct hs_proc *p)
@@ -311,13 +322,27 @@ static void set_timer(struct hs_world *w, struct hs_proc *p)
     hs_due(w, at_us > w->now_us ? at_us - w->now_us : 50, (struct hs_item){.kind = HD_TIMER, .proc = p->id, .gen = p->gen, .x = p->timer_seq});
 }
 
+/* What has come is heard before time runs out: a tick goes behind it. */
+static bool comes_later(struct hs_proc *p, struct hs_item tick)
+{
+    if (p->in_at == p->inbox.n)
+        return false;
+    for (size_t i = p->in_at; i < p->inbox.n; i++)
+        if (p->inbox.at[i].kind == IN_TICK)
+            return true;
+    vec_push(&p->inbox, tick);
+    return true;
+}
+
 void hs_run_proc(struct hs_world *w, struct hs_proc *p)
 {
     bool did = false;
 
-    while (p->alive && !p->paused && !p->saving && !w->violation[0]) {
+    p->running = true;
+    while (p->alive && !p->paused && !p->saving && !p->asleep && !w->violation[0]) {
         struct hs_item it;
         if (p->crash_after == 0) {
+            p->running = false;
             hs_kill(w, p, rng_chance(&w->rng, 300), p->back_in_us);
             return;
         }
@@ -338,6 +363,8 @@ void hs_run_proc(struct hs_world *w, struct hs_proc *p)
             break;
         }
         it = p->inbox.at[p->in_at++];
+        if (it.kind == IN_TICK && w->sc.wake_us > 0 && comes_later(p, it))
+            continue;
         w->t.steps++;
         did = true;
         if (p->node)
@@ -346,6 +373,7 @@ void hs_run_proc(struct hs_world *w, struct hs_proc *p)
             hs_voter_take(w, p, &it);
         item_free(&it);
     }
+    p->running = false;
     if (did) {
         if (p->alive && p->node && !p->paused && !p->saving)
             hs_log_flush(w, p);
@@ -373,7 +401,7 @@ void hs_kill(struct hs_world *w, struct hs_proc *p, bool power, int64_t back_in_
         hs_node_stop(w, p, power);
     else
         hs_voter_stop(w, p);
-    p->alive = p->paused = p->saving = false;
+    p->alive = p->paused = p->saving = p->asleep = false;
     p->crash_after = -1;
     p->gen++;
     inbox_clear(p);
@@ -648,6 +676,10 @@ bool hs_next(struct hs_world *w)
         if (p->alive && p->gen == it.gen)
             p->paused = false;
         break;
+    case HD_WAKE:
+        if (p->alive && p->gen == it.gen)
+            p->asleep = false;
+        break;
     case HD_TURN:
         turn(w);
         break;
@@ -669,8 +701,9 @@ bool hs_next(struct hs_world *w)
         again = 0;
         for (int i = 0; i < w->n_procs; i++) {
             struct hs_proc *q = &w->proc[i];
-            if (q->alive && !q->paused && !q->saving &&
-                (q->in_at < q->inbox.n || q->crash_after == 0 || (q->node ? q->n.next < q->n.out.n : q->v.next < q->v.out.list.n))) {
+            if (q->alive && !q->paused && !q->saving && !q->asleep &&
+                (q->in_at < q->inbox.n || q->crash_after == 0 ||
+                 (q->node ? q->n.next < q->n.out.n : q->v.saved || q->v.next < q->v.out.list.n))) {
                 hs_run_proc(w, q);
                 again = 1;
             }

@@ -182,7 +182,7 @@ START_TEST(test_by_force_with_what_is_left_of_the_voters)
     all_told(&s);
     alive(&s, S2, 901);
     dissolve(&s, true);
-    for (int i = 0; i < 60 && formed_lead(s.f)->state == LD_VOTING; i++)
+    for (int i = 0; i < 200 && formed_lead(s.f)->state == LD_VOTING; i++)
         later(&s, 5);
     ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);            /* the third one may still have a memory */
     alive(&s, S3, 902);

@@ -315,6 +315,8 @@ static void until_change(struct play *s)
     for (int i = 0; i < 300 && formed_lead(s->f)->state == LD_IDLE; i++) {
         s->now_ms += 5;
         renew(s);
+        if (formed_lead(s->f)->state == LD_IDLE)
+            step(s, &(struct formed_event){.kind = FV_TICK});
     }
     ck_assert_int_eq(formed_lead(s->f)->want.purpose, LEAD_CHANGE);
 }
@@ -354,7 +356,7 @@ START_TEST(test_a_former_member_comes_back)
     hear(&s, N1, 100, (struct ha_msg){.kind = HA_STATUS, .state = HA_PRIMARY, .incarnation = 41, .epoch = 4, .ballot = 1, .pos = {4, 9}});
     hear(&s, N2, 101, (struct ha_msg){.kind = HA_STATUS, .state = HA_FOLLOWER, .flags = HA_F_LINK_UP, .ballot = 1, .pos = {4, 9}});
     hear_plain(&s, N3, 102, m);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 400 && (i < 100 || formed_lead(s.f)->state != LD_IDLE); i++) {
         s.now_ms += 5;
         renew(&s);
         step(&s, &(struct formed_event){.kind = FV_TICK});
