@@ -486,8 +486,8 @@ static const struct option rows[] = {
            "Wait for a formed group: fenced from the start until sentinels bind this node; \"yes\" for any group, or the name they give it.",
            .flags = OPT_FIXED),
     INT("ha-port", ha_port, 0, 65535, "0", "A further port for control links of sentinels and replicas; 0: they come to the client port.", .flags = OPT_FIXED),
-    INT("stall-max", stall_max_ms, 0, INT32_MAX, "2000", "A node stuck longer in one command answers no control link and renews no lease; 0: it does however long.",
-        .unit = "milliseconds"),
+    INT("stall-max", stall_max_ms, -1, INT32_MAX, "-1", "A node stuck longer in one command answers no control link and renews no lease; 0: it does however long; "
+        "-1: twice the down-after-milliseconds of its formed group (2000 before it knows that).", .unit = "milliseconds"),
     INT("sync-timeout", sync_timeout_ms, 0, INT32_MAX, "0", "How long an answer waits for its confirmation; 0: as long as the lease, which is the most in any case.",
         .unit = "milliseconds"),
     WORD("ha-read", ha_read, ha_read_words, "committed", "What reads of a formed group's primary wait for: confirmation of all they saw, a valid lease, or nothing."),

@@ -58,7 +58,7 @@ struct kv_options {
     /* formed groups */
     char *ha_group;                      /* NULL: none is waited for; "yes": any; else the name sentinels give it */
     int64_t ha_port;                     /* 0: control links come to the client port */
-    int64_t stall_max_ms;                /* 0: however long a command takes, the node is not called stuck */
+    int64_t stall_max_ms;                /* 0: however long a command takes, the node is not called stuck; -1: twice its group's down-after */
     int64_t sync_timeout_ms;             /* 0: as long as the lease */
     int  ha_read;                        /* enum ha_read */
     /* limits */

@@ -77,6 +77,8 @@ const char *ha_record_check(const struct ha_record *r)
         return "no such mode";
     if (r->k < 0 || r->k > r->n_members - 1 || (r->k == 0 && r->n_members > 1))
         return "k is not between 1 and the number of other members";
+    if (r->drop_after_ms < 0)
+        return "a member that leaves before it is gone";
     if (r->incarnation == 0 || !ha_member(r, r->primary))
         return "the primary is not a member";
     for (int i = 0; i < r->n_members; i++)

@@ -70,6 +70,7 @@ struct ha_record {
     struct ha_member member[HA_MEMBERS_MAX];   /* M, the primary among them */
     struct ha_voter voter[HA_VOTERS_MAX];      /* V */
     struct ha_timing timing;
+    int64_t drop_after_ms;             /* strict: a member gone for so long leaves M; 0 = never */
 };
 
 int  ha_position_cmp(struct ha_position a, struct ha_position b);         /* -1, 0, 1; epoch first */

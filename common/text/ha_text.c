@@ -28,7 +28,7 @@ static const struct field msg_fields[] = {
 #define R(name, kind) {#name, kind, offsetof(struct ha_record, name)}
 static const struct field rec_fields[] = {
     R(gid, K_U64), R(ballot, K_BALLOT), R(change, K_CHANGE), R(dissolved, K_BOOL), R(epoch, K_BALLOT), R(born, K_BALLOT),
-    R(primary, K_ID), R(incarnation, K_U64), R(mode, K_MODE), R(fsync, K_BOOL), R(k, K_COUNT), R(timing, K_TIMING),
+    R(primary, K_ID), R(incarnation, K_U64), R(mode, K_MODE), R(fsync, K_BOOL), R(k, K_COUNT), R(timing, K_TIMING), R(drop_after_ms, K_MS),
     R(member, K_MEMBER), R(voter, K_VOTER),
 };
 #undef R

@@ -13,9 +13,11 @@
 
 bool control_main_is_well(const struct control *c)
 {
-    int64_t stall_ms = c->srv->opt.stall_max_ms;
+    int64_t stall_ms = c->srv->opt.stall_max_ms, down_after_ms = atomic_load(&c->srv->ha->down_after_ms);
     int64_t since_us = clock_mono_us() - atomic_load_explicit(&c->srv->turned_us, memory_order_relaxed);
 
+    if (stall_ms < 0)
+        stall_ms = down_after_ms > 0 ? 2 * down_after_ms : STALL_MAX_MS;
     return atomic_load(&c->well) && (stall_ms == 0 || since_us <= stall_ms * 1000);
 }
 

@@ -21,6 +21,7 @@
 #include <pthread.h>
 
 #define GRACE_MS 15                    /* the main thread may be so late with what is due before we step aside of it */
+#define STALL_MAX_MS 2000              /* stall-max -1, and no group's down-after is known */
 #define LOOK_MS 50                     /* how often a stuck main thread is looked at again */
 
 enum say_kind { SAY_ADOPT, SAY_SEND, SAY_CLOSE, SAY_DIAL, SAY_STOP };

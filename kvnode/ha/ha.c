@@ -81,6 +81,7 @@ void ha_note_state(struct ha *h)
     atomic_store(&h->phase, (int)(h->over && h->m.phase != MP_PLAIN ? MP_FENCED : h->m.phase));
     atomic_store(&h->lease_until_ms, member_lease_until_ms(&h->m));
     atomic_store(&h->deadline_ms, member_deadline_ms(&h->m));
+    atomic_store(&h->down_after_ms, h->m.rec.gid != 0 ? h->m.rec.timing.down_after_ms : 0);
 }
 
 /* T9: a writer on a connection that is dead on the way is cut as soon as this node may be replaced. */

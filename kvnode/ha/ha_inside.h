@@ -46,6 +46,7 @@ struct ha {
     _Atomic int phase;                 /* enum member_phase */
     _Atomic int64_t lease_until_ms;
     _Atomic int64_t deadline_ms;       /* when the member wants its next ME_TICK */
+    _Atomic int64_t down_after_ms;     /* D of the record it knows; 0 = none */
     bool holds;                        /* replies wait for MO_CONFIRMED */
     enum member_phase seen;            /* by the main thread: what follows from a change is done */
     VEC(struct ha_later *) later;

@@ -38,6 +38,7 @@ static void take_wish(struct formed *f, uint32_t change)
     l->next.fsync = w->fsync;
     l->next.k = w->k;
     l->next.timing = w->timing;
+    l->next.drop_after_ms = w->drop_after_ms;
     l->next.n_members = w->n_members;
     memcpy(l->next.member, w->member, sizeof l->next.member);
     if (l->want.purpose == LEAD_CHANGE_VOTERS) {
@@ -300,7 +301,7 @@ static bool node_joined(struct formed *f, struct ha_record *t)
 
 static bool member_gone(struct formed *f, struct ha_record *t)
 {
-    int64_t ms = t->mode == HA_STRICT ? f->want.member_drop_after_ms : t->timing.promise_ms;
+    int64_t ms = t->mode == HA_STRICT ? t->drop_after_ms : t->timing.promise_ms;
     bool any = false;
 
     if (t->mode == HA_STRICT && ms == 0)
@@ -327,12 +328,13 @@ static bool settings_differ(struct formed *f, struct ha_record *t)
         return false;
     k = wanted_k(f, t);
     if (t->mode == f->want.mode && t->fsync == f->want.fsync && t->k == k &&
-        memcmp(&t->timing, &f->want.timing, sizeof t->timing) == 0)
+        memcmp(&t->timing, &f->want.timing, sizeof t->timing) == 0 && t->drop_after_ms == f->want.member_drop_after_ms)
         return false;
     t->mode = f->want.mode;
     t->fsync = f->want.fsync;
     t->k = k;
     t->timing = f->want.timing;
+    t->drop_after_ms = f->want.member_drop_after_ms;
     return true;
 }
 

@@ -155,6 +155,7 @@ bool form_ready(const struct formed *f, const char *named, struct ha_record *tar
     if (target->k > target->n_members - 1)
         target->k = target->n_members - 1;
     target->timing = f->want.timing;
+    target->drop_after_ms = f->want.member_drop_after_ms;
     return true;
 }
 

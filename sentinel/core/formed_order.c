@@ -55,7 +55,6 @@ static void form(struct formed *f, const struct formed_event *ev)
     struct lead_want want = {.purpose = LEAD_FORM};
 
     if (own != NULL && !own->dissolved) {
-        f->want.member_drop_after_ms = ev->want->member_drop_after_ms;
         f->want.no_crash_evidence = ev->want->no_crash_evidence;
         f->want.k = ev->want->k;               /* for members that enter: what each sentinel read from the record */
         formed_reply(f, ev->ticket, "ERR This group is formed: SENTINEL SET changes it");

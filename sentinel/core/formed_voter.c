@@ -102,7 +102,7 @@ static void settle_wishes(struct formed *f, const struct ha_record *own)
     bool same_timing = memcmp(&w->timing, &own->timing, sizeof own->timing) == 0;
 
     if (w->mode == own->mode && w->fsync == own->fsync && (w->k == 0 || w->k == own->k) && same_timing &&
-        w->voters == own->n_voters)
+        w->voters == own->n_voters && w->member_drop_after_ms == own->drop_after_ms)
         f->want_set = false;
     if (!f->want_set && f->set_ticket != 0) {
         formed_reply(f, f->set_ticket, NULL);
@@ -116,6 +116,7 @@ static void settle_wishes(struct formed *f, const struct ha_record *own)
     f->want.k = own->k;
     f->want.voters = own->n_voters;
     f->want.timing = own->timing;
+    f->want.member_drop_after_ms = own->drop_after_ms;
 }
 
 void formed_record_moved(struct formed *f)

@@ -242,7 +242,7 @@ static bool carry_out(struct fgroup *g, const struct formed_action *a)
 
 static void one_step(struct fgroup *g, struct formed_event *ev);
 
-/* What each sentinel goes by for itself: on a formed group FV_FORM takes member-drop-after and crash-evidence, no more. */
+/* What each sentinel goes by for itself: on a formed group FV_FORM takes crash-evidence, no more. */
 static void own_settings(struct fgroup *g)
 {
     struct formed_want want;

@@ -180,6 +180,30 @@ static int set_voters(void *base, int argc, const struct slice *argv, bool fresh
     return 0;
 }
 
+/* R2's third source of END, the agent, would have to be the parent of the node: then alone it sees the very process end. */
+static int set_evidence(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    static const char what[] = "crash-evidence is yes or no";
+    struct group_options *g = base;
+    char word[32];
+
+    (void)fresh;
+    if (one_word(argc, argv, what, word, e) != 0)
+        return ERR_FORMAT;
+    if (strcmp(word, "agent") == 0)
+        return err_set(e, ERR_REFUSED, "crash-evidence agent is not there: kvorum-agent starts no data node, so it does not see that very process end; "
+                       "yes counts what the sentinels see, no waits for down-after-milliseconds");
+    if (strcmp(word, "yes") != 0 && strcmp(word, "no") != 0)
+        return err_set(e, ERR_RANGE, "%s", what);
+    g->crash_evidence = word[0] == 'y';
+    return 0;
+}
+
+static void get_evidence(const void *base, struct str *out)
+{
+    str_append_z(out, ((const struct group_options *)base)->crash_evidence ? "yes" : "no");
+}
+
 static void get_voters(const void *base, struct str *out)
 {
     str_printf(out, "%lld", (long long)((const struct group_options *)base)->voters);
@@ -207,7 +231,7 @@ static const struct option rows[] = {
      .summary = "How long a primary that restarted may answer LOADING before it is taken for down (0: for ever)."},
     {"rename-command", OPT_CUSTOM, 0, .flags = OPT_MULTI, .set = set_rename, .get = get_rename, .lines = lines_rename,
      .summary = "The name a command was given on the group's nodes."},
-    {"crash-evidence", OPT_BOOL, AT(crash_evidence), .dflt = "yes",
+    {"crash-evidence", OPT_CUSTOM, 0, .dflt = "yes", .set = set_evidence, .get = get_evidence,
      .summary = "A closed link and a refused reconnect, agreed by the quorum, start a failover at once."},
     {"seal-replicas", OPT_BOOL, AT(seal_replicas), .dflt = "yes",
      .summary = "Plain groups: before a replica is promoted all are drawn off the primary that is down."},
@@ -352,6 +376,10 @@ bool group_options_follow(struct group_options *g, const struct ha_record *r)
     changed = follow_k(g, r) || changed;
     if (g->voters != r->n_voters && (r->n_voters == 3 || r->n_voters == 5)) {
         g->voters = r->n_voters;
+        changed = true;
+    }
+    if (g->member_drop_after_ms != r->drop_after_ms) {
+        g->member_drop_after_ms = r->drop_after_ms;
         changed = true;
     }
     return follow_timing(g, &r->timing) || changed;

@@ -49,7 +49,7 @@ int64_t group_options_down_after(const struct group_options *g);
 /* What these options ask for; false: no mode. *wrong: the line of T1-T8 that they violate (good until the next
  * call), or NULL. */
 bool group_options_want(const struct group_options *g, struct formed_want *out, const char **wrong);
-/* The record says it: mode, sync-acks (unless left to the default), voters, timing as there; true = something changed.
+/* The record says it: mode, sync-acks (unless left to the default), voters, timing, member-drop-after as there; true = something changed.
  * A dissolved one: plain. */
 bool group_options_follow(struct group_options *g, const struct ha_record *r);
 /* Are the scripts that are set there, and executable? Relative paths count from `dir`, so this is asked

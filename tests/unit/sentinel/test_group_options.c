@@ -71,6 +71,8 @@ START_TEST(test_refusals_say_why)
         {"voters", "", "3 or 5 voters"},
         {"sync-acks", "9", "sync-acks"},
         {"member-drop-after", "-1", "member-drop-after"},
+        {"crash-evidence", "agent", "starts no data node"},
+        {"crash-evidence", "maybe", "yes or no"},
     };
 
     group_options_init(&g);
@@ -127,12 +129,14 @@ START_TEST(test_follow)
     r.k = 1;
     r.n_voters = 3;
     r.n_members = 3;
+    r.drop_after_ms = 7000;
     ck_assert(ha_timing_profile("lan", &r.timing));
     group_options_init(&g);
     ck_assert(group_options_follow(&g, &r));
     ck_assert_int_eq(g.mode, HA_STRICT);
     ck_assert_str_eq(g.profile, "lan");
     ck_assert_int_eq(g.sync_acks, 0);
+    ck_assert_int_eq(g.member_drop_after_ms, 7000);        /* of the group, not of each sentinel */
     ck_assert(!group_options_follow(&g, &r));
     ck_assert(group_options_want(&g, &w, &wrong));
     ck_assert(memcmp(&w.timing, &r.timing, sizeof r.timing) == 0);
