@@ -186,6 +186,17 @@ void registry_leases(struct registry *r, struct registry_leases *out)
     dict_iter_fini(&it);
 }
 
+bool registry_find(struct registry *r, struct slice service, struct slice id, struct registry_lease *out)
+{
+    struct reg_service *s = dict_get(&r->services, service.p, service.len);
+    bool found = false;
+    size_t at = s ? place_of(s, id, &found) : 0;
+
+    if (found)
+        *out = (struct registry_lease){s, &s->at.at[at]};
+    return found;
+}
+
 void registry_lease_is(struct registry_lease *l, bool present)
 {
     l->instance->looked = true;

@@ -94,6 +94,7 @@ void registry_complete(struct registry *r);                                     
 struct registry_lease { struct reg_service *service; struct reg_instance *instance; };
 struct registry_leases { VEC(struct registry_lease) at; };
 void registry_leases(struct registry *r, struct registry_leases *out);
+bool registry_find(struct registry *r, struct slice service, struct slice id, struct registry_lease *out);
 void registry_lease_is(struct registry_lease *l, bool present);
 void registry_lease_left(struct registry_lease *l, int64_t left_ms);              /* PTTL: -2 gone */
 /* Is one gone that would be reaped? Then ask PTTL of all before deciding. */

@@ -23,6 +23,13 @@ const struct op_event agent_events[] = {
     {"-service", LOG_LEVEL_NOTICE, "<service> instance=<id> state=<state> line=<text> why=<text>", "It drains, or is withdrawn."},
     {"+controller", LOG_LEVEL_NOTICE, "node=<id>", "This agent holds the controller's role now."},
     {"-controller", LOG_LEVEL_NOTICE, "node=<id> why=<text>", "It holds it no more."},
+    {"+reaped", LOG_LEVEL_NOTICE, "<service> instance=<id>", "Controller: its lease lapsed, its line is gone."},
+    {"+self-preservation", LOG_LEVEL_WARNING, "lapsed=<n> of=<n>", "Controller: too many instances lapsed at one time; no line is taken away."},
+    {"-self-preservation", LOG_LEVEL_NOTICE, "lapsed=<n> of=<n>", "Controller: heartbeats are back; lapsed ones are taken away after one more ttl."},
+    {"+overwritten", LOG_LEVEL_WARNING, "services <name> is=<host:port> was=<host:port>", "Controller: an old client wrote over a name that the mirror keeps; it is put right, unless that is a healthy instance."},
+    {"+restored", LOG_LEVEL_WARNING, "<document> ver=<n> sha=<sha>", "Controller: a document was deleted, flushed or expired, and is back. To take one away: kvorumctl config retire."},
+    {"+republished", LOG_LEVEL_WARNING, "<document> ver=<n> sha=<sha> lost_from=<n>", "Controller: the directory lost a document's last version in a failover; it is back."},
+    {"-document", LOG_LEVEL_ERROR, "<document> ver=<n>", "Controller: a document was deleted, flushed or expired, and cannot be brought back."},
 };
 const size_t agent_events_n = sizeof agent_events / sizeof agent_events[0];
 

@@ -22,6 +22,87 @@ READER(waiting, acks_waiting(a->acks))
 READER(delivered, acks_delivered(a->acks))
 READER(last_apply, a->last_took_ms / 1000.0)
 
+static void read_services(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    const struct services_counts *n = services_count(a->services);
+
+    for (int s = 0; s < SV_STATES; s++)
+        metric_sample(out, m, (const char *[]){"state", service_state_name((enum service_state)s), NULL}, (double)n->in[s]);
+}
+
+static void read_checks(const void *from, struct str *out, const struct metric *m)
+{
+    const struct services_counts *n = services_count(((const struct agent *)from)->services);
+
+    metric_sample(out, m, (const char *[]){"result", "good", NULL}, (double)n->checks_good);
+    metric_sample(out, m, (const char *[]){"result", "bad", NULL}, (double)n->checks_bad);
+}
+
+static void read_controller(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+
+    metric_sample(out, m, NULL, a->controller && controller_is_ours(a->controller));
+}
+
+static void read_registry(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct registry_duty_stats n;
+
+    if (!a->registry_duty || !controller_is_ours(a->controller))
+        return;
+    registry_duty_stats(a->registry_duty, &n);
+    metric_sample(out, m, (const char *[]){"what", "up", NULL}, (double)n.counts.up);
+    metric_sample(out, m, (const char *[]){"what", "draining", NULL}, (double)n.counts.draining);
+    metric_sample(out, m, (const char *[]){"what", "lapsed", NULL}, (double)n.counts.lapsed);
+    metric_sample(out, m, (const char *[]){"what", "unleased", NULL}, (double)n.counts.unleased);
+    metric_sample(out, m, (const char *[]){"what", "junk", NULL}, (double)n.counts.junk);
+}
+
+static void read_mirrored(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct registry_duty_stats n;
+
+    if (!a->registry_duty || !controller_is_ours(a->controller))
+        return;
+    registry_duty_stats(a->registry_duty, &n);
+    metric_sample(out, m, (const char *[]){"owner", "kvorum", NULL}, (double)n.counts.mirrored);
+    metric_sample(out, m, (const char *[]){"owner", "foreign", NULL}, (double)n.counts.foreign);
+}
+
+static void read_preserving(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct registry_duty_stats n = {.preserving = false};
+
+    if (a->registry_duty)
+        registry_duty_stats(a->registry_duty, &n);
+    metric_sample(out, m, NULL, n.preserving);
+}
+
+static void read_acts(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    struct registry_duty_stats n;
+    struct history_duty_stats h;
+
+    if (!a->registry_duty)
+        return;
+    registry_duty_stats(a->registry_duty, &n);
+    history_duty_stats(a->history_duty, &h);
+    metric_sample(out, m, (const char *[]){"act", "reaped", NULL}, (double)n.reaped);
+    metric_sample(out, m, (const char *[]){"act", "mirrored", NULL}, (double)n.mirrored);
+    metric_sample(out, m, (const char *[]){"act", "overwritten", NULL}, (double)n.overwritten);
+    metric_sample(out, m, (const char *[]){"act", "logged", NULL}, (double)h.logged);
+    metric_sample(out, m, (const char *[]){"act", "restored", NULL}, (double)h.restored);
+    metric_sample(out, m, (const char *[]){"act", "republished", NULL}, (double)h.republished);
+    metric_sample(out, m, (const char *[]){"act", "vanished", NULL}, (double)h.vanished);
+    metric_sample(out, m, (const char *[]){"act", "refused", NULL}, (double)(n.refused + h.refused));
+}
+
 static void read_info(const void *from, struct str *out, const struct metric *m)
 {
     const struct agent *a = from;
@@ -163,5 +244,12 @@ const struct metric agent_metrics[] = {
     {"kvorum_agent_kube_requests_total", METRIC_COUNTER, "Requests to the Kubernetes API by how they ended.", read_kube},
     {"kvorum_agent_acks_waiting", METRIC_GAUGE, "Answers the directory has not taken yet.", read_waiting},
     {"kvorum_agent_acks_delivered_total", METRIC_COUNTER, "Answers the directory took.", read_delivered},
+    {"kvorum_agent_services", METRIC_GAUGE, "Instances that this agent vouches for, by state.", read_services},
+    {"kvorum_agent_service_checks_total", METRIC_COUNTER, "Their checks by how they ended.", read_checks},
+    {"kvorum_agent_is_controller", METRIC_GAUGE, "1 while it holds the controller's role.", read_controller},
+    {"kvorum_registry_lines", METRIC_GAUGE, "Controller: lines of svcs:* by what they are.", read_registry},
+    {"kvorum_registry_names", METRIC_GAUGE, "Controller: names in the hash services by whose they are.", read_mirrored},
+    {"kvorum_registry_self_preservation", METRIC_GAUGE, "Controller: 1 while nothing is taken away because too many lapsed at one time.", read_preserving},
+    {"kvorum_controller_acts_total", METRIC_COUNTER, "What this agent did as controller.", read_acts},
 };
 const size_t agent_metrics_n = sizeof agent_metrics / sizeof agent_metrics[0];

@@ -415,6 +415,8 @@ static void look_for_directory(struct agent *a)
         struct controller_opts c = {.loop = a->loop, .directory = a->directory, .node = o->node_id, .seed = rng_u64(&a->rng)};
 
         a->controller = controller_new(&c);
+        a->registry_duty = registry_duty_new(a->loop, a->directory, a->controller);
+        a->history_duty = history_duty_new(a->loop, a->directory, a->controller);
         a->scale_duty = scale_duty_new(a->loop, a->directory, a->controller);
     }
     a->heartbeat = heartbeat_new(a);
@@ -571,6 +573,10 @@ void agent_stop(struct agent *a)
     a->services = NULL;
     controller_free(a->controller);
     a->controller = NULL;
+    registry_duty_free(a->registry_duty);
+    history_duty_free(a->history_duty);
+    a->registry_duty = NULL;
+    a->history_duty = NULL;
     directory_free(a->directory);
     a->directory = NULL;
     scale_duty_free(a->scale_duty);

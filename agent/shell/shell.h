@@ -5,6 +5,8 @@
 #define KV_AGENT_SHELL_H
 
 #include "agent/controller/controller.h"
+#include "agent/controller/history.h"
+#include "agent/controller/registry.h"
 #include "agent/shell/acks.h"
 #include "agent/shell/applier.h"
 #include "agent/shell/labels.h"
@@ -34,7 +36,9 @@ struct agent {
     void (*on_left)(void *arg);
     void *on_left_arg;
     struct timer late;
-    struct controller *controller;       /* NULL: the configuration says no */
+    struct controller *controller;       /* NULL, and so are its duties: the configuration says no */
+    struct registry_duty *registry_duty;
+    struct history_duty *history_duty;
     struct scale_duty *scale_duty;       /* ... so is this */
     struct local_node *node;             /* NULL: the configuration names none */
     struct labels *labels;               /* NULL: no Kubernetes API, or none wanted */

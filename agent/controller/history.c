@@ -1,0 +1,625 @@
+/* Keys that changed are read with what is known of them, and what follows is written only while
+ * all of that still holds. */
+#include "agent/controller/history.h"
+
+#include "agent/core/doclog.h"
+#include "agent/core/document.h"
+#include "agent/shell/events.h"
+#include "agent/source/digest.h"
+#include "agent/source/watch.h"
+#include "common/base/dict.h"
+#include "common/base/list.h"
+#include "common/base/mem.h"
+#include "common/base/num.h"
+#include "common/io/log.h"
+#include "common/text/reply_walk.h"
+
+#include <hiredis/hiredis.h>
+#include <string.h>
+
+#define TURN_MS 1000
+#define RESCAN_TURNS 60          /* the safety net beneath the pushes */
+#define QUIET_MS 20
+#define AGAIN_MS 100             /* something else was written meanwhile */
+#define ASKED_MAX 64             /* documents read at one time */
+#define PREFIX "config:"
+
+/* What is remembered of a document that is as it should be. */
+struct held {
+    int64_t ver, t_ms;
+    char sha[DOCLOG_SHA + 1], by[DOCLOG_BY_MAX + 1];
+    bool live, has_bytes;
+    struct str bytes;
+};
+
+struct history_duty {
+    struct loop *loop;
+    struct directory *directory;
+    struct controller *controller;
+    struct watch *watch;
+    struct dict held;            /* key -> struct held * */
+    struct dict dirty;           /* keys to read */
+    struct list_link cases;
+    size_t asked, held_bytes;
+    bool scanning, complained;
+    unsigned turns;
+    struct timer quiet;
+    struct history_duty_stats stats;
+};
+
+/* One document that is being looked into. */
+struct doc_case {
+    struct list_link link;
+    struct history_duty *duty;
+    bool reading;                /* else: writing */
+    struct docname name;
+    char key[DOC_KEY_MAX], meta[DOC_KEY_MAX], log[DOC_KEY_MAX];
+    struct doc_seen seen;
+    struct str bytes;            /* what stands there */
+    char ver[32], state[32];     /* cfgmeta's, as they stand there */
+    char said_by[DOCLOG_BY_MAX + 1], said_sha[DOCLOG_SHA + 1];
+    /* what is written */
+    enum doc_act act;
+    struct held next;
+};
+
+static void case_free(struct doc_case *k)
+{
+    if (k->reading)
+        k->duty->asked--;
+    list_remove(&k->link);
+    str_fini(&k->bytes);
+    str_fini(&k->next.bytes);
+    mem_free(k);
+}
+
+/* --- memory --- */
+
+static void held_free(void *v)
+{
+    struct held *m = v;
+
+    str_fini(&m->bytes);
+    mem_free(m);
+}
+
+static struct held *held_of(struct history_duty *h, const char *key) { return dict_get(&h->held, key, strlen(key)); }
+
+static void forget(struct history_duty *h, const char *key)
+{
+    void *old = NULL;
+
+    if (!dict_del(&h->held, key, strlen(key), &old))
+        return;
+    h->held_bytes -= ((struct held *)old)->bytes.len;
+    held_free(old);
+}
+
+static void remember(struct history_duty *h, const char *key, const struct held *what, struct slice bytes)
+{
+    struct held *m = held_of(h, key);
+
+    if (!m && dict_count(&h->held) >= HISTORY_KEYS_MAX)
+        return;
+    if (!m) {
+        m = mem_zalloc(sizeof *m);
+        dict_put(&h->held, key, strlen(key), NULL)->v.p = m;
+    }
+    h->held_bytes -= m->bytes.len;
+    m->ver = what->ver;
+    m->t_ms = what->t_ms;
+    m->live = what->live;
+    memcpy(m->sha, what->sha, sizeof m->sha);
+    memcpy(m->by, what->by, sizeof m->by);
+    m->has_bytes = what->live && h->held_bytes + bytes.len <= HISTORY_HELD_BYTES_MAX;
+    str_fini(&m->bytes);
+    if (m->has_bytes)
+        str_set(&m->bytes, bytes.p, bytes.len);
+    h->held_bytes += m->bytes.len;
+}
+
+/* --- which ones --- */
+
+static void read_dirty(struct history_duty *h);
+
+static void read_soon(struct history_duty *h, int64_t in_ms)
+{
+    if (!timer_is_set(&h->quiet))
+        timer_set(&h->quiet, in_ms);
+}
+
+static void mark(struct history_duty *h, struct slice key)
+{
+    struct docname name;
+
+    if (!docname_from_key(key, &name)) {
+        h->stats.junk++;
+        return;
+    }
+    dict_put(&h->dirty, key.p, key.len, NULL);
+}
+
+static void scan(struct history_duty *h, struct slice cursor);
+
+static void on_scanned(void *arg, const struct redisReply *r)
+{
+    struct history_duty *h = arg;
+    const struct redisReply *keys = reply_at(r, 1);
+    struct slice cursor = reply_text(reply_at(r, 0));
+
+    if (!r)
+        return;
+    for (size_t i = 0; i < reply_len(keys); i++)
+        mark(h, reply_text(reply_at(keys, i)));
+    h->scanning = false;
+    if (reply_is_error(r)) {
+        if (!h->complained)
+            log_warning("history: %.*s", (int)reply_text(r).len, reply_text(r).p);
+        h->complained = true;
+    } else if (!slice_is(cursor, "0")) {
+        scan(h, cursor);
+    }
+    read_soon(h, QUIET_MS);
+}
+
+static void scan(struct history_duty *h, struct slice cursor)
+{
+    struct slice argv[6] = {slice_z("SCAN"), cursor, slice_z("MATCH"), slice_z(PREFIX "*"), slice_z("COUNT"), slice_z("1000")};
+
+    h->scanning = watch_send(h->watch, on_scanned, h, 6, argv);
+}
+
+/* Those that are remembered and those that are there. */
+static void mark_all(struct history_duty *h)
+{
+    struct dict_iter it;
+
+    dict_iter_init(&it, &h->held);
+    for (struct dict_entry *e; (e = dict_iter_next(&it));)
+        dict_put(&h->dirty, e->key, e->klen, NULL);
+    dict_iter_fini(&it);
+    h->turns = 0;
+    if (!h->scanning)
+        scan(h, slice_z("0"));
+    read_soon(h, QUIET_MS);
+}
+
+static void on_ready(void *owner)
+{
+    mark_all(owner);
+}
+
+static void on_key(void *owner, struct slice key)
+{
+    mark(owner, key);
+    read_soon(owner, QUIET_MS);
+}
+
+static void on_all(void *owner) { mark_all(owner); }
+
+static void on_watch_end(void *owner)
+{
+    struct history_duty *h = owner;
+
+    h->scanning = false;
+}
+
+/* --- writing --- */
+
+static void tell(struct doc_case *k)
+{
+    struct history_duty *h = k->duty;
+    char name[DOC_KEY_MAX];
+
+    docname_text(&k->name, name);
+    switch (k->act) {
+    case DOC_LOG:
+        h->stats.logged++;
+        log_verbose("history: %s ver=%lld sha=%.8s", name, (long long)k->next.ver, k->next.sha);
+        break;
+    case DOC_RESTORE:
+        h->stats.restored++;
+        agent_event("+restored", "%s ver=%lld sha=%.8s", name, (long long)k->next.ver, k->next.sha);
+        break;
+    case DOC_REPUBLISH:
+        h->stats.republished++;
+        agent_event("+republished", "%s ver=%lld sha=%.8s lost_from=%lld", name, (long long)k->next.ver, k->next.sha,
+                    (long long)k->seen.ver);
+        break;
+    case DOC_NOTE_VANISHED:
+        h->stats.vanished++;
+        agent_event("-document", "%s ver=%lld", name, (long long)k->seen.ver);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_written(void *arg, const char *why)
+{
+    struct doc_case *k = arg;
+    struct history_duty *h = k->duty;
+    struct slice now = k->act == DOC_LOG || k->act == DOC_NOTE_STATE ? (struct slice){k->bytes.p, k->bytes.len}
+                                                                     : (struct slice){k->next.bytes.p, k->next.bytes.len};
+
+    if (!why) {
+        tell(k);
+        if (k->act == DOC_NOTE_VANISHED)
+            forget(h, k->key);
+        else
+            remember(h, k->key, &k->next, now);
+    } else if (why[0]) {
+        h->stats.refused++;
+        if (!h->complained)
+            log_warning("history: %s: %s", k->key, why);
+        h->complained = true;
+    } else {
+        dict_put(&h->dirty, k->key, strlen(k->key), NULL);
+        read_soon(h, AGAIN_MS);
+    }
+    case_free(k);
+}
+
+static struct slice text_or_nothing(const char *z) { return z[0] ? slice_z(z) : (struct slice){NULL, 0}; }
+
+/* next: what the document is from now on. log_it: its entry may be missing in cfglog. set_it: the key itself is written. */
+static void write_next(struct doc_case *k, bool set_it, bool log_it, const char *state)
+{
+    const struct held *n = &k->next;
+    struct slice bytes = set_it ? (struct slice){n->bytes.p, n->bytes.len} : (struct slice){k->bytes.p, k->bytes.len};
+    struct doclog_entry entry = {.t_ms = n->t_ms, .bytes = bytes};
+    char ver[NUM_I64_MAX], t[NUM_I64_MAX], old[NUM_I64_MAX];
+    struct slice ver_s = {ver, num_put_i64(ver, n->ver)}, t_s = {t, num_put_i64(t, n->t_ms)};
+    struct slice old_s = {old, num_put_i64(old, n->ver - DOCLOG_KEPT)};
+    struct slice there = {str_c(&k->bytes), k->bytes.len};
+    struct str line = {0};
+    struct slice set[3] = {slice_z("SET"), slice_z(k->key), {bytes.p ? bytes.p : "", bytes.len}};
+    struct slice meta[12] = {slice_z("HSET"), slice_z(k->meta), slice_z("ver"), ver_s, slice_z("sha"), slice_z(n->sha),
+                             slice_z("t"), t_s, slice_z("by"), slice_z(n->by), slice_z("state"), slice_z(state)};
+    struct slice log[4] = {slice_z("HSET"), slice_z(k->log), ver_s};
+    struct slice cut[3] = {slice_z("HDEL"), slice_z(k->log), old_s};
+    struct controller_command at[4];
+    struct controller_expect still[3] = {
+        {slice_z(k->key), {NULL, 0}, k->seen.is == DOC_BYTES ? there : (struct slice){NULL, 0}},
+        {slice_z(k->meta), slice_z("ver"), text_or_nothing(k->ver)},
+        {slice_z(k->meta), slice_z("state"), text_or_nothing(k->state)}};
+    size_t c = 0;
+
+    memcpy(entry.sha, n->sha, sizeof entry.sha);
+    memcpy(entry.by, n->by, sizeof entry.by);
+    doclog_put(&entry, &line);
+    log[3] = (struct slice){line.p, line.len};
+    if (set_it)
+        at[c++] = (struct controller_command){3, set};
+    at[c++] = (struct controller_command){12, meta};
+    if (log_it)
+        at[c++] = (struct controller_command){4, log};
+    if (log_it && n->ver > DOCLOG_KEPT)
+        at[c++] = (struct controller_command){3, cut};
+    if (!controller_write_if(k->duty->controller, still, 3, at, c, on_written, k))
+        case_free(k);
+    str_fini(&line);
+}
+
+static void note_vanished(struct doc_case *k)
+{
+    struct slice argv[4] = {slice_z("HSET"), slice_z(k->meta), slice_z("state"), slice_z(doc_state_word(DOC_VANISHED))};
+    struct controller_command one = {4, argv};
+    struct controller_expect still[2] = {{slice_z(k->key), {NULL, 0}, {NULL, 0}},
+                                         {slice_z(k->meta), slice_z("ver"), text_or_nothing(k->ver)}};
+
+    k->act = DOC_NOTE_VANISHED;
+    if (k->seen.ver == 0) {          /* nothing is kept of it any more, and its bytes were not at hand */
+        tell(k);
+        forget(k->duty, k->key);
+        case_free(k);
+    } else if (!controller_write_if(k->duty->controller, still, 2, &one, 1, on_written, k)) {
+        case_free(k);
+    }
+}
+
+static void on_entry(void *arg, const struct redisReply *r)
+{
+    struct doc_case *k = arg;
+    struct history_duty *h = k->duty;
+    struct doclog_entry e;
+    char sha[SHA_MAX] = "";
+
+    k->reading = false;
+    h->asked--;
+    if (!r) {
+        case_free(k);
+        return;
+    }
+    if (doclog_parse(reply_text(r), &e))
+        sha_bytes(e.bytes.p, e.bytes.len, sha);
+    if (!sha[0] || strcmp(sha, k->seen.meta_sha) != 0) {
+        note_vanished(k);
+    } else {
+        k->next.t_ms = e.t_ms;
+        memcpy(k->next.by, e.by, sizeof k->next.by);
+        memcpy(k->next.sha, sha, sizeof k->next.sha);
+        str_set(&k->next.bytes, e.bytes.p, e.bytes.len);
+        write_next(k, true, false, doc_state_word(DOC_LIVE));
+    }
+    read_soon(h, 0);
+}
+
+static void bring_back(struct doc_case *k)
+{
+    const struct held *m = held_of(k->duty, k->key);
+    char ver[NUM_I64_MAX];
+    struct slice argv[3] = {slice_z("HGET"), slice_z(k->log), {ver, num_put_i64(ver, k->seen.ver)}};
+
+    k->next.ver = doclog_back_version(&k->seen);
+    k->next.live = true;
+    if (m && m->live && m->has_bytes) {
+        k->next.t_ms = m->t_ms;
+        memcpy(k->next.sha, m->sha, sizeof k->next.sha);
+        memcpy(k->next.by, m->by, sizeof k->next.by);
+        str_set(&k->next.bytes, str_c(&m->bytes), m->bytes.len);
+        write_next(k, true, k->seen.ver != k->next.ver, doc_state_word(DOC_LIVE));
+        return;
+    }
+    k->reading = true;
+    k->duty->asked++;
+    if (!watch_send(k->duty->watch, on_entry, k, 3, argv))
+        case_free(k);
+}
+
+static void log_version(struct doc_case *k)
+{
+    bool said = k->said_by[0] && strcmp(k->said_sha, k->seen.sha) == 0;
+
+    k->next.ver = k->act == DOC_LOG ? doclog_next_version(&k->seen) : k->seen.ver;
+    k->next.t_ms = loop_wall_ms(k->duty->loop);
+    k->next.live = k->seen.valid;
+    memcpy(k->next.sha, k->seen.sha, sizeof k->next.sha);
+    doclog_author(slice_z(said ? k->said_by : ""), k->next.by);
+    write_next(k, false, k->act == DOC_LOG, doc_state_word(k->seen.valid ? DOC_LIVE : DOC_INVALID));
+}
+
+/* --- reading and deciding --- */
+
+static void recall(struct doc_case *k)
+{
+    const struct held *m = held_of(k->duty, k->key);
+
+    if (!m)
+        return;
+    k->seen.held_ver = m->ver;
+    k->seen.held_live = m->live;
+    k->seen.held_bytes = m->has_bytes;
+    memcpy(k->seen.held_sha, m->sha, sizeof k->seen.held_sha);
+}
+
+static void decide(struct doc_case *k)
+{
+    const char *because;
+    struct held same = {.ver = k->seen.ver, .live = k->seen.valid};
+
+    recall(k);
+    k->act = doclog_decide(&k->seen, &because);
+    log_debug("history: %s act=%d why=\"%s\"", k->key, (int)k->act, because);
+    switch (k->act) {
+    case DOC_KEEP:
+        memcpy(same.sha, k->seen.sha, sizeof same.sha);
+        memcpy(same.by, k->next.by, sizeof same.by);
+        same.t_ms = k->next.t_ms;
+        remember(k->duty, k->key, &same, (struct slice){k->bytes.p, k->bytes.len});
+        case_free(k);
+        return;
+    case DOC_LOG:
+    case DOC_NOTE_STATE:
+        log_version(k);
+        return;
+    case DOC_RESTORE:
+    case DOC_REPUBLISH:
+        bring_back(k);
+        return;
+    case DOC_NOTE_VANISHED:
+        note_vanished(k);
+        return;
+    case DOC_FORGET:
+        forget(k->duty, k->key);
+        case_free(k);
+        return;
+    case DOC_LEAVE:
+        k->duty->stats.junk++;
+        case_free(k);
+        return;
+    }
+}
+
+static void take_bytes(struct doc_case *k, const struct redisReply *type, const struct redisReply *bytes)
+{
+    struct slice kind = reply_text(type), b = reply_text(bytes);
+    cJSON *tree = NULL;
+
+    k->seen.is = DOC_OTHER_TYPE;
+    if (slice_is(kind, "none"))
+        k->seen.is = DOC_MISSING;
+    else if (slice_is(kind, "string") && b.len <= DOCUMENT_MAX_BYTES)
+        k->seen.is = DOC_BYTES;
+    if (k->seen.is != DOC_BYTES)
+        return;
+    str_set(&k->bytes, b.p, b.len);
+    sha_bytes(b.p, b.len, k->seen.sha);
+    k->seen.valid = document_parse(str_c(&k->bytes), b.len, &tree, NULL) == 0;
+    cJSON_Delete(tree);
+}
+
+static void take_meta(struct doc_case *k, const struct redisReply *r)
+{
+    int64_t ver = 0;
+
+    if (reply_i64_at(r, 0, &ver) && ver > 0)
+        k->seen.ver = ver;
+    slice_copy_z(reply_text(reply_at(r, 1)), k->seen.meta_sha, sizeof k->seen.meta_sha);
+    /* What does not even fit is no number and no state of ours; an expectation of it would never hold. */
+    if (!slice_copy_z(reply_text(reply_at(r, 0)), k->ver, sizeof k->ver) ||
+        !slice_copy_z(reply_text(reply_at(r, 2)), k->state, sizeof k->state))
+        k->seen.is = DOC_OTHER_TYPE;
+    k->seen.state = doc_state_from_word(reply_text(reply_at(r, 2)));
+    reply_i64_at(r, 3, &k->next.t_ms);
+    doclog_author(reply_text(reply_at(r, 4)), k->next.by);
+    slice_copy_z(reply_text(reply_at(r, 5)), k->said_by, sizeof k->said_by);
+    slice_copy_z(reply_text(reply_at(r, 6)), k->said_sha, sizeof k->said_sha);
+}
+
+static void on_read(void *arg, const struct redisReply *r)
+{
+    struct doc_case *k = arg;
+    struct history_duty *h = k->duty;
+
+    k->reading = false;
+    h->asked--;
+    if (!r || reply_len(r) != 3) {
+        if (r && !h->complained) {
+            log_warning("history: %s: %.*s", k->key, (int)reply_text(r).len, reply_text(r).p);
+            h->complained = true;
+        }
+        case_free(k);
+        return;
+    }
+    take_bytes(k, reply_at(r, 0), reply_at(r, 1));
+    take_meta(k, reply_at(r, 2));
+    decide(k);
+    if (dict_count(&h->dirty))
+        read_soon(h, 0);
+}
+
+static void read_one(struct history_duty *h, const char *key, size_t n)
+{
+    struct doc_case *k = mem_zalloc(sizeof *k);
+    char end[NUM_I64_MAX];
+    struct slice range[4] = {slice_z("GETRANGE"), {NULL, 0}, slice_z("0"), {end, num_put_i64(end, DOCUMENT_MAX_BYTES)}};
+    struct slice meta[9] = {slice_z("HMGET"), {NULL, 0}, slice_z("ver"), slice_z("sha"), slice_z("state"), slice_z("t"),
+                            slice_z("by"), slice_z("said_by"), slice_z("said_sha")};
+
+    k->duty = h;
+    list_append(&h->cases, &k->link);
+    docname_from_key((struct slice){key, n}, &k->name);
+    docname_key(&k->name, k->key);
+    docname_meta_key(&k->name, k->meta);
+    docname_log_key(&k->name, k->log);
+    range[1] = slice_z(k->key);
+    meta[1] = slice_z(k->meta);
+    k->reading = true;
+    h->asked++;
+    watch_sendz(h->watch, NULL, NULL, "MULTI", NULL, NULL);
+    watch_sendz(h->watch, NULL, NULL, "TYPE", k->key, NULL);
+    watch_send(h->watch, NULL, NULL, 4, range);
+    watch_send(h->watch, NULL, NULL, 9, meta);
+    if (!watch_sendz(h->watch, on_read, k, "EXEC", NULL, NULL))
+        case_free(k);
+}
+
+static void read_dirty(struct history_duty *h)
+{
+    struct dict_iter it;
+    VEC(char *) keys = {0};
+
+    if (!h->watch || !watch_is_ready(h->watch))
+        return;
+    dict_iter_init(&it, &h->dirty);
+    for (struct dict_entry *e; h->asked + keys.n < ASKED_MAX && (e = dict_iter_next(&it));) {
+        bool busy = false;
+
+        list_each(struct doc_case, k, &h->cases, link)
+            busy = busy || strcmp(k->key, e->key) == 0;
+        if (!busy)
+            vec_push(&keys, mem_strndup(e->key, e->klen));
+    }
+    dict_iter_fini(&it);
+    for (size_t i = 0; i < keys.n; i++) {
+        dict_del(&h->dirty, keys.at[i], strlen(keys.at[i]), NULL);
+        read_one(h, keys.at[i], strlen(keys.at[i]));
+        mem_free(keys.at[i]);
+    }
+    vec_fini(&keys);
+    if (dict_count(&h->dirty))
+        read_soon(h, AGAIN_MS);
+}
+
+static void on_quiet(struct timer *t, void *arg)
+{
+    (void)t;
+    read_dirty(arg);
+}
+
+/* --- coming and going --- */
+
+static void begin(void *arg)
+{
+    struct history_duty *h = arg;
+    struct watch_opts o = {.loop = h->loop, .directory = h->directory, .prefixes = {PREFIX, NULL}, .owner = h,
+                           .on_ready = on_ready, .on_key = on_key, .on_all = on_all, .on_end = on_watch_end};
+
+    h->complained = false;
+    h->turns = 0;
+    h->watch = watch_new(&o);
+}
+
+static void turn(void *arg)
+{
+    struct history_duty *h = arg;
+
+    if (++h->turns >= RESCAN_TURNS && watch_is_ready(h->watch))
+        mark_all(h);
+}
+
+static void end(void *arg)
+{
+    struct history_duty *h = arg;
+
+    if (!h->watch)
+        return;
+    watch_free(h->watch);
+    h->watch = NULL;
+    h->scanning = false;
+    timer_clear(&h->quiet);
+    /* Those that are written come back through their callbacks. */
+    list_each_safe(struct doc_case, k, &h->cases, link)
+        if (k->reading)
+            case_free(k);
+    dict_clear(&h->dirty, NULL);
+    dict_clear(&h->held, held_free);
+    h->held_bytes = 0;
+}
+
+struct history_duty *history_duty_new(struct loop *l, struct directory *d, struct controller *c)
+{
+    struct history_duty *h = mem_zalloc(sizeof *h);
+    struct controller_duty duty = {.name = "history", .every_ms = TURN_MS, .begin = begin, .turn = turn, .end = end, .arg = h};
+
+    h->loop = l;
+    h->directory = d;
+    h->controller = c;
+    dict_init(&h->held);
+    dict_init(&h->dirty);
+    list_init(&h->cases);
+    timer_init(&h->quiet, l, on_quiet, h);
+    controller_add(c, &duty);
+    return h;
+}
+
+void history_duty_free(struct history_duty *h)
+{
+    if (!h)
+        return;
+    end(h);
+    list_each_safe(struct doc_case, k, &h->cases, link)
+        case_free(k);
+    timer_clear(&h->quiet);
+    dict_fini(&h->held, held_free);
+    dict_fini(&h->dirty, NULL);
+    mem_free(h);
+}
+
+void history_duty_stats(struct history_duty *h, struct history_duty_stats *out)
+{
+    *out = h->stats;
+    out->documents = dict_count(&h->held);
+    out->held_bytes = h->held_bytes;
+}
