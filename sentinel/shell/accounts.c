@@ -96,6 +96,7 @@ static struct book *open_book(struct accounts *a, core_id group)
     if (!b) {
         b = mem_zalloc(sizeof *b);
         b->group = group;
+        outage_init(&b->sum.outage);
         vec_push(&a->books, b);
     }
     return b;
@@ -113,7 +114,7 @@ void accounts_gone(struct accounts *a, core_id group)
 
 const struct account *accounts_of(const struct accounts *a, core_id group)
 {
-    static const struct account none;
+    static const struct account none = {.outage = {.last_ms = -1}};
     const struct book *b = find(a, group);
 
     return b ? &b->sum : &none;
@@ -193,6 +194,7 @@ static void plain_try(struct accounts *a, struct book *b, const struct group *g)
         b->run.old_offset = old->offset;
         b->run.old_seen_at_ms = old->info_at_ms;
     }
+    outage_proof(&b->sum.outage, old->took_at_ms);
 }
 
 static void plain_elected(struct accounts *a, struct book *b, const struct group *g)
@@ -211,6 +213,7 @@ static void plain_selected(struct accounts *a, struct book *b, const struct grou
         b->run.old_offset = old->offset;
         b->run.old_seen_at_ms = old->info_at_ms;
     }
+    outage_proof(&b->sum.outage, old->took_at_ms);
     b->run.chosen_offset = n && n->info_at_ms ? n->offset : -1;
     for (size_t i = 0; i < g->nodes.n; i++) {
         const struct node *m = g->nodes.at[i];
@@ -229,11 +232,16 @@ static void plain_promoted(struct accounts *a, struct book *b, const struct grou
 
 static void plain_switched(struct accounts *a, struct book *b, const struct group *g)
 {
+    const struct node *old = core_node(a->sh->core, g->fo.replaced);
+
     b->sum.seen++;
     if (!b->run.leads || formed_groups_is_formed(a->sh->formed, g->id))
         return;
     end_of_try(a, b, g, true);
     sum_up(b);
+    outage_proof(&b->sum.outage, old ? old->took_at_ms : 0);
+    outage_end(&b->sum.outage, a->sh, g, core_primary(a->sh->core, g)->took_at_ms);
+    b->run.leads = false;              /* the next switch may be another's, before this one is settled */
     b->unsettled = true;
     b->run.handed_over = g->fo.way != WAY_TAKE;
 }
@@ -257,7 +265,6 @@ static void plain_ended(struct accounts *a, struct book *b, const struct group *
     if (!b->unsettled)
         return;
     b->unsettled = false;
-    b->run.leads = false;
     if (b->run.handed_over)
         l = (struct account_loss){.sure = SURE_PROVED, .from = b->run.chosen_offset, .to = b->run.chosen_offset};
     else
@@ -278,7 +285,7 @@ static const struct {
 /* Events that come with every hiccup of a link, that greet who is found (a group in which nothing ever happened keeps no
  * journal), or that say what a reader of the journal sees anyhow. */
 static const char *const no_news[] = {"+monitor", "+slave", "+sentinel", "-cmd-link-reconnection", "-pubsub-link-reconnection", "+script-child", "-script-child",
-                                      "+formed", "+failover-loss"};
+                                      "+formed", "+failover-loss", "+failover-outage"};
 
 void accounts_event(struct accounts *a, const char *name, const char *payload, const char *group)
 {
@@ -328,6 +335,8 @@ static void watch_renewals(struct book *b, const struct formed *f)
     if (n && n->renewed_at_ms > b->renewed_at_ms) {
         b->sum.renewals++;
         b->renewed_at_ms = n->renewed_at_ms;
+        if (b->sum.outage.epoch == 0)
+            outage_proof(&b->sum.outage, n->renewed_at_ms);
     }
     if (v->f.promised != b->promised) {
         b->sum.votes += b->watched && v->f.voted_for[0] != '\0';
@@ -361,6 +370,8 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
     enum account_part was = part_of(r->state), is = part_of(l->state);
 
     watch_renewals(b, f);
+    if (g)
+        outage_look(&b->sum.outage, a->sh, g, f, now_ms);
     if (l->state == LD_IDLE || !promotes(l->want.purpose)) {
         /* it had its majority and nobody was faster; a try may be too short for what it waits for, several are not */
         if (r->state > LD_VOTING && g && formed_voter(f)->f.promised == r->ballot && ++b->given_up % GIVEN_UP_MAX == 0)
@@ -389,6 +400,8 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
     if (is < PARTS && was < PARTS)
         for (enum account_part p = was; p < is; p++)
             r->at_ms[p] = now_ms;
+    if (l->state == LD_STOPPING && r->state != LD_STOPPING)
+        outage_proof(&b->sum.outage, now_ms);
     r->state = l->state;
     if (l->state == LD_STORING || l->state == LD_OPENING) {
         const struct formed_node *old = node_of(f, l->base.primary);
@@ -416,6 +429,7 @@ void accounts_formed_primary(struct accounts *a, core_id group, const struct for
     if (!g || b->run.next.gid == 0 || b->run.next.epoch != epoch)
         return;                        /* another sentinel led */
     b->run.at_ms[PART_OPEN] = clock_mono_ms();
+    b->sum.outage.epoch = epoch;
     end_of_try(a, b, g, true);
     b->given_up = 0;
     b->run.state = LD_IDLE;

@@ -2,12 +2,13 @@
  * old primary had are not in the new one, with how sure that is. Told of a plain group by
  * its operator events, of a formed one by a look at it after each step. Ends in one event
  * (+failover-loss), one line of the group's journal, and the metrics; the sentinel that led
- * accounts, the others count the switch only. */
+ * accounts, the others count the switch only. How long clients were without is outage.h. */
 #ifndef KV_SENTINEL_ACCOUNTS_H
 #define KV_SENTINEL_ACCOUNTS_H
 
 #include "sentinel/core/formed.h"
 #include "sentinel/core/model.h"
+#include "sentinel/shell/outage.h"
 
 struct shell;
 struct str;
@@ -55,6 +56,7 @@ struct account {
     int64_t lost_bytes;                /* upper bounds, added up */
     int64_t part_ms[PARTS], part_sum_ms[PARTS];    /* of the last; of all */
     struct account_loss last;
+    struct outage outage;
     uint64_t renewals, votes;          /* formed: leases promised, votes given */
 };
 

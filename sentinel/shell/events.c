@@ -65,6 +65,7 @@ const struct op_event sentinel_events[] = {
     {"+failover-loss", N, "<group> <bytes>|unknown <from> <to> proved|bound|seen|unknown #<sentence>", "What a failover that this sentinel led may have lost, and how sure that is."},
     {"+role-not-kept", W, "<instance> #<reason>", "It did what it was told, and could not write that into its configuration: its restart would undo it."},
     {"-role-not-kept", W, "<instance>", "What it is now would survive its restart."},
+    {"+failover-outage", N, "<group> <ms>|unknown #<sentence>", "For how long nobody took writes in a failover that this sentinel led, by the proofs it had."},
     {"+formed", N, "<group> <what>", "News of a formed group: members, mode, who votes."},
     /* links, scripts, files */
     {"+misconfigured", W, "<instance> #<error>", "It lives, and refuses this sentinel: a wrong password, or a right (#rights: ...) that a failover would need. No reason for a failover."},

@@ -163,6 +163,8 @@ GROUP(led, account(sh, g)->led)
 GROUP(lossy, account(sh, g)->lossy)
 GROUP(explained_wrong, account(sh, g)->explained_wrong)
 GROUP(lost_bytes, account(sh, g)->lost_bytes)
+GROUP(outage_last, account(sh, g)->outage.last_ms < 0 ? 0 : (double)account(sh, g)->outage.last_ms / 1000)
+GROUP(outage_sum, (double)account(sh, g)->outage.sum_ms / 1000)
 GROUP(is_formed, formed_half(sh, g) != NULL)
 GROUP(formed_epoch, formed_half(sh, g) ? formed_half(sh, g)->f.rec.epoch : 0)
 GROUP(members, formed_half(sh, g) ? formed_half(sh, g)->f.rec.n_members : 0)
@@ -216,6 +218,8 @@ const struct metric sentinel_metrics[] = {
     {P "failover_lost_bytes_total", METRIC_COUNTER, "Upper bounds of what they lost, added up.", lost_bytes},
     {P "failover_last_part_seconds", METRIC_GAUGE, "The last of them by parts: detection, election, seal, store, open.", part_seconds},
     {P "failover_part_seconds_total", METRIC_COUNTER, "All of them by parts, added up.", part_seconds_sum},
+    {P "failover_last_outage_seconds", METRIC_GAUGE, "For how long nobody took writes in the last of them, by the proofs this sentinel had (0: none yet).", outage_last},
+    {P "failover_outage_seconds_total", METRIC_COUNTER, "The same of all of them, added up.", outage_sum},
     {P "formed", METRIC_GAUGE, "1 when the group has a record (a mode).", is_formed},
     {P "formed_epoch", METRIC_GAUGE, "Epoch of its record.", formed_epoch},
     {P "formed_members", METRIC_GAUGE, "Members of its record.", members},
