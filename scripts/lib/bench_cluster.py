@@ -141,6 +141,8 @@ class Group:
                     "sentinel monitor %s %s %d 2" % (name, self.nodes[0].host.ip, self.nodes[0].port),
                     "sentinel down-after-milliseconds %s %d" % (name, down_after),
                     "sentinel failover-timeout %s %d" % (name, failover_timeout)] + sentinel_lines
+            if sentinel == "kvorum-sentinel":          # as its README has it; redis-sentinel knows only its configuration file
+                conf.append("state-dir %s" % os.path.join(self.folder, "sentinel%d" % (i + 1), "state"))
             self.sentinels.append(Program("sentinel%d" % (i + 1), find(sentinel), conf, self.folder, port, h))
         self.ready_at, self.trial = 0.0, 0
 

@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 
+from bench_busy import Burners
 from bench_cluster import PLAIN, ROWS, Demotion, Group, Watch, choose_rows, until
 from bench_stats import Load, number, ratio, short, table
 from bench_wire import Error, Gone
@@ -25,6 +26,7 @@ def options(p):
     p.add_argument("--down-after", type=int, default=1000, metavar="MS", help="down-after-milliseconds of every group (1000)")
     p.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(PLAIN))
     p.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
+    p.add_argument("--stress", type=int, default=0, metavar="N", help="N processes that keep the machine busy (stress-ng --cpu N) beside all groups")
     p.add_argument("--keep", action="store_true", help="keep logs and say where")
     p.add_argument("--each", action="store_true", help="a line for each trial")
 
@@ -219,13 +221,15 @@ def main(args, say):
     groups = [Group(folder, r, args.down_after) for r in rows]
     got = {(g.row, f): [] for g in groups for f in args.faults}
     failed = {}
+    stress = Burners(0)
     try:
         for g in groups:
             g.start()
         for g in groups:
             g.settle()
-        say("%d groups of 3 nodes and 3 sentinels, down-after %d ms, %d trials of each fault, interleaved" % (
-            len(groups), args.down_after, args.trials))
+        stress = Burners(args.stress)
+        say("%d groups of 3 nodes and 3 sentinels, down-after %d ms, %d trials of each fault, interleaved%s" % (
+            len(groups), args.down_after, args.trials, ", beside them " + stress.what if args.stress else ""))
         for i in range(args.trials):
             for fault in args.faults:
                 for g in groups:
@@ -246,10 +250,12 @@ def main(args, say):
         args.keep = True
         raise
     finally:
+        busy = load.text()
+        stress.stop()
         for g in groups:
             g.close()
         say("\nMilliseconds after the fault: min / p50 / p99 (spread = (max - min) / p50) [p50 against the first row].\n%s.\n" %
-            load.text())
+            busy)
         for f in args.faults:
             for t in (t for g in groups for t in got[g.row, f]):
                 collect(t)
