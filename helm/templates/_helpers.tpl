@@ -67,7 +67,6 @@ imagePullSecrets:
 
 {{- define "kvorum.pdb.apiVersion" -}}
 {{- if .Values.apiVersions.pdb -}}{{ .Values.apiVersions.pdb }}
-{{- else if .Capabilities.APIVersions.Has "policy/v1" -}}policy/v1
 {{- else if semverCompare ">=1.21-0" .Capabilities.KubeVersion.Version -}}policy/v1
 {{- else -}}policy/v1beta1
 {{- end -}}
