@@ -196,106 +196,175 @@ static void false_alarm(struct hs_world *w, struct hs_proc *v)
     hs_due(w, rng_between(&w->rng, 10, 400) * HS_MS, (struct hs_item){.kind = HD_FAULT_OVER, .x = 4, .proc = v->id});
 }
 
+/* --- one fault of many ---------------------------------------------------------------------------------- */
+
+typedef void fault(struct hs_world *w, struct hs_proc *p, int64_t long_us);
+
+static void fault_kill(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)long_us;
+    kill(w, p, rng_chance(&w->rng, 250), soon(w));
+}
+
+static void fault_pause(struct hs_world *w, struct hs_proc *p, int64_t long_us) { hs_pause(w, p, long_us); }
+
+static void fault_halves(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)p;
+    halves(w, long_us);
+}
+
+static void fault_cut_off(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    cut_off(w, p->id, long_us, (int)rng_between(&w->rng, 1, 3));
+}
+
+static void fault_few_cuts(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)p;
+    w->t.cuts++;
+    for (int i = 0; i < 3; i++)
+        cut_pair(w, (int)rng_below(&w->rng, (uint64_t)w->n_procs), (int)rng_below(&w->rng, (uint64_t)w->n_procs), long_us);
+}
+
+/* Somebody's plain order, which a bound node must not care about; or a save fails. */
+static void fault_order_or_save(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)long_us;
+    if (p->node && rng_chance(&w->rng, 500)) {
+        struct hs_proc *o = any(w, true);
+        if (o != p && p->alive && !p->paused && !p->saving && p->n.m.f.gid != 0 && member_takes_plain_orders(&p->n.m))
+            hs_node_role(w, p, o->id);
+    } else {
+        p->save_fails = true;
+    }
+}
+
+static void fault_disk(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)p;
+    (void)long_us;
+    if (w->sc.amnesia && rng_chance(&w->rng, 300))
+        lose_disk(w);
+}
+
+static void fault_alarm(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)p;
+    (void)long_us;
+    hs_trace(w, "false alarm");
+    for (int i = 0, n = (int)rng_between(&w->rng, 1, 3); i < n; i++)       /* several at once: their ballots collide */
+        false_alarm(w, any(w, false));
+}
+
+static void fault_hand_over(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)p;
+    (void)long_us;
+    if (w->sc.handovers)
+        hand_over(w);
+}
+
+static void fault_change(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)p;
+    (void)long_us;
+    if (w->sc.changes)
+        change(w);
+}
+
+static void fault_unwell(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    if (!p->node)
+        return;
+    hs_give(w, p, (struct hs_item){.kind = IN_HEALTH, .yes = false});
+    hs_due(w, long_us, (struct hs_item){.kind = HD_FAULT_OVER, .x = 2, .proc = p->id});
+}
+
+/* SIGTERM: the primary asks for a hand-over, and goes in the end. */
+static void fault_leave(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)long_us;
+    p = hs_primary(w);
+    if (!p || p->paused)
+        return;
+    hs_trace(w, "SIGTERM %s", p->name);
+    w->t.left++;
+    hs_give(w, p, (struct hs_item){.kind = IN_LEAVE});
+    hs_due(w, rng_between(&w->rng, 100, 1500) * HS_MS, (struct hs_item){.kind = HD_FAULT_OVER, .x = 5, .y = p->gen, .proc = p->id});
+}
+
+static void fault_operator(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    (void)p;
+    (void)long_us;
+    if (w->sc.forces && rng_chance(&w->rng, 700))
+        hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_FORCE, .id = rng_chance(&w->rng, 500) ? "" : any(w, true)->name,
+                                                         .seals = (int)rng_between(&w->rng, 1, 2)});
+    else if (w->sc.dissolves && rng_chance(&w->rng, 150))
+        hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_DISSOLVE, });
+    else if (rng_chance(&w->rng, 200))
+        hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_CANCEL});
+}
+
+static void fault_clock(struct hs_world *w, struct hs_proc *p, int64_t long_us)
+{
+    int32_t ppm;
+
+    (void)long_us;
+    if (!w->sc.bad_clocks) {
+        drift_set_rate(&p->clock, w->now_us, (int32_t)rng_between(&w->rng, -9900, 9900));
+        return;
+    }
+    ppm = rng_chance(&w->rng, 300) ? -999000 : (int32_t)rng_between(&w->rng, -600000, 900000);
+    hs_trace(w, "CLOCK of %s at %d ppm", p->name, ppm);
+    drift_set_rate(&p->clock, w->now_us, ppm);
+    if (rng_chance(&w->rng, 200))
+        drift_jump(&p->clock, w->now_us, rng_between(&w->rng, 10, 3000));
+    if (p->alive)
+        hs_give(w, p, (struct hs_item){.kind = IN_TICK});
+}
+
+/* One line, one share. */
+static fault *const faults[] = {
+    fault_kill, fault_kill,
+    fault_pause,
+    fault_halves,
+    fault_cut_off, fault_cut_off,
+    fault_few_cuts,
+    fault_order_or_save,
+    fault_disk,
+    fault_alarm,
+    fault_hand_over, fault_hand_over,
+    fault_change, fault_change,
+    fault_unwell,
+    fault_leave,
+    fault_operator,
+    fault_clock,
+};
+#define FAULTS (sizeof faults / sizeof faults[0])
+
+/* What some seeds have more of. */
+static fault *focus(struct hs_world *w, fault *what)
+{
+    if (w->sc.focus == 1 && rng_chance(&w->rng, 400))
+        what = fault_kill;
+    if (w->sc.focus == 2 && rng_chance(&w->rng, 400))
+        what = fault_cut_off;
+    if (w->sc.focus == 3 && rng_chance(&w->rng, 400))
+        what = fault_hand_over;
+    if (w->sc.forces && rng_chance(&w->rng, 150))
+        what = fault_operator;
+    return what;
+}
+
 static void one_fault(struct hs_world *w)
 {
     struct hs_proc *p = victim(w);
     int64_t long_us = rng_between(&w->rng, 50, 3000) * HS_MS;
-    unsigned what = (unsigned)rng_below(&w->rng, 18);
+    fault *what = faults[rng_below(&w->rng, FAULTS)];
 
-    if (w->sc.focus == 1 && rng_chance(&w->rng, 400))
-        what = 0;
-    if (w->sc.focus == 2 && rng_chance(&w->rng, 400))
-        what = 4;
-    if (w->sc.focus == 3 && rng_chance(&w->rng, 400))
-        what = 11;
-    if (w->sc.forces && rng_chance(&w->rng, 150))
-        what = 16;
-    switch (what) {
-    case 0:
-    case 1:
-        kill(w, p, rng_chance(&w->rng, 250), soon(w));
-        break;
-    case 2:
-        hs_pause(w, p, long_us);
-        break;
-    case 3:
-        halves(w, long_us);
-        break;
-    case 4:
-    case 5:
-        cut_off(w, p->id, long_us, (int)rng_between(&w->rng, 1, 3));
-        break;
-    case 6:
-        w->t.cuts++;
-        for (int i = 0; i < 3; i++)
-            cut_pair(w, (int)rng_below(&w->rng, (uint64_t)w->n_procs), (int)rng_below(&w->rng, (uint64_t)w->n_procs), long_us);
-        break;
-    case 7:
-        if (p->node && rng_chance(&w->rng, 500)) {         /* somebody's plain order; a bound node must not care */
-            struct hs_proc *o = any(w, true);
-            if (o != p && p->alive && !p->paused && !p->saving && p->n.m.f.gid != 0 && member_takes_plain_orders(&p->n.m))
-                hs_node_role(w, p, o->id);
-        } else {
-            p->save_fails = true;
-        }
-        break;
-    case 8:
-        if (w->sc.amnesia && rng_chance(&w->rng, 300))
-            lose_disk(w);
-        break;
-    case 9:
-        hs_trace(w, "false alarm");
-        for (int i = 0, n = (int)rng_between(&w->rng, 1, 3); i < n; i++)       /* several at once: their ballots collide */
-            false_alarm(w, any(w, false));
-        break;
-    case 10:
-    case 11:
-        if (w->sc.handovers)
-            hand_over(w);
-        break;
-    case 12:
-    case 13:
-        if (w->sc.changes)
-            change(w);
-        break;
-    case 14:
-        if (p->node) {
-            hs_give(w, p, (struct hs_item){.kind = IN_HEALTH, .yes = false});
-            hs_due(w, long_us, (struct hs_item){.kind = HD_FAULT_OVER, .x = 2, .proc = p->id});
-        }
-        break;
-    case 15:
-        p = hs_primary(w);
-        if (p && !p->paused) {             /* SIGTERM: it asks for a hand-over, and goes in the end */
-            hs_trace(w, "SIGTERM %s", p->name);
-            w->t.left++;
-            hs_give(w, p, (struct hs_item){.kind = IN_LEAVE});
-            hs_due(w, rng_between(&w->rng, 100, 1500) * HS_MS, (struct hs_item){.kind = HD_FAULT_OVER, .x = 5, .y = p->gen, .proc = p->id});
-        }
-        break;
-    case 16:
-        if (w->sc.forces && rng_chance(&w->rng, 700))
-            hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_FORCE, .id = rng_chance(&w->rng, 500) ? "" : any(w, true)->name,
-                                                             .seals = (int)rng_between(&w->rng, 1, 2)});
-        else if (w->sc.dissolves && rng_chance(&w->rng, 150))
-            hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_DISSOLVE});
-        else if (rng_chance(&w->rng, 200))
-            hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_CANCEL});
-        break;
-    default:
-        if (w->sc.bad_clocks) {
-            int32_t ppm = rng_chance(&w->rng, 300) ? -999000 : (int32_t)rng_between(&w->rng, -600000, 900000);
-            hs_trace(w, "CLOCK of %s at %d ppm", p->name, ppm);
-            drift_set_rate(&p->clock, w->now_us, ppm);
-            if (rng_chance(&w->rng, 200))
-                drift_jump(&p->clock, w->now_us, rng_between(&w->rng, 10, 3000));
-            if (p->alive)
-                hs_give(w, p, (struct hs_item){.kind = IN_TICK});
-        } else {
-            drift_set_rate(&p->clock, w->now_us, (int32_t)rng_between(&w->rng, -9900, 9900));
-        }
-        break;
-    }
+    focus(w, what)(w, p, long_us);
 }
 
 void hs_chaos_begin(struct hs_world *w)

@@ -155,106 +155,148 @@ static void confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset)
     n->waits.n = keep;
 }
 
-bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
+/* --- orders, carried out one by one ------------------------------------------------------------------------- */
+
+typedef void order(struct hs_world *w, struct hs_proc *p, struct member_order *o);
+
+static void do_save(struct hs_world *w, struct hs_proc *p, struct member_order *o)
+{
+    (void)o;
+    p->n.coming = p->n.m.f;
+    p->saving = true;
+    hs_due(w, hs_save_us(w), (struct hs_item){.kind = HD_SAVED, .proc = p->id, .gen = p->gen});
+}
+
+static void do_send(struct hs_world *w, struct hs_proc *p, struct member_order *o)
+{
+    struct hs_link *l;
+    int to;
+
+    for (int v = 0; v < w->n_procs; v++)
+        if (!w->proc[v].node && p->n.voter_link[v] == o->link && o->link != 0) {
+            hs_datagram(w, p->id, v, &o->msg);
+            hs_chaos_sent(w, p, &o->msg);
+            return;
+        }
+    l = hs_link(w, o->link);
+    if (!l)
+        return;
+    to = l->src == p->id ? l->dst : l->src;
+    if (hs_ruled(w, p->id, to, &o->msg))
+        return;
+    if (o->msg.kind == HA_STREAM && l->src == p->id)
+        l->may_stream = true;
+    hs_repl(w, l, l->src == p->id ? 0 : 1, hs_packet(PK_MSG, p->id, to, &o->msg));
+}
+
+static void do_fence(struct hs_world *w, struct hs_proc *p, struct member_order *o)
 {
     struct hs_node *n = &p->n;
-    struct member_order *o;
-    struct hs_link *l;
-    struct hs_packet *full;
 
-    if (n->next >= n->out.n) {
-        if (n->take_link != 0) {
-            if ((l = hs_link(w, n->take_link)))
-                l->taking = true;
-            n->take_link = 0;
-        }
-        if (n->full) {
-            full = n->full;
-            n->full = NULL;
-            hs_log_replace(w, p, full);
-            hs_packet_free(full);
-            return true;
-        }
+    (void)o;
+    n->plain_order = false;
+    hs_log_leave(w, p, true);
+    n->follows = -1;
+    n->fetching = false;
+    n->synced = (int64_t)n->log.n;
+    hs_give(w, p, (struct hs_item){.kind = IN_LOG});
+}
+
+static void do_follow(struct hs_world *w, struct hs_proc *p, struct member_order *o)
+{
+    struct hs_node *n = &p->n;
+
+    n->plain_order = n->fetching = false;
+    if (n->follows >= 0 && n->follows == hs_by_addr(w, &o->addr))
+        return;                    /* it does, or dials */
+    hs_log_leave(w, p, true);
+    n->follows = hs_by_addr(w, &o->addr);
+    hs_trace(w, "%s follows %s, epoch %llu", p->name, n->follows >= 0 ? w->proc[n->follows].name : "?", (unsigned long long)o->epoch);
+}
+
+static void do_lead(struct hs_world *w, struct hs_proc *p, struct member_order *o)
+{
+    struct hs_node *n = &p->n;
+
+    n->fetching = false;
+    hs_log_leave(w, p, false);
+    n->follows = -1;
+    n->confirmed = -1;
+    n->opened_any = true;
+    hs_judge_opens(w, p, o->epoch);
+    w->t.opened++;
+    if (!PLANT(NO_MARKER))
+        vec_push(&n->log, ((struct hs_entry){o->epoch, 0}));
+    hs_trace(w, "%s opens epoch %llu at %lld", p->name, (unsigned long long)o->epoch, (long long)n->log.n);
+    for (size_t i = 0; i < w->links.n; i++)
+        if (w->links.at[i]->src == p->id && !w->links.at[i]->fetch)
+            w->links.at[i]->may_stream = false;    /* until the member says HA_STREAM on it */
+    hs_give(w, p, (struct hs_item){.kind = IN_LOG});
+}
+
+static void do_fetch(struct hs_world *w, struct hs_proc *p, struct member_order *o)
+{
+    p->n.fetching = true;
+    p->n.fetch_from = hs_by_addr(w, &o->addr);
+    p->n.fetch_pos = o->pos;
+    p->n.fetch_ballot = o->epoch;
+    p->n.fetch_until_us = w->now_us + 1000 * HS_MS;
+    w->t.fetches++;
+}
+
+static void do_confirmed(struct hs_world *w, struct hs_proc *p, struct member_order *o) { confirmed(w, p, o->pos.offset); }
+
+static void do_give_up(struct hs_world *w, struct hs_proc *p, struct member_order *o)
+{
+    (void)o;
+    w->t.unconfirmed += p->n.waits.n;
+    vec_clear(&p->n.waits);
+}
+
+static void do_released(struct hs_world *w, struct hs_proc *p, struct member_order *o)
+{
+    (void)o;
+    p->n.opened_any = false;
+    p->n.plain_order = p->n.follows >= 0;      /* it goes on following, as a plain replica */
+    hs_judge_released(w);
+}
+
+static order *const orders[MO_KINDS] = {
+    [MO_SAVE] = do_save, [MO_SEND] = do_send, [MO_FENCE] = do_fence, [MO_FOLLOW] = do_follow, [MO_LEAD] = do_lead,
+    [MO_FETCH] = do_fetch, [MO_CONFIRMED] = do_confirmed, [MO_GIVE_UP_WAITERS] = do_give_up, [MO_RELEASED] = do_released,
+};
+
+/* Once a list is through: what it let in begins. */
+static bool begin_to_take(struct hs_world *w, struct hs_proc *p)
+{
+    struct hs_node *n = &p->n;
+    struct hs_link *l = n->take_link != 0 ? hs_link(w, n->take_link) : NULL;
+    struct hs_packet *full = n->full;
+
+    if (l)
+        l->taking = true;
+    n->take_link = 0;
+    if (!full)
         return false;
-    }
-    o = &n->out.at[n->next++];
-    switch (o->kind) {
-    case MO_SAVE:
-        n->coming = n->m.f;
-        p->saving = true;
-        hs_due(w, hs_save_us(w), (struct hs_item){.kind = HD_SAVED, .proc = p->id, .gen = p->gen});
-        break;
-    case MO_SEND:
-        for (int v = 0; v < w->n_procs; v++)
-            if (!w->proc[v].node && n->voter_link[v] == o->link && o->link != 0) {
-                hs_datagram(w, p->id, v, &o->msg);
-                hs_chaos_sent(w, p, &o->msg);
-                return true;
-            }
-        if ((l = hs_link(w, o->link)) && !hs_ruled(w, p->id, l->src == p->id ? l->dst : l->src, &o->msg)) {
-            if (o->msg.kind == HA_STREAM && l->src == p->id)
-                l->may_stream = true;
-            hs_repl(w, l, l->src == p->id ? 0 : 1, hs_packet(PK_MSG, p->id, l->src == p->id ? l->dst : l->src, &o->msg));
-        }
-        break;
-    case MO_FENCE:
-        n->plain_order = false;
-        hs_log_leave(w, p, true);
-        n->follows = -1;
-        n->fetching = false;
-        n->synced = (int64_t)n->log.n;
-        hs_give(w, p, (struct hs_item){.kind = IN_LOG});
-        break;
-    case MO_FOLLOW:
-        n->plain_order = n->fetching = false;
-        if (n->follows >= 0 && n->follows == hs_by_addr(w, &o->addr))
-            break;                 /* it does, or dials */
-        hs_log_leave(w, p, true);
-        n->follows = hs_by_addr(w, &o->addr);
-        hs_trace(w, "%s follows %s, epoch %llu", p->name, n->follows >= 0 ? w->proc[n->follows].name : "?", (unsigned long long)o->epoch);
-        break;
-    case MO_LEAD:
-        n->fetching = false;
-        hs_log_leave(w, p, false);
-        n->follows = -1;
-        n->confirmed = -1;
-        n->opened_any = true;
-        hs_judge_opens(w, p, o->epoch);
-        w->t.opened++;
-        if (!PLANT(NO_MARKER))
-            vec_push(&n->log, ((struct hs_entry){o->epoch, 0}));
-        hs_trace(w, "%s opens epoch %llu at %lld", p->name, (unsigned long long)o->epoch, (long long)n->log.n);
-        for (size_t i = 0; i < w->links.n; i++)
-            if (w->links.at[i]->src == p->id && !w->links.at[i]->fetch)
-                w->links.at[i]->may_stream = false;    /* until the member says HA_STREAM on it */
-        hs_give(w, p, (struct hs_item){.kind = IN_LOG});
-        break;
-    case MO_FETCH:
-        n->fetching = true;
-        n->fetch_from = hs_by_addr(w, &o->addr);
-        n->fetch_pos = o->pos;
-        n->fetch_ballot = o->epoch;
-        n->fetch_until_us = w->now_us + 1000 * HS_MS;
-        w->t.fetches++;
-        break;
-    case MO_CONFIRMED:
-        confirmed(w, p, o->pos.offset);
-        break;
-    case MO_GIVE_UP_WAITERS:
-        w->t.unconfirmed += n->waits.n;
-        vec_clear(&n->waits);
-        break;
-    case MO_RELEASED:
-        n->opened_any = false;
-        n->plain_order = n->follows >= 0;      /* it goes on following, as a plain replica */
-        hs_judge_released(w);
-        break;
-    case MO_SAVE_TAIL:
-    case MO_KINDS:
-        break;
-    }
+    n->full = NULL;
+    hs_log_replace(w, p, full);
+    hs_packet_free(full);
     return true;
 }
+
+bool hs_node_carry(struct hs_world *w, struct hs_proc *p)
+{
+    struct member_order *o;
+
+    if (p->n.next >= p->n.out.n)
+        return begin_to_take(w, p);
+    o = &p->n.out.at[p->n.next++];
+    if (orders[o->kind])
+        orders[o->kind](w, p, o);
+    return true;
+}
+
+/* --- events ---------------------------------------------------------------------------------------------------- */
 
 static void client(struct hs_world *w, struct hs_proc *p, const struct hs_item *it)
 {
@@ -287,102 +329,113 @@ static void client(struct hs_world *w, struct hs_proc *p, const struct hs_item *
         vec_push(&n->waits, wait);
 }
 
-void hs_node_take(struct hs_world *w, struct hs_proc *p, const struct hs_item *it)
+/* Who it is about, as the member is told. */
+static void about(const struct hs_world *w, struct member_event *ev, const struct hs_item *it)
 {
+    const struct hs_proc *o = &w->proc[it->proc];
+
+    ev->link = it->x;
+    ev->id = o->name;
+    ev->life = o->node ? o->n.kept.life : o->v.life;
+}
+
+static void say_msg(struct member_event *ev, uint64_t link, const struct ha_msg *m)
+{
+    ev->kind = ME_MSG;
+    ev->msg = m;
+    ev->link = link;
+    ev->id = m->from;
+    ev->life = m->life;
+}
+
+/* false: it is the log's business, or nobody's. */
+static bool over_replication(struct hs_world *w, struct hs_proc *p, const struct hs_item *it, struct member_event *ev)
+{
+    struct hs_link *l = hs_link(w, it->x);
+
+    if (!l)
+        return false;
+    if (it->pkt->what != PK_MSG) {
+        hs_log_take(w, p, l, it->pkt);
+        return false;
+    }
+    say_msg(ev, l->id, &it->pkt->msg);
+    if (ev->msg->kind != HA_STREAM || l->dst != p->id)
+        return true;
+    if (p->n.up != l->id)
+        return false;
+    ev->kind = ME_STREAM;
+    hs_node_step(w, p, ev);
+    if (p->n.out.refused)
+        hs_close(w, l);
+    else
+        p->n.take_link = l->id;
+    return false;
+}
+
+static void tell_role(const struct hs_world *w, const struct hs_node *n, struct member_event *ev)
+{
+    ev->kind = ME_ROLE;
+    ev->id = n->follows >= 0 ? w->proc[n->follows].name : "";
+    if (n->follows >= 0)
+        ev->addr = w->proc[n->follows].addr;
+}
+
+static void tell_log(const struct hs_world *w, struct hs_node *n, struct member_event *ev)
+{
+    ev->kind = ME_LOG;
+    ev->pos = hs_end_of(&n->log);
+    ev->durable = w->sc.fsync ? n->synced : (int64_t)n->log.n;
+    n->told = (int64_t)n->log.n;
+}
+
+/* false: nothing that the member hears of. */
+static bool make_event(struct hs_world *w, struct hs_proc *p, const struct hs_item *it, struct member_event *ev)
+{
+    static const enum member_event_kind simple[] = {
+        [IN_VOTER_UP] = ME_VOTER_UP, [IN_LINK_GONE] = ME_LINK_GONE, [IN_REPLICA_UP] = ME_REPLICA_UP, [IN_FOLLOWS] = ME_FOLLOWS,
+        [IN_FETCHED] = ME_FETCHED, [IN_HEALTH] = ME_HEALTH, [IN_LEAVE] = ME_LEAVE,
+    };
     struct hs_node *n = &p->n;
-    struct member_event ev = {.kind = ME_TICK, .fresh_life = hs_id(w)};
-    struct hs_link *l;
 
     switch (it->kind) {
     case IN_MSG:
-        ev.kind = ME_MSG;
-        ev.msg = &it->pkt->msg;
-        ev.link = n->voter_link[it->pkt->from];
-        ev.id = it->pkt->msg.from;
-        ev.life = it->pkt->msg.life;
-        if (ev.link == 0)
-            return;
-        break;
+        say_msg(ev, n->voter_link[it->pkt->from], &it->pkt->msg);
+        return ev->link != 0;
     case IN_REPL:
-        l = hs_link(w, it->x);
-        if (!l)
-            return;
-        if (it->pkt->what != PK_MSG) {
-            hs_log_take(w, p, l, it->pkt);
-            return;
-        }
-        ev.msg = &it->pkt->msg;
-        ev.link = l->id;
-        ev.id = it->pkt->msg.from;
-        ev.life = it->pkt->msg.life;
-        if (ev.msg->kind == HA_STREAM && l->dst == p->id) {
-            if (n->up != l->id)
-                return;
-            ev.kind = ME_STREAM;
-            hs_node_step(w, p, &ev);
-            if (n->out.refused)
-                hs_close(w, l);
-            else
-                n->take_link = l->id;
-            return;
-        }
-        ev.kind = ME_MSG;
-        break;
+        return over_replication(w, p, it, ev);
     case IN_VOTER_UP:
         if (n->voter_link[it->proc] != it->x)
-            return;
-        ev.kind = ME_VOTER_UP;
-        ev.link = it->x;
-        ev.id = w->proc[it->proc].name;
-        ev.life = w->proc[it->proc].v.life;
-        break;
-    case IN_LINK_GONE:
-        ev.kind = ME_LINK_GONE;
-        ev.link = it->x;
-        break;
-    case IN_REPLICA_UP:
-        ev.kind = ME_REPLICA_UP;
-        ev.link = it->x;
-        ev.id = w->proc[it->proc].name;
-        ev.life = w->proc[it->proc].n.kept.life;
+            return false;
         break;
     case IN_ROLE:
-        ev.kind = ME_ROLE;
-        ev.id = n->follows >= 0 ? w->proc[n->follows].name : "";
-        if (n->follows >= 0)
-            ev.addr = w->proc[n->follows].addr;
-        break;
+        tell_role(w, n, ev);
+        return true;
     case IN_LOG:
-        ev.kind = ME_LOG;
-        ev.pos = hs_end_of(&n->log);
-        ev.durable = w->sc.fsync ? n->synced : (int64_t)n->log.n;
-        n->told = (int64_t)n->log.n;
-        break;
-    case IN_FOLLOWS:
-        ev.kind = ME_FOLLOWS;
-        ev.yes = it->yes;
-        ev.link = it->x;
-        ev.id = w->proc[it->proc].name;
-        ev.life = w->proc[it->proc].n.kept.life;
-        break;
-    case IN_FETCHED:
-        ev.kind = ME_FETCHED;
-        ev.yes = it->yes;
-        ev.pos = hs_end_of(&n->log);
-        break;
-    case IN_HEALTH:
-        ev.kind = ME_HEALTH;
-        ev.yes = it->yes;
-        break;
-    case IN_LEAVE:
-        ev.kind = ME_LEAVE;
-        break;
+        tell_log(w, n, ev);
+        return true;
     case IN_WRITE:
     case IN_READ:
         client(w, p, it);
-        return;
+        return false;
     default:
         break;
     }
-    hs_node_step(w, p, &ev);
+    if (it->kind != IN_TICK) {
+        ev->kind = simple[it->kind];
+        ev->yes = it->yes;
+        if (it->kind == IN_VOTER_UP || it->kind == IN_LINK_GONE || it->kind == IN_REPLICA_UP || it->kind == IN_FOLLOWS)
+            about(w, ev, it);
+        if (it->kind == IN_FETCHED)
+            ev->pos = hs_end_of(&n->log);
+    }
+    return true;
+}
+
+void hs_node_take(struct hs_world *w, struct hs_proc *p, const struct hs_item *it)
+{
+    struct member_event ev = {.kind = ME_TICK, .fresh_life = hs_id(w)};
+
+    if (make_event(w, p, it, &ev))
+        hs_node_step(w, p, &ev);
 }

@@ -1,7 +1,10 @@
 /* Simulation of one formed group: the real `struct formed` in each sentinel, the real
  * `struct member` in each data node, under virtual time; one seed is one run.
  *
- *   ha_world.c  the queue of what is due, processes, the network, links
+ *   ha_world.c  the queue of what is due, the beginning and the end
+ *   ha_net.c    datagrams and replication links
+ *   ha_proc.c   processes: inboxes, starts, kills, pauses, cuts
+ *   ha_turn.c   the world's own round: links, health, clients, plain sentinels, operators who form
  *   ha_voter.c  a sentinel: its list carried out in order, its disk
  *   ha_node.c   a data node: orders carried out, its disks, clients' commands
  *   ha_log.c    the pretend log and its replication

@@ -1,5 +1,5 @@
-/* The world of a formed group: what is due, processes, datagrams, links. */
-#include "tests/sim/ha_sim.h"
+/* The world of a formed group: what is due and when, how it begins and ends. */
+#include "tests/sim/ha_world_inside.h"
 
 #include "common/base/mem.h"
 
@@ -91,546 +91,10 @@ static struct hs_item pop(struct hs_world *w)
     return top;
 }
 
-static void item_free(struct hs_item *it)
+void hs_item_free(struct hs_item *it)
 {
     hs_packet_free(it->pkt);
     mem_free(it->ask);
-}
-
-/* --- packets -------------------------------------------------------------------------------- */
-
-struct hs_packet *hs_packet(enum hs_pkt what, int from, int to, const struct ha_msg *m)
-{
-    struct hs_packet *p = mem_alloc(sizeof *p);
-
-    memset(p, 0, sizeof *p);
-    p->what = what;
-    p->from = from;
-    p->to = to;
-    if (m) {
-        p->msg = *m;
-        if (m->rec) {
-            p->rec = mem_alloc(sizeof *p->rec);
-            *p->rec = *m->rec;
-            p->msg.rec = p->rec;
-        }
-    }
-    return p;
-}
-
-void hs_packet_free(struct hs_packet *p)
-{
-    if (!p)
-        return;
-    mem_free(p->rec);
-    vec_fini(&p->log);
-    mem_free(p);
-}
-
-void hs_log_copy(hs_log *to, const hs_log *from, int64_t at, int64_t end)
-{
-    vec_clear(to);
-    for (int64_t i = at; i < end; i++)
-        vec_push(to, from->at[i]);
-}
-
-static int64_t delay_us(struct hs_world *w)
-{
-    int64_t d = rng_between(&w->rng, 100, 900);
-
-    if (w->chaos && rng_chance(&w->rng, 30))
-        d += rng_between(&w->rng, 1, 60) * HS_MS;
-    return d;
-}
-
-/* Some kinds hurt more when they come late. */
-static bool hurts(enum ha_kind k)
-{
-    return k == HA_OPEN || k == HA_FETCH || k == HA_SEAL || k == HA_JOINT || k == HA_RECORD || k == HA_COMMITTED || k == HA_VOTED ||
-           k == HA_BIND || k == HA_VOTE || k == HA_END || k == HA_LEASE || k == HA_FOLLOW || k == HA_RESUME || k == HA_SEALED;
-}
-
-void hs_datagram(struct hs_world *w, int from, int to, const struct ha_msg *m)
-{
-    struct hs_item it = {.kind = HD_PACKET, .proc = to};
-
-    if (m->kind != HA_LOOK && m->kind != HA_STATUS && m->kind != HA_ALIVE && m->kind != HA_RENEW && m->kind != HA_LEASE)
-        hs_trace(w, "%s > %s %s ballot %llu.%u epoch %llu %s%s%s", w->proc[from].name, w->proc[to].name, ha_kind_name(m->kind),
-                 (unsigned long long)m->ballot, m->change, (unsigned long long)m->epoch, m->ok ? "ok " : "",
-                 m->why ? ha_why_name(m->why) : "", m->unproved ? " unproved" : "");
-    if (hs_ruled(w, from, to, m)) {
-        w->t.dropped++;
-        return;
-    }
-    if (w->chaos && rng_chance(&w->rng, w->sc.late_pm) && hurts(m->kind)) {
-        it.pkt = hs_packet(PK_MSG, from, to, m);
-        hs_due(w, rng_between(&w->rng, 100, 4000) * HS_MS, it);
-        w->t.late++;
-    }
-    if (w->cut[from][to] > 0 || (w->chaos && rng_chance(&w->rng, w->sc.loss_pm))) {
-        w->t.dropped++;
-        return;
-    }
-    it.pkt = hs_packet(PK_MSG, from, to, m);
-    hs_due(w, delay_us(w), it);
-    if (w->chaos && rng_chance(&w->rng, w->sc.dup_pm)) {
-        it.pkt = hs_packet(PK_MSG, from, to, m);
-        hs_due(w, delay_us(w) + rng_between(&w->rng, 0, 30) * HS_MS, it);
-        w->t.doubled++;
-    }
-}
-
-/* --- replication links ------------------------------------------------------------------------ */
-
-struct hs_link *hs_link(struct hs_world *w, uint64_t id)
-{
-    for (size_t i = 0; i < w->links.n; i++)
-        if (w->links.at[i]->id == id)
-            return w->links.at[i]->open ? w->links.at[i] : NULL;
-    return NULL;
-}
-
-struct hs_link *hs_connect(struct hs_world *w, int src, int dst, bool fetch)
-{
-    struct hs_link *l = mem_alloc(sizeof *l);
-
-    memset(l, 0, sizeof *l);
-    l->id = ++w->links_made;
-    l->src = src;
-    l->dst = dst;
-    l->open = true;
-    l->fetch = fetch;
-    vec_push(&w->links, l);
-    return l;
-}
-
-static void link_free(struct hs_link *l)
-{
-    for (int d = 0; d < 2; d++) {
-        for (size_t i = l->dir[d].at; i < l->dir[d].q.n; i++)
-            hs_packet_free(l->dir[d].q.at[i]);
-        vec_fini(&l->dir[d].q);
-    }
-    vec_fini(&l->asker);
-    mem_free(l);
-}
-
-void hs_close(struct hs_world *w, struct hs_link *l)
-{
-    if (!l->open)
-        return;
-    l->open = false;
-    hs_trace(w, "link %llu %s-%s closed", (unsigned long long)l->id, w->proc[l->src].name, w->proc[l->dst].name);
-    if (!l->fetch)
-        hs_give(w, &w->proc[l->src], (struct hs_item){.kind = IN_LINK_GONE, .x = l->id});
-    if (w->proc[l->dst].n.up == l->id) {
-        w->proc[l->dst].n.up = 0;
-        if (w->proc[l->dst].n.streaming)
-            hs_give(w, &w->proc[l->dst], (struct hs_item){.kind = IN_FOLLOWS, .proc = l->src});
-        hs_give(w, &w->proc[l->dst], (struct hs_item){.kind = IN_LINK_GONE, .x = l->id});
-        w->proc[l->dst].n.streaming = false;
-    }
-}
-
-void hs_repl(struct hs_world *w, struct hs_link *l, int dir, struct hs_packet *pkt)
-{
-    int64_t d = delay_us(w);
-
-    if (!l->open) {
-        hs_packet_free(pkt);
-        return;
-    }
-    vec_push(&l->dir[dir].q, pkt);
-    if (!l->dir[dir].due) {
-        l->dir[dir].due = true;
-        hs_due(w, d, (struct hs_item){.kind = HD_LINK, .x = l->id, .y = (uint64_t)dir});
-    }
-}
-
-static void link_arrives(struct hs_world *w, uint64_t id, int dir)
-{
-    struct hs_link *l = hs_link(w, id);
-    int from, to;
-    struct hs_packet *pkt;
-
-    if (!l)
-        return;
-    from = dir == 0 ? l->src : l->dst;
-    to = dir == 0 ? l->dst : l->src;
-    l->dir[dir].due = false;
-    if (l->dir[dir].at == l->dir[dir].q.n)
-        return;
-    if (w->cut[from][to] > 0) {
-        if (l->dir[dir].stuck_us == 0)
-            l->dir[dir].stuck_us = w->now_us;
-        if (w->now_us - l->dir[dir].stuck_us > 1500 * HS_MS) {
-            hs_close(w, l);
-            return;
-        }
-        l->dir[dir].due = true;
-        hs_due(w, 20 * HS_MS, (struct hs_item){.kind = HD_LINK, .x = id, .y = (uint64_t)dir});
-        return;
-    }
-    l->dir[dir].stuck_us = 0;
-    pkt = l->dir[dir].q.at[l->dir[dir].at++];
-    if (l->dir[dir].at == l->dir[dir].q.n) {
-        l->dir[dir].at = 0;
-        vec_clear(&l->dir[dir].q);
-    } else {
-        l->dir[dir].due = true;
-        hs_due(w, rng_between(&w->rng, 10, 200), (struct hs_item){.kind = HD_LINK, .x = id, .y = (uint64_t)dir});
-    }
-    hs_give(w, &w->proc[to], (struct hs_item){.kind = IN_REPL, .x = id, .pkt = pkt});
-}
-
-/* --- processes -------------------------------------------------------------------------------- */
-
-void hs_give(struct hs_world *w, struct hs_proc *p, struct hs_item it)
-{
-    if (!p->alive) {
-        item_free(&it);
-        return;
-    }
-    if (w->sc.wake_us > 0 && !p->asleep && !p->running && p->in_at == p->inbox.n) {
-        p->asleep = true;
-        hs_due(w, rng_between(&w->rng, 0, rng_chance(&w->rng, 50) ? 3 * w->sc.wake_us : w->sc.wake_us),
-               (struct hs_item){.kind = HD_WAKE, .proc = p->id, .gen = p->gen});
-    }
-    vec_push(&p->inbox, it);
-}
-
-int64_t hs_save_us(struct hs_world *w)
-{
-    if (w->sc.save_max_us > 0)
-        return rng_between(&w->rng, w->sc.save_min_us, w->sc.save_max_us);
-    return rng_between(&w->rng, 100, w->chaos && rng_chance(&w->rng, 50) ? 80000 : 2000);
-}
-
-static void set_timer(struct hs_world *w, struct hs_proc *p)
-{
-    int64_t at_ms, at_us;
-
-    if (!p->alive)
-        return;
-    at_ms = p->node ? member_deadline_ms(&p->n.m) : formed_deadline_ms(p->v.f);
-    if (at_ms == NEVER_MS)
-        return;
-    at_us = drift_true_us(&p->clock, at_ms);
-    if (at_us == NEVER_MS)
-        return;
-    p->timer_seq++;
-    hs_due(w, at_us > w->now_us ? at_us - w->now_us : 50, (struct hs_item){.kind = HD_TIMER, .proc = p->id, .gen = p->gen, .x = p->timer_seq});
-}
-
-/* What has come is heard before time runs out: a tick goes behind it. */
-static bool comes_later(struct hs_proc *p, struct hs_item tick)
-{
-    if (p->in_at == p->inbox.n)
-        return false;
-    for (size_t i = p->in_at; i < p->inbox.n; i++)
-        if (p->inbox.at[i].kind == IN_TICK)
-            return true;
-    vec_push(&p->inbox, tick);
-    return true;
-}
-
-void hs_run_proc(struct hs_world *w, struct hs_proc *p)
-{
-    bool did = false;
-
-    p->running = true;
-    while (p->alive && !p->paused && !p->saving && !p->asleep && !w->violation[0]) {
-        struct hs_item it;
-        if (p->crash_after == 0) {
-            p->running = false;
-            hs_kill(w, p, rng_chance(&w->rng, 300), p->back_in_us);
-            return;
-        }
-        if (p->crash_after > 0)
-            p->crash_after--;
-        if (p->node ? hs_node_carry(w, p) : hs_voter_carry(w, p)) {
-            did = true;
-            continue;
-        }
-        if (p->node && p->n.told >= 0 && p->n.told != (int64_t)p->n.log.n) {       /* it knows its log before it hears of anything else */
-            it = (struct hs_item){.kind = IN_LOG};
-            hs_node_take(w, p, &it);
-            continue;
-        }
-        if (p->in_at == p->inbox.n) {
-            p->in_at = 0;
-            vec_clear(&p->inbox);
-            break;
-        }
-        it = p->inbox.at[p->in_at++];
-        if (it.kind == IN_TICK && w->sc.wake_us > 0 && comes_later(p, it))
-            continue;
-        w->t.steps++;
-        did = true;
-        if (p->node)
-            hs_node_take(w, p, &it);
-        else
-            hs_voter_take(w, p, &it);
-        item_free(&it);
-    }
-    p->running = false;
-    if (did) {
-        if (p->alive && p->node && !p->paused && !p->saving)
-            hs_log_flush(w, p);
-        set_timer(w, p);
-    }
-}
-
-static void inbox_clear(struct hs_proc *p)
-{
-    for (size_t i = p->in_at; i < p->inbox.n; i++)
-        item_free(&p->inbox.at[i]);
-    p->in_at = 0;
-    vec_clear(&p->inbox);
-}
-
-static bool apart(struct hs_world *w, int a, int b) { return w->cut[a][b] > 0 || w->cut[b][a] > 0; }
-
-void hs_kill(struct hs_world *w, struct hs_proc *p, bool power, int64_t back_in_us)
-{
-    if (!p->alive)
-        return;
-    hs_trace(w, "%s %s", power ? "POWER CUT" : "KILL -9", p->name);
-    power ? w->t.powers++ : w->t.kills++;
-    if (p->node)
-        hs_node_stop(w, p, power);
-    else
-        hs_voter_stop(w, p);
-    p->alive = p->paused = p->saving = p->asleep = false;
-    p->crash_after = -1;
-    p->gen++;
-    inbox_clear(p);
-    for (size_t i = 0; i < w->links.n; i++)
-        if (w->links.at[i]->open && (w->links.at[i]->src == p->id || w->links.at[i]->dst == p->id))
-            hs_close(w, w->links.at[i]);
-    if (p->node)
-        for (int v = 0; v < w->n_procs; v++)
-            if (!w->proc[v].node && w->proc[v].v.links[p->id] != 0) {
-                w->proc[v].v.links[p->id] = 0;
-                hs_give(w, &w->proc[v], (struct hs_item){.kind = IN_NODE, .proc = p->id});
-                if (!power && !apart(w, v, p->id))     /* the kernel closes the link; a host without power says nothing */
-                    hs_due(w, rng_between(&w->rng, 50, 3000), (struct hs_item){.kind = HD_REDIAL, .proc = p->id, .gen = p->gen, .x = (uint64_t)v});
-            }
-    if (!p->node)
-        for (int n = 0; n < w->n_procs; n++)
-            if (w->proc[n].node && w->proc[n].n.voter_link[p->id] != 0) {
-                hs_give(w, &w->proc[n], (struct hs_item){.kind = IN_LINK_GONE, .x = w->proc[n].n.voter_link[p->id]});
-                w->proc[n].n.voter_link[p->id] = 0;
-            }
-    for (int v = 0; v < w->n_procs && !p->node; v++)
-        if (!w->proc[v].node && w->proc[v].v.peers[p->id]) {
-            w->proc[v].v.peers[p->id] = false;
-            hs_give(w, &w->proc[v], (struct hs_item){.kind = IN_PEER, .proc = p->id});
-        }
-    if (back_in_us >= 0)
-        hs_due(w, back_in_us, (struct hs_item){.kind = HD_START, .proc = p->id, .gen = p->gen});
-}
-
-void hs_start(struct hs_world *w, struct hs_proc *p)
-{
-    if (p->alive)
-        return;
-    p->alive = true;
-    p->gen++;
-    p->crash_after = -1;
-    p->paused = p->saving = p->save_fails = false;
-    hs_trace(w, "start %s%s", p->name, p->disk_lost ? " with an empty disk" : "");
-    if (p->node)
-        hs_node_start(w, p);
-    else
-        hs_voter_start(w, p);
-    p->disk_lost = false;
-    hs_give(w, p, (struct hs_item){.kind = IN_TICK});
-}
-
-void hs_pause(struct hs_world *w, struct hs_proc *p, int64_t for_us)
-{
-    if (!p->alive || p->paused)
-        return;
-    p->paused = true;
-    w->t.pauses++;
-    hs_trace(w, "pause %s for %lld ms", p->name, (long long)for_us / HS_MS);
-    hs_due(w, for_us, (struct hs_item){.kind = HD_THAW, .proc = p->id, .gen = p->gen});
-}
-
-void hs_cut(struct hs_world *w, int a, int b, bool on)
-{
-    if (a == b)
-        return;
-    w->cut[a][b] += on ? 1 : -1;
-    if (w->cut[a][b] < 0)
-        w->cut[a][b] = 0;
-    if (on && w->cut[a][b] == 1)
-        w->cut_since_us[a][b] = w->now_us;
-}
-
-/* --- the world's own round: links come and go, health, clients ---------------------------------- */
-
-static bool apart_long(struct hs_world *w, int a, int b)
-{
-    return (w->cut[a][b] > 0 && w->now_us - w->cut_since_us[a][b] > 700 * HS_MS) ||
-           (w->cut[b][a] > 0 && w->now_us - w->cut_since_us[b][a] > 700 * HS_MS);
-}
-
-static void links_turn(struct hs_world *w, struct hs_proc *v)
-{
-    for (int i = 0; i < w->n_procs; i++) {
-        struct hs_proc *o = &w->proc[i];
-        if (o == v)
-            continue;
-        if (!o->node) {
-            bool up = o->alive && !apart_long(w, v->id, o->id) && (v->v.peers[i] || !apart(w, v->id, o->id));
-            if (up != v->v.peers[i]) {
-                v->v.peers[i] = up;
-                hs_give(w, v, (struct hs_item){.kind = IN_PEER, .proc = i, .yes = up});
-            }
-        } else if (v->v.links[i] == 0) {
-            if (o->alive && !apart(w, v->id, o->id)) {
-                v->v.links[i] = o->n.voter_link[v->id] = ++w->links_made;
-                v->v.heard_us[i] = w->now_us;
-                hs_give(w, o, (struct hs_item){.kind = IN_VOTER_UP, .proc = v->id, .x = v->v.links[i]});
-                hs_give(w, v, (struct hs_item){.kind = IN_NODE, .proc = i, .yes = true});
-            }
-        } else if (apart_long(w, v->id, o->id)) {
-            hs_give(w, o, (struct hs_item){.kind = IN_LINK_GONE, .x = v->v.links[i]});
-            hs_give(w, v, (struct hs_item){.kind = IN_NODE, .proc = i});
-            v->v.links[i] = o->n.voter_link[v->id] = 0;
-        } else if (o->alive && !o->paused && !apart(w, v->id, o->id)) {
-            v->v.heard_us[i] = w->now_us;      /* a ping was answered */
-        }
-    }
-}
-
-static bool sees_down(struct hs_world *w, struct hs_proc *v, int node)
-{
-    return v->alive && !v->paused && w->now_us - v->v.heard_us[node] > w->sc.timing.down_after_ms * HS_MS;
-}
-
-static void health_turn(struct hs_world *w, struct hs_proc *v)
-{
-    const struct ha_record *r = &formed_voter(v->v.f)->f.rec;
-    int node = r->gid ? hs_by_name(w, r->primary) : -1, n = 0;
-    bool down = false;
-
-    if (node >= 0 && sees_down(w, v, node)) {
-        for (int i = 0; i < w->n_procs; i++)
-            n += !w->proc[i].node && (i == v->id || !apart(w, i, v->id)) && sees_down(w, &w->proc[i], node);
-        down = n >= ha_majority(w->sc.voters);
-    }
-    if (down != v->v.odown) {
-        v->v.odown = down;
-        hs_trace(w, "%s odown %d", v->name, down);
-        hs_give(w, v, (struct hs_item){.kind = IN_ODOWN, .yes = down});
-    }
-}
-
-static void clients_turn(struct hs_world *w)
-{
-    struct hs_proc *best = hs_primary(w), *p;
-
-    for (int i = 0; i < 2 && !w->clients_off; i++) {
-        p = best && rng_chance(&w->rng, 700) ? best : &w->proc[w->sc.voters + w->sc.spares + (int)rng_below(&w->rng, (uint64_t)w->sc.nodes)];
-        if (!p->alive)
-            continue;
-        if (rng_chance(&w->rng, 700))
-            hs_give(w, p, (struct hs_item){.kind = IN_WRITE, .x = ++w->values});
-        else
-            hs_give(w, p, (struct hs_item){.kind = IN_READ, .y = w->dissolves, .z = w->sure_writes});
-    }
-}
-
-static bool is_dissolved(const struct hs_world *w)
-{
-    for (int i = 0; i < w->n_procs; i++)
-        if (!w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved)
-            return true;
-    return false;
-}
-
-/* What plain sentinels do beside all this: a plain node that follows nobody, or another, is pointed at the primary, which is the one with the longest log. */
-static void plain_turn(struct hs_world *w)
-{
-    struct hs_proc *best = NULL;
-
-    for (int i = 0; i < w->n_procs; i++) {
-        struct hs_proc *p = &w->proc[i];
-        if (!p->node)
-            continue;
-        if (!p->alive || p->n.m.f.used)
-            return;                    /* who is down may be the primary; a formed group looks after itself */
-        if (p->n.follows < 0 && (p->n.m.phase == MP_PLAIN || p->n.m.phase == MP_BOUND) && (!best || p->n.log.n > best->n.log.n))
-            best = p;
-    }
-    for (int i = 0; best && i < w->n_procs; i++) {
-        struct hs_proc *p = &w->proc[i];
-        if (p->node && p != best && p->n.follows != best->id && member_takes_plain_orders(&p->n.m) && p->n.m.phase == MP_PLAIN && !p->paused &&
-            !p->saving && p->n.next >= p->n.out.n)
-            hs_node_role(w, p, best->id);
-    }
-}
-
-static void form_turn(struct hs_world *w)
-{
-    struct hs_proc *v = &w->proc[rng_below(&w->rng, (uint64_t)w->sc.voters)];
-    static struct formed_want want;
-    struct formed_event *ev;
-
-    for (int i = 0; i < w->n_procs; i++)
-        if (w->proc[i].node && w->proc[i].n.opened_any)
-            return;
-    if (w->now_us < w->next_form_us || !v->alive)
-        return;
-    w->next_form_us = w->now_us + rng_between(&w->rng, 300, 1500) * HS_MS;
-    want = (struct formed_want){.mode = w->sc.mode, .fsync = w->sc.fsync, .k = w->sc.k, .voters = w->sc.voters, .timing = w->sc.timing};
-    ev = mem_alloc(sizeof *ev);
-    *ev = (struct formed_event){.kind = FV_FORM, .want = &want, .ticket = hs_id(w)};
-    hs_give(w, v, (struct hs_item){.kind = IN_ASK, .ask = ev});
-}
-
-/* All nodes had lost their memory: nobody was left to be let go. */
-static void nobody_bound(struct hs_world *w)
-{
-    for (int i = 0; i < w->n_procs; i++)
-        if (w->proc[i].node && w->proc[i].n.kept.gid != 0)
-            return;
-    if (w->sure.n > 0)
-        hs_judge_released(w);
-}
-
-static void turn(struct hs_world *w)
-{
-    for (int i = 0; i < w->n_procs; i++) {
-        struct hs_proc *p = &w->proc[i];
-        if (!p->alive)
-            continue;
-        if (p->node) {
-            if (!is_dissolved(w) && member_takes_plain_orders(&p->n.m) && p->n.m.f.gid == 0 && hs_primary(w) && hs_primary(w)->n.opened_any &&
-                hs_primary(w)->id != p->n.follows && hs_primary(w) != p && !p->paused && !p->saving && p->n.next >= p->n.out.n)
-                hs_node_role(w, p, hs_primary(w)->id);     /* a plain node beside the group: somebody points it there */
-            hs_log_turn(w, p);
-        } else {
-            links_turn(w, p);
-            health_turn(w, p);
-        }
-    }
-    if (is_dissolved(w))
-        nobody_bound(w);
-    if (!w->sc.formed || w->t.dissolved > 0 || is_dissolved(w)) {
-        plain_turn(w);
-        form_turn(w);
-    }
-    clients_turn(w);
-    for (size_t i = w->links.n; i-- > 0;)
-        if (!w->links.at[i]->open) {
-            link_free(w->links.at[i]);
-            vec_remove(&w->links, i);
-        }
-    hs_due(w, rng_between(&w->rng, 10, 30) * HS_MS, (struct hs_item){.kind = HD_TURN});
 }
 
 bool hs_next(struct hs_world *w)
@@ -650,7 +114,7 @@ bool hs_next(struct hs_world *w)
             hs_give(w, p, (struct hs_item){.kind = IN_MSG, .pkt = it.pkt}), it.pkt = NULL;
         break;
     case HD_LINK:
-        link_arrives(w, it.x, (int)it.y);
+        hs_link_arrives(w, it.x, (int)it.y);
         break;
     case HD_TIMER:
         if (p->alive && p->gen == it.gen && it.x == p->timer_seq)
@@ -681,10 +145,10 @@ bool hs_next(struct hs_world *w)
             p->asleep = false;
         break;
     case HD_TURN:
-        turn(w);
+        hs_turn(w);
         break;
     case HD_REDIAL:
-        if (!p->alive && !apart(w, (int)it.x, p->id) && w->proc[it.x].alive && w->proc[it.x].v.links[p->id] == 0)
+        if (!p->alive && !hs_apart(w, (int)it.x, p->id) && w->proc[it.x].alive && w->proc[it.x].v.links[p->id] == 0)
             hs_give(w, &w->proc[it.x], (struct hs_item){.kind = IN_NODE, .proc = p->id, .refused = true});
         break;
     case HD_FAULT:
@@ -696,7 +160,7 @@ bool hs_next(struct hs_world *w)
     default:
         break;
     }
-    item_free(&it);
+    hs_item_free(&it);
     for (int again = 1; again && !w->violation[0];) {     /* whoever has something to do, until nobody has */
         again = 0;
         for (int i = 0; i < w->n_procs; i++) {
@@ -817,7 +281,7 @@ void hs_end(struct hs_world *w)
             hs_voter_stop(w, p);
         if (p->alive && p->node)
             hs_node_stop(w, p, false);
-        inbox_clear(p);
+        hs_inbox_clear(p);
         vec_fini(&p->inbox);
         formed_out_fini(&p->v.out);
         vec_fini(&p->n.log);
@@ -825,9 +289,9 @@ void hs_end(struct hs_world *w)
         hs_packet_free(p->n.full);
     }
     for (size_t i = 0; i < w->links.n; i++)
-        link_free(w->links.at[i]);
+        hs_link_free(w->links.at[i]);
     for (size_t i = 0; i < w->heap.n; i++)
-        item_free(&w->heap.at[i]);
+        hs_item_free(&w->heap.at[i]);
     hs_rules_end(w);
     vec_fini(&w->links);
     vec_fini(&w->heap);
