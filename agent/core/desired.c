@@ -178,7 +178,7 @@ int desired_plan(const struct docname *doc, const struct inputs *in, const struc
     i = inputs_get(in, docname_key(doc, key));
     if (!i || i->kind == INPUT_MISSING) {
         *absent = true;
-        return err_set(e, ERR_MISSING, "%s does not exist", key);
+        return err_set(e, ERR_MISSING, "%s does not exist as a string", key);
     }
     if (i->kind != INPUT_STRING)
         return err_set(e, ERR_FORMAT, "%s holds another type of value than a string", key);

@@ -168,7 +168,7 @@ static int source_tree(const struct inputs *in, const char *source, cJSON **out,
     int rc;
 
     if (!i || i->kind == INPUT_MISSING)
-        return err_set(e, ERR_MISSING, "%s does not exist", source);
+        return err_set(e, ERR_MISSING, "%s does not exist%s", source, source_is_hash(slice_z(source)) ? "" : " as a string");
     if (i->kind == INPUT_WRONG || (i->kind == INPUT_HASH) != source_is_hash(slice_z(source)))
         return err_set(e, ERR_FORMAT, "%s holds another type of value", source);
     if (i->kind == INPUT_STRING) {
