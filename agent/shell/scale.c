@@ -47,6 +47,7 @@ struct keeper {
     struct instances seen;
     struct scale_answer answer;
     bool tried[SCALE_INSTANCES_MAX + 1];     /* started since the last change of the document or the last calm look */
+    bool draining[SCALE_INSTANCES_MAX + 1];  /* said to those who send it work, and not taken back */
     int64_t moving_since_ms, started_at_ms;
     bool drained;              /* the highest one too many may be stopped */
     char why[ERR_TEXT_MAX];    /* of what is broken */
@@ -165,8 +166,6 @@ static void start_missing(struct keeper *k)
         int number = k->answer.start.at[i];
 
         instance_unit(k->unit, number, &names[i]);
-        if (k->scale->o.drain)
-            (void)k->scale->o.drain(k->scale->o.owner, str_c(&names[i]), false);
         k->tried[number] = true;
         argv[5 + i] = str_c(&names[i]);
     }
@@ -176,20 +175,37 @@ static void start_missing(struct keeper *k)
         str_fini(&names[i]);
 }
 
+static int64_t drain(struct keeper *k, int number, bool on)
+{
+    struct str unit = {0};
+    int64_t ms;
+
+    if (!k->scale->o.drain || (!on && !k->draining[number]))
+        return 0;
+    k->draining[number] = on;
+    instance_unit(k->unit, number, &unit);
+    ms = k->scale->o.drain(k->scale->o.owner, str_c(&unit), on);
+    str_fini(&unit);
+    return ms;
+}
+
+/* What was about to stop stays after all: let it have work again. */
+static void undrain(struct keeper *k, int up_to)
+{
+    for (int i = 1; i <= up_to; i++)
+        (void)drain(k, i, false);
+}
+
 /* Those that go are drained all at once, but stopped one after the other. */
 static void drain_surplus(struct keeper *k)
 {
     int64_t wait_ms = 0;
 
-    for (size_t i = 0; k->scale->o.drain && i < k->answer.surplus.n; i++) {
-        struct str unit = {0};
-        int64_t ms;
+    for (size_t i = 0; i < k->answer.surplus.n; i++) {
+        int64_t ms = drain(k, k->answer.surplus.at[i], true);
 
-        instance_unit(k->unit, k->answer.surplus.at[i], &unit);
-        ms = k->scale->o.drain(k->scale->o.owner, str_c(&unit), true);
         if (i == 0)
             wait_ms = ms;
-        str_fini(&unit);
     }
     k->drained = wait_ms <= 0;
     timer_set(&k->timer, wait_ms > 0 ? wait_ms : 0);
@@ -337,21 +353,9 @@ static void keeper_free(struct keeper *k)
     loop_park(k->scale->o.loop, k, mem_free);
 }
 
-/* What it was about to stop stays: let it have work again. */
-static void undrain(struct keeper *k)
-{
-    for (size_t i = 0; k->scale->o.drain && k->state == KS_DRAINING && i < k->answer.surplus.n; i++) {
-        struct str unit = {0};
-
-        instance_unit(k->unit, k->answer.surplus.at[i], &unit);
-        (void)k->scale->o.drain(k->scale->o.owner, str_c(&unit), false);
-        str_fini(&unit);
-    }
-}
-
 static void forget(struct scale *s, struct keeper *k)
 {
-    undrain(k);
+    undrain(k, SCALE_INSTANCES_MAX);
     for (size_t i = 0; i < s->at.n; i++)
         if (s->at.at[i] == k) {
             vec_remove(&s->at, i);
@@ -401,6 +405,7 @@ int scale_want(struct scale *s, const struct docname *name, const struct plan_sc
         vec_push(&s->at, k);
     }
     k->want = share;
+    undrain(k, share);
     k->moving_since_ms = 0;
     memset(k->tried, 0, sizeof k->tried);
     mem_free(k->told);
