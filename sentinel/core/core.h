@@ -69,6 +69,8 @@ uint64_t    core_current_epoch(const struct core *c);
 bool        core_in_tilt(const struct core *c);
 int64_t     core_tilt_since_ms(const struct core *c);         /* 0 = not in tilt */
 bool        core_save_broken(const struct core *c);           /* the last save failed: we do not vote */
+/* How long the save that was just made took. Others' disks are as slow: they are waited for so much longer. */
+void        core_save_took(struct core *c, int64_t ms);
 const struct core_timing *core_timing_now(const struct core *c);
 const struct core_counts *core_counts(const struct core *c);
 

@@ -12,6 +12,8 @@
 #define KVORUM_PLANT 0             /* 1..3: a bug on purpose, for the simulator to find */
 #endif
 
+#define SLOW_FADES 4               /* what is remembered of a slow save falls by this part with each quicker one */
+
 bool election_see_epoch(struct core *c, uint64_t epoch)
 {
     if (epoch <= c->current_epoch)
@@ -175,7 +177,19 @@ int election_rank(const struct core *c, const struct group *g)
 
 int64_t election_turn_ms(struct core *c, const struct group *g)
 {
-    return election_rank(c, g) * c->timing.bid_stagger_ms + rng_between(&c->rng, 0, c->timing.bid_jitter_ms);
+    return election_rank(c, g) * ms_max(c->timing.bid_stagger_ms, c->slow_save_ms) + rng_between(&c->rng, 0, c->timing.bid_jitter_ms);
+}
+
+/* A bid is on our disk before anybody hears of it, and each vote on its voter's disk before it is told: while that takes
+ * long neither the next one bids nor this bid is given up. */
+int64_t election_patience_ms(struct core *c, const struct group *g)
+{
+    return c->timing.rebid_max_ms + election_rebid_ms(c, g) + 3 * c->slow_save_ms;
+}
+
+void core_save_took(struct core *c, int64_t ms)
+{
+    c->slow_save_ms = ms_max(ms_min(ms, c->timing.rebid_max_ms), c->slow_save_ms - (c->slow_save_ms + SLOW_FADES - 1) / SLOW_FADES);
 }
 
 int64_t election_rebid_ms(struct core *c, const struct group *g)

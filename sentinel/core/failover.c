@@ -119,7 +119,7 @@ static int64_t deadline_of(struct core *c, struct group *g, enum fo_state s)
     case FO_WAITING:
         return ms_max(c->now_ms + election_turn_ms(c, g), g->fo.not_before_ms);
     case FO_BIDDING:
-        return c->now_ms + c->timing.rebid_max_ms + election_rebid_ms(c, g);
+        return c->now_ms + election_patience_ms(c, g);
     case FO_ASKING:
         return c->now_ms + c->timing.asking_ms;
     case FO_SEALING:

@@ -48,6 +48,7 @@ struct core {
     bool must_saved;               /* ... and a vote relies on it */
     bool save_broken;
     core_id saving_bid;            /* group whose bid relied on it */
+    int64_t slow_save_ms;          /* how long saves took of late: the longest, fading with each quicker one */
     uint64_t saving_ticket;        /* who asked for our vote */
     bool saving_down;              /* ... and the half of the answer that needs no disk */
     uint64_t was_epoch;            /* invariant.c: current_epoch as the last step left it */
@@ -154,6 +155,7 @@ int  election_rank(const struct core *c, const struct group *g);       /* 0 = fi
 int  election_usable(const struct core *c, const struct group *g);     /* ourselves and the peers at hand */
 int64_t election_turn_ms(struct core *c, const struct group *g);       /* how long to let others go first */
 int64_t election_rebid_ms(struct core *c, const struct group *g);      /* how long to wait after a bid that failed */
+int64_t election_patience_ms(struct core *c, const struct group *g);   /* how long a bid waits for votes */
 
 /* --- choose.c ------------------------------------------------------------------------ */
 /* The best replica, or NULL; fills node.refused of all. fresh: only those that answered since we asked. */

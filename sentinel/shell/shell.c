@@ -78,8 +78,10 @@ static bool carry_out(struct shell *sh, const struct action *a, bool *save_faile
             save_soon(sh->save);
             return true;
         }
-        if (save_now(sh->save) == 0)
+        if (save_now(sh->save) == 0) {
+            core_save_took(sh->core, save_last_us(sh->save) / 1000);
             return true;
+        }
         *save_failed = true;
         return false;
     case ACT_LINK_OPEN:

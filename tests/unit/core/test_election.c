@@ -1,5 +1,6 @@
 /* Votes: one per epoch, on disk first, counted exactly. */
 #include "tests/support/suite.h"
+#include "sentinel/core/inside.h"
 #include "tests/unit/core/scene.h"
 
 START_TEST(test_one_vote_per_epoch)
@@ -151,6 +152,25 @@ START_TEST(test_the_loser_stands_back)
 }
 END_TEST
 
+START_TEST(test_a_bid_waits_for_slow_disks)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    core_save_took(s.c, 200);
+    scene_kill(&s, 1);
+    scene_answer(&s, 2, true, "", 0);
+    ck_assert_int_eq(scene_group(&s)->fo.state, FO_BIDDING);
+    ck_assert_int_ge(scene_group(&s)->fo.deadline_ms - s.now, 950);        /* 350..600 and three times the save */
+    for (int i = 0; i < 20; i++)
+        core_save_took(s.c, 1);
+    ck_assert_int_le(s.c->slow_save_ms, 2);                                /* it fades */
+    core_save_took(s.c, 60000);
+    ck_assert_int_eq(s.c->slow_save_ms, 300);                              /* one that hung is no measure */
+    scene_fini(&s);
+}
+END_TEST
+
 START_TEST(test_a_vote_for_another_ends_our_bid)
 {
     struct scene s;
@@ -203,6 +223,8 @@ START_TEST(test_turns)
     scene_down(&s, scene_cmd(&s, 1), HOW_REFUSED);
     ck_assert_int_eq(scene_group(&s)->fo.state, FO_WAITING);
     ck_assert_int_eq(scene_group(&s)->fo.deadline_ms - s.now, 30);
+    core_save_took(s.c, 80);                       /* a slow disk: its owners' turns are longer */
+    ck_assert_int_eq(election_turn_ms(s.c, scene_group(&s)), 160);
     scene_fini(&s);
 }
 END_TEST
@@ -229,4 +251,4 @@ END_TEST
 
 SUITE(election, test_one_vote_per_epoch, test_epoch_seen_elsewhere, test_only_asking, test_no_vote_without_a_save,
       test_bid_is_saved_before_it_is_asked, test_majority_of_all_known, test_split_vote_is_tried_again_soon,
-      test_the_loser_stands_back, test_a_vote_for_another_ends_our_bid, test_turns, test_a_minority_does_not_bid)
+      test_the_loser_stands_back, test_a_bid_waits_for_slow_disks, test_a_vote_for_another_ends_our_bid, test_turns, test_a_minority_does_not_bid)
