@@ -539,9 +539,9 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     a->scale = scale_new(&(struct scale_opts){.loop = l, .allow = &o->allow, .node = o->node_id, .owner = a,
                                               .on_result = on_scaled, .drain = drain_unit});
     look_at_node(a);
-    rc = show_labels(a, e);
+    rc = open_surfaces(a, e);
     if (rc == 0)
-        rc = open_surfaces(a, e);
+        rc = show_labels(a, e);
     if (rc != 0) {
         agent_stop(a);
         return rc;
