@@ -141,11 +141,21 @@ static void look(struct handover *h)
     go(h, &at);
 }
 
+/* Bound to an attempt at forming a group while its target was waited for: who leads is the group's to say from now on,
+ * and nobody else could call it back. (Once it goes, we follow the target, and a BIND that names us is refused.) */
+static bool bound_meanwhile(struct handover *h)
+{
+    if (h->state != HANDOVER_WAITING || ha_takes_plain_orders(h->srv))
+        return false;
+    undo(h, "this node was bound to a group that is being formed");
+    return true;
+}
+
 static void on_turn(void *arg)
 {
     struct handover *h = arg;
 
-    if (h->state == HANDOVER_WAITING)
+    if (h->state == HANDOVER_WAITING && !bound_meanwhile(h))
         look(h);
 }
 
@@ -160,6 +170,8 @@ static void on_timer(struct timer *t, void *arg)
     int64_t now = server_now_ms(h->srv);
 
     (void)t;
+    if (bound_meanwhile(h))
+        return;
     if (now >= h->until_ms) {
         if (h->state == HANDOVER_GOING && !h->asked)
             undo(h, "the target could not be reached in time");

@@ -263,3 +263,32 @@ def test_leaving_meanwhile(yard):
     w.stop_now = True
     assert w.acked == []
     b.signal(signal.SIGCONT)
+
+
+def test_a_hand_over_is_called_off_by_a_bind(yard):
+    """A group is being formed while FAILOVER waits for its target: the bound primary does not follow anybody afterwards, and
+    its writers do not go on waiting. It could not even be called back, since a bound node takes no plain order."""
+    import os
+    from ha_play import Play
+    a = yard.node("a", lines=["state-dir " + os.path.join(yard.folder, "a-state"), "ha-port %d" % free_port()])
+    b = yard.node("b", lines=["replicaof 127.0.0.1 %d" % a.port])
+    wait_until(lambda: b.info("replication")["master_link_status"] == "up", 20)
+    play = Play()
+    try:
+        for v in play.voters:
+            v.attach(a)
+        play.look(a)
+        with a.connect() as k:
+            b.signal(signal.SIGSTOP)
+            k.set("x", 1)
+            assert k.execute_command("FAILOVER", "TO", "127.0.0.1", b.port, "TIMEOUT", 60000)
+            assert a.info("replication")["master_failover_state"] == "waiting-for-sync"
+            pid, life, _ = play.ids[a]
+            assert play.voters[0].ask(a, "bind", "bound", ballot=3, node=pid, node_life=life).get("ok")
+            b.signal(signal.SIGCONT)
+            wait_until(lambda: a.info("replication")["master_failover_state"] == "no-failover", what="the hand-over to be called off")
+            assert a.info("replication")["role"] == "master" and b.info("replication")["role"] == "slave"
+            wait_until(lambda: k.set("y", 1), what="its writers to go on")
+    finally:
+        b.signal(signal.SIGCONT)
+        play.close()
