@@ -161,6 +161,13 @@ static bool may_write(const struct local_node *n)
     return strcmp(n->ha_state, "open") == 0 && strcmp(n->ha_lease, "none") != 0;
 }
 
+/* Neither primary nor replica: INFO has to call it one of the two. */
+static bool waits_for_its_group(const struct local_node *n)
+{
+    return n->seen.role == LOCAL_SYNCING && !addr_is_set(&n->seen.primary) &&
+           (strcmp(n->ha_state, "fenced") == 0 || strcmp(n->ha_state, "fetching") == 0);
+}
+
 /* --- one look --- */
 
 static void look(struct local_node *n);
@@ -217,7 +224,7 @@ static void on_ha(void *arg, const struct redisReply *r)
         n->seen.role = LOCAL_LOADING;
     else if (!n->replication_known)
         n->seen.role = LOCAL_DOWN;         /* may not ask: the user has no right to INFO */
-    else if (n->seen.role == LOCAL_PRIMARY && !may_write(n))
+    else if ((n->seen.role == LOCAL_PRIMARY && !may_write(n)) || waits_for_its_group(n))
         n->seen.role = LOCAL_FENCED;
     if (n->seen.role == LOCAL_PRIMARY || n->seen.role == LOCAL_FENCED)
         n->seen.primary = (struct addr){.host = ""};

@@ -17,7 +17,7 @@ enum local_role {
     LOCAL_DOWN,          /* or refuses to be asked: local_node_trouble says so */
     LOCAL_LOADING,
     LOCAL_PRIMARY,       /* says master and accepts writes (kvnode: not fenced, not sealed) */
-    LOCAL_FENCED,        /* says master and would refuse writes (kvnode) */
+    LOCAL_FENCED,        /* says master and would refuse writes, or waits for its group and follows nobody (kvnode) */
     LOCAL_REPLICA,       /* its link to the primary is up */
     LOCAL_SYNCING        /* a replica whose link is down or still being filled */
 };
