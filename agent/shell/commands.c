@@ -1,6 +1,7 @@
 /* INFO and AGENT; what every client may say comes from the session's own table. */
 #include "agent/shell/commands.h"
 
+#include "agent/controller/scale.h"
 #include "agent/shell/shell.h"
 #include "common/base/words.h"
 #include "common/io/session.h"
@@ -24,6 +25,21 @@ static bool wanted(struct call *c, const char *section)
             slice_is_nocase(c->argv[i], "default") || slice_is_nocase(c->argv[i], "everything"))
             return true;
     return c->argc == 1;
+}
+
+static void put_controller(const struct agent *a, struct str *s)
+{
+    const struct scale_duty_stats *n = a->scale_duty ? scale_duty_stats(a->scale_duty) : NULL;
+
+    str_printf(s, "# Controller\r\ncontroller:%d\r\ncontroller_holder:%s\r\n",
+               a->controller && controller_is_ours(a->controller), a->controller ? controller_holder(a->controller) : "");
+    if (n)
+        str_printf(s, "scale_events:%llu\r\nscale_events_changed:%llu\r\nscale_events_same:%llu\r\nscale_events_junk:%llu\r\n"
+                      "scale_events_unknown:%llu\r\nscale_events_refused:%llu\r\nscale_events_dropped:%llu\r\n",
+                   (unsigned long long)n->messages, (unsigned long long)n->changed, (unsigned long long)n->same,
+                   (unsigned long long)n->junk, (unsigned long long)n->unknown, (unsigned long long)n->refused,
+                   (unsigned long long)n->dropped);
+    str_append_z(s, "\r\n");
 }
 
 static void run_info(struct call *c)
@@ -57,6 +73,8 @@ static void run_info(struct call *c)
                    a->in_force ? a->in_force->name.component : "", a->agent_why, n.documents, n.ok, n.failed, n.busy,
                    n.stuck, acks_waiting(a->acks), (unsigned long long)acks_delivered(a->acks),
                    (long long)a->last_took_ms);
+    if (wanted(c, "controller"))
+        put_controller(a, &s);
     reply_verbatim(c->reply, "txt", str_c(&s), s.len);
     str_fini(&s);
 }

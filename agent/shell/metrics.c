@@ -1,6 +1,7 @@
 /* One row, one reader. */
 #include "agent/shell/metrics.h"
 
+#include "agent/controller/scale.h"
 #include "agent/shell/shell.h"
 #include "common/base/words.h"
 
@@ -44,6 +45,21 @@ static void read_controller(const void *from, struct str *out, const struct metr
     const struct agent *a = from;
 
     metric_sample(out, m, NULL, a->controller && controller_is_ours(a->controller));
+}
+
+static void read_scale(const void *from, struct str *out, const struct metric *m)
+{
+    const struct agent *a = from;
+    const struct scale_duty_stats *n = a->scale_duty ? scale_duty_stats(a->scale_duty) : NULL;
+
+    if (!n)
+        return;
+    metric_sample(out, m, (const char *[]){"as", "changed", NULL}, (double)n->changed);
+    metric_sample(out, m, (const char *[]){"as", "same", NULL}, (double)n->same);
+    metric_sample(out, m, (const char *[]){"as", "junk", NULL}, (double)n->junk);
+    metric_sample(out, m, (const char *[]){"as", "unknown", NULL}, (double)n->unknown);
+    metric_sample(out, m, (const char *[]){"as", "refused", NULL}, (double)n->refused);
+    metric_sample(out, m, (const char *[]){"as", "dropped", NULL}, (double)n->dropped);
 }
 
 static void read_registry(const void *from, struct str *out, const struct metric *m)
@@ -247,6 +263,7 @@ const struct metric agent_metrics[] = {
     {"kvorum_agent_services", METRIC_GAUGE, "Instances that this agent vouches for, by state.", read_services},
     {"kvorum_agent_service_checks_total", METRIC_COUNTER, "Their checks by how they ended.", read_checks},
     {"kvorum_agent_is_controller", METRIC_GAUGE, "1 while it holds the controller's role.", read_controller},
+    {"kvorum_scale_events_total", METRIC_COUNTER, "Controller: messages on scale_events by what came of them.", read_scale},
     {"kvorum_registry_lines", METRIC_GAUGE, "Controller: lines of svcs:* by what they are.", read_registry},
     {"kvorum_registry_names", METRIC_GAUGE, "Controller: names in the hash services by whose they are.", read_mirrored},
     {"kvorum_registry_self_preservation", METRIC_GAUGE, "Controller: 1 while nothing is taken away because too many lapsed at one time.", read_preserving},
