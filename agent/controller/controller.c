@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define LOOK_MS 250             /* where is the directory, does the lease still hold */
+#define FREE_MS 250             /* a key that nobody holds is left to its last holder for so long */
 #define REFUSED_MS 60000        /* the directory's user may not write the key: ask again that seldom */
 #define JOBS_MAX 4096
 
@@ -50,6 +51,8 @@ struct controller {
     struct rng rng;
     struct timer look, ask;
     char *key_holder;           /* as read last */
+    bool free;                  /* nobody had it at the last look */
+    bool taking_back;
     bool asking, held, begun, leaving, complained;
     int64_t asked_at_ms, sure_until_ms;
     struct resp_link *link;     /* while it is held */
@@ -196,6 +199,7 @@ static void write_job(struct controller *c, struct job *j)
 }
 
 static void lose(struct controller *c, const char *why);
+static bool take_back(struct controller *c);
 
 static void on_value(void *arg, const struct redisReply *r)
 {
@@ -214,10 +218,11 @@ static void on_value(void *arg, const struct redisReply *r)
     same = !reply_is_error(r) &&
            (want->argc ? r->type == REDIS_REPLY_STRING && slice_eq(said, want->argv[0]) : reply_is_nil(r));
     if (role && !same && !reply_is_error(r)) {
-        resp_link_sendz(c->link, NULL, NULL, "UNWATCH", NULL);
         set_holder(c, said);
-        lose(c, said.len ? "another agent has it" : "its lease ran out");
-        return;
+        if (!reply_is_nil(r) || !take_back(c)) {
+            lose(c, "another agent has it");
+            return;
+        }
     }
     j->differs = j->differs || !same;
     if (j->answered < j->reads.n)
@@ -436,7 +441,8 @@ static void renew(struct controller *c)
     c->asking = enqueue(c, NULL, 0, &one, 1, on_renewed, c);
 }
 
-/* Somebody else has it: come back when their lease would run out. */
+/* Somebody else has it: come back when their lease would run out. Nobody has it: a moment later, because a holder whose
+ * key was flushed with everything else knows what must be put back, and takes it again at once. */
 static void on_time_left(void *arg, const struct redisReply *r)
 {
     struct controller *c = arg;
@@ -444,19 +450,23 @@ static void on_time_left(void *arg, const struct redisReply *r)
 
     if (!r || c->held || c->complained)
         return;
-    if (!reply_i64(r, &left) || left < 0 || left > c->o.ttl_ms)
-        left = left > c->o.ttl_ms ? c->o.ttl_ms : 0;
-    timer_set(&c->ask, left + rng_between(&c->rng, 5, 5 + c->o.ttl_ms / 10));
+    c->free = reply_i64(r, &left) && left == -2;
+    if (c->free)
+        timer_set(&c->ask, rng_between(&c->rng, FREE_MS, 2 * FREE_MS));
+    else
+        timer_set(&c->ask, left > 0 && left < c->o.ttl_ms ? left + rng_between(&c->rng, 5, 5 + c->o.ttl_ms / 20) : c->o.ttl_ms);
 }
 
 static void on_holder(void *arg, const struct redisReply *r)
 {
     struct controller *c = arg;
 
-    if (!r || reply_is_error(r) || c->held)
+    if (!r || reply_is_error(r))
         return;
     set_holder(c, reply_text(r));
-    if (!slice_is(reply_text(r), c->o.node))
+    if (c->held && !slice_is(reply_text(r), c->o.node))
+        lose(c, "another agent has it");
+    if (c->held || c->leaving || !slice_is(reply_text(r), c->o.node))
         return;
     take(c);        /* we had it before we were started again, and it has not run out */
     renew(c);
@@ -475,11 +485,13 @@ static void on_asked(void *arg, const struct redisReply *r)
     struct controller *c = arg;
     struct slice said = reply_text(r);
 
-    c->asking = false;
-    if (!r || c->held || c->leaving)
+    c->asking = c->taking_back = false;
+    if (!r || c->leaving)
         return;
     if (reply_is_status(r, "OK")) {
         take(c);
+    } else if (c->held) {
+        look_who(c);
     } else if (reply_is_error(r)) {
         if (!c->complained)
             log_notice("controller: this agent will not be it: %.*s", (int)(said.len > 190 ? 190 : said.len), said.p);
@@ -503,6 +515,17 @@ static void ask(struct controller *c)
     c->asking = directory_command(c->o.directory, 6, argv, on_asked, c);
 }
 
+/* The key is gone before its time (FLUSHALL, a directory that lost it) and nobody else has the role yet. */
+static bool take_back(struct controller *c)
+{
+    if (!c->taking_back) {
+        c->asking = false;
+        ask(c);
+        c->taking_back = c->asking;
+    }
+    return c->taking_back;
+}
+
 static void on_ask(struct timer *t, void *arg)
 {
     struct controller *c = arg;
@@ -513,8 +536,11 @@ static void on_ask(struct timer *t, void *arg)
     timer_set(&c->ask, c->held ? c->o.ttl_ms / 3 : c->o.ttl_ms / 2);
     if (c->held)
         renew(c);
-    else
+    else if (c->free)
         ask(c);
+    else
+        look_who(c);
+    c->free = false;
 }
 
 static void on_look(struct timer *t, void *arg)
