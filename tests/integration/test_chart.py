@@ -22,7 +22,8 @@ VALUES = sorted(glob.glob(os.path.join(CHART, "ci", "*-values.yaml")))
 NAMES = [os.path.basename(v)[:-len("-values.yaml")] for v in VALUES]
 APIS = ["--kube-version", "1.30.0", "--api-versions", "monitoring.coreos.com/v1"]
 
-pytestmark = pytest.mark.skipif(not HELM, reason="helm is not installed: put it on PATH or name it in KVORUM_HELM")
+if not HELM:
+    pytest.skip("helm is not installed: put it on PATH or name it in KVORUM_HELM", allow_module_level=True)
 
 
 def helm(*words, ok=True, text=None):
