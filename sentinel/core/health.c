@@ -26,6 +26,7 @@
 #define PINGS_IN_DOWN_AFTER 10     /* a hang is noticed at most this part of down-after late */
 #define PINGS_IF_FORMED 20         /* ... where the control link answers, whatever the node is busy with */
 #define PING_MIN_MS 10
+#define LOOKS_IN_DOWN_AFTER 20     /* while the primary owes an answer, our own lateness is noticed to this part of down-after */
 #define LATE_MIN_MS 5              /* timers are no more exact than that */
 #define SLOW_MIN_MS 20             /* quicker than that is not slow */
 #define SLOW_FADES 8               /* a slow answer is forgotten by an eighth with each quicker one */
@@ -515,9 +516,21 @@ static bool is_down(struct core *c, struct group *g, struct node *n)
            is_due(c, g, n->rebooted_at_ms + g->opt[GOPT_REBOOT_DOWN_AFTER_MS]);
 }
 
+/* What our turns came late is known only by deadlines that passed, and who waits for an answer may have none for a second:
+ * so it makes some. */
+static void look_at_the_clock(const struct core *c, struct group *g, const struct node *n)
+{
+    int64_t every_ms = ms_max(g->opt[GOPT_DOWN_AFTER_MS] / LOOKS_IN_DOWN_AFTER, PING_MIN_MS);
+
+    if (n->id == g->primary && !n->sdown && n->w.waiting_since_ms != 0 && health_silent_ms(c, &n->w) >= every_ms)
+        wake(g, c->now_ms + every_ms);
+}
+
 static void judge_node(struct core *c, struct group *g, struct node *n)
 {
     bool down = is_down(c, g, n);
+
+    look_at_the_clock(c, g, n);
 
     if (down == n->sdown)
         return;

@@ -13,7 +13,7 @@ void leading_ask_again(struct core *c, struct group *g)
 
         n->info_until_fresh = 0;
         n->fresh = false;
-        if ((n->id != g->primary || g->fo.forced) && n->w.up)      /* a primary that lives tells where it is, too */
+        if (n->w.up && (n->id != g->primary || (g->fo.forced && g->fo.way == WAY_TAKE)))   /* one that lives tells where it is */
             health_info_now(c, n);
     }
 }

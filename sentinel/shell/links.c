@@ -193,7 +193,7 @@ static void on_subscribed(void *arg, const struct redisReply *r)
 
 static void on_up(struct resp_link *k, void *owner)
 {
-    struct slink *l = owner;
+    struct slink *l = owner, *cmd;
 
     (void)k;
     greet(l);
@@ -204,6 +204,9 @@ static void on_up(struct resp_link *k, void *owner)
         tell(l, EV_LINK_UP);
         return;
     }
+    cmd = find(l->all, (struct link_ref){LINK_NODE_CMD, l->ref.id});
+    if (cmd && !cmd->up)
+        resp_link_retry_now(cmd->k);       /* it is back: orders go over the other one */
     resp_link_subscribe_mode(l->k, true);
     resp_link_sendz(l->k, on_subscribed, l, renamed(l, "SUBSCRIBE"), HELLO_CHANNEL, NULL);
 }

@@ -67,8 +67,10 @@ START_TEST(test_what_has_arrived_is_heard_first)
     struct scene s;
 
     down_after_1000(&s);
-    scene_pass(&s, 1000);
-    s.now += 101;
+    scene_pass(&s, 900);
+    while (s.now < scene_node(&s, 1)->w.waiting_since_ms + 1000)
+        scene_pass(&s, 1);
+    s.now += 2;
     scene_info(&s, 2, ROLE_REPLICA, 1, true, 102);
     ck_assert(!scene_node(&s, 1)->sdown);
     ck_assert(core_deadline_ms(s.c) <= s.now);
@@ -96,11 +98,35 @@ START_TEST(test_our_own_lateness_is_not_its_silence)
     scene_fini(&s);
 
     down_after_1000(&s);
-    for (int i = 0; i < 5; i++) {      /* always 300 late: not for ever */
+    for (int i = 0; i < 6; i++) {      /* always 300 late: not for ever */
         s.now = ms_max(s.now, core_deadline_ms(s.c)) + 300;
         scene_tick(&s);
     }
     ck_assert(s.now - scene_node(&s, 1)->w.waiting_since_ms > 1500);
+    ck_assert(scene_node(&s, 1)->sdown);
+    scene_fini(&s);
+}
+END_TEST
+
+/* Whoever waits for an answer looks at the clock now and then, or it would not notice that it was put aside itself: between
+ * two of its deadlines lies as much as a second. */
+START_TEST(test_lateness_between_deadlines_is_noticed)
+{
+    struct scene s;
+    int64_t since;
+
+    down_after_1000(&s);
+    while (scene_node(&s, 1)->w.waiting_since_ms == 0)
+        scene_pass(&s, 5);
+    since = scene_node(&s, 1)->w.waiting_since_ms;
+    while (s.now < since + 400)
+        scene_pass(&s, 5);
+    s.now += 300;                      /* nothing runs on this machine, the primary neither */
+    scene_tick(&s);
+    while (s.now < since + 1200)
+        scene_pass(&s, 5);
+    ck_assert(!scene_node(&s, 1)->sdown);
+    scene_pass(&s, 120);
     ck_assert(scene_node(&s, 1)->sdown);
     scene_fini(&s);
 }
@@ -376,7 +402,7 @@ START_TEST(test_what_peers_said_grows_old)
 END_TEST
 
 SUITE(health, test_silence, test_silence_of_a_replica, test_a_short_pause_is_none, test_what_has_arrived_is_heard_first,
-      test_our_own_lateness_is_not_its_silence, test_who_is_slow_is_given_longer, test_evidence_is_down_at_once,
+      test_our_own_lateness_is_not_its_silence, test_lateness_between_deadlines_is_noticed, test_who_is_slow_is_given_longer, test_evidence_is_down_at_once,
       test_no_evidence, test_quorum_and_its_age, test_who_denied_is_asked_back, test_wrong_role, test_reboot, test_tilt_begins_the_window_anew,
       test_clock_goes_back, test_stuck_links_are_dropped, test_busy_script, test_peer_down, test_a_late_answer_is_about_another,
       test_what_peers_said_grows_old)
