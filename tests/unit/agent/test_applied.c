@@ -66,4 +66,49 @@ START_TEST(test_three_sets_are_kept)
 }
 END_TEST
 
-SUITE(applied, test_there_and_back, test_three_sets_are_kept)
+START_TEST(test_settings)
+{
+    struct plan *p = mem_zalloc(sizeof *p);
+    struct stage st;
+    struct applied a, b;
+    struct scene s;
+    struct err e = {0};
+    char sha[SHA_MAX], is[SHA_MAX];
+    struct str text = {0};
+
+    scene_init(&s);
+    stage_init(&st);
+    sha_bytes("doc", 3, sha);
+    sha_bytes("secret", 6, is);
+    applied_init(&a);
+    applied_set(&a, sha, sha, 1, ACK_PENDING_RESTART, p, &st);
+    applied_add_setting(&a, "masterauth", "secret", "secret", false);
+    applied_add_setting(&a, "databases", "32", "16", true);
+    memcpy(a.run_id, "abc", 4);
+    ck_assert_int_eq(applied_save(s.state, &doc, &a, &e), 0);
+    ck_assert_int_eq(applied_load(s.state, &doc, &b, &e), 0);
+    ck_assert_int_eq(b.status, ACK_PENDING_RESTART);
+    ck_assert_str_eq(b.run_id, "abc");
+    ck_assert_str_eq(applied_setting(&b, "masterauth")->is, is);
+    ck_assert(applied_setting(&b, "databases")->pending && !applied_setting(&b, "masterauth")->pending);
+    ck_assert_ptr_null(applied_setting(&b, "hz"));
+    str_printf(&text, "%s/applied/files/web", s.state);
+    {
+        struct str bytes = {0};
+
+        ck_assert_int_eq(file_slurp(str_c(&text), 1 << 20, &bytes, &e), 0);
+        ck_assert_ptr_null(strstr(str_c(&bytes), "secret"));
+        str_fini(&bytes);
+    }
+    applied_forget(s.state, &doc);
+    applied_fini(&b);
+    ck_assert_int_eq(applied_load(s.state, &doc, &b, &e), ERR_SYS);
+    applied_fini(&a);
+    stage_fini(&st);
+    plan_free(p);
+    str_fini(&text);
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(applied, test_there_and_back, test_settings, test_three_sets_are_kept)

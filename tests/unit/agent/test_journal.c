@@ -130,4 +130,37 @@ START_TEST(test_all_that_are_there)
 }
 END_TEST
 
-SUITE(journal, test_there_and_back, test_torn_at_every_byte, test_all_that_are_there)
+START_TEST(test_settings)
+{
+    static const struct docname node = {"files", "stat"};      /* scenes have a folder for that type */
+    struct plan *p = mem_zalloc(sizeof *p);
+    struct node_values v = {0};
+    struct journal_begin b = {slice_z("{}"), "aa", "bb", &v};
+    struct stage st;
+    struct scene s;
+    struct journal j;
+    struct err e = {0};
+
+    scene_init(&s);
+    stage_init(&st);
+    node_values_add(&v, "hz", "20")->old = mem_strdup("10");
+    node_values_add(&v, "requirepass", "")->old = mem_strdup("old \"x\"");
+    v.at.at[1].differs = true;
+    ck_assert_msg(journal_start(s.state, &node, &b, p, &st, &e) == 0, "%s", e.text);
+    journal_init(&j);
+    ck_assert_int_eq(journal_load(s.state, &node, &j, &e), 0);
+    ck_assert(j.seen.begun);
+    ck_assert_uint_eq(j.values.at.n, 1);      /* what is as wanted already is not set and not set back */
+    ck_assert_str_eq(j.values.at.at[0].name, "requirepass");
+    ck_assert_str_eq(j.values.at.at[0].want, "");
+    ck_assert_str_eq(j.values.at.at[0].old, "old \"x\"");
+    ck_assert(j.values.at.at[0].differs && j.values.at.at[0].secret && !j.values.at.at[0].now);
+    journal_fini(&j);
+    node_values_fini(&v);
+    stage_fini(&st);
+    plan_free(p);
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(journal, test_there_and_back, test_settings, test_torn_at_every_byte, test_all_that_are_there)
