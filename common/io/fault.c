@@ -28,6 +28,7 @@ void (*fault_instead_of_death)(void);
 #define FDS 1024
 static off_t synced[FDS];
 static bool tracked[FDS];
+static off_t over[FDS], over_end[FDS];      /* written among what was there, and not synced; over == over_end: nothing */
 
 static const struct { const char *name; int error; } errors[] = {
     {"EIO", EIO}, {"ENOSPC", ENOSPC}, {"EROFS", EROFS}, {"EDQUOT", EDQUOT},
@@ -110,9 +111,13 @@ static void die(void)
 
 static void lose(void)
 {
-    for (int fd = 0; fd < FDS; fd++)
+    for (int fd = 0; fd < FDS; fd++) {
+        for (; tracked[fd] && over[fd] < over_end[fd]; over[fd]++)       /* zeros were there */
+            if (pwrite(fd, "", 1, over[fd]) != 1)
+                over[fd] = over_end[fd];
         if (tracked[fd] && ftruncate(fd, synced[fd]) != 0)
             tracked[fd] = false;
+    }
     die();
 }
 
@@ -138,7 +143,21 @@ static void track(int fd)
     if (fd < FDS && !tracked[fd] && fstat(fd, &st) == 0) {
         tracked[fd] = true;
         synced[fd] = st.st_size;
+        over[fd] = over_end[fd] = 0;
     }
+}
+
+/* From where the next write goes, if that is not the end. */
+static void track_over(int fd, size_t n)
+{
+    bool appends = fd < 0 || fd >= FDS || !tracked[fd] || (fcntl(fd, F_GETFL) & O_APPEND) != 0;
+    off_t at = appends ? -1 : lseek(fd, 0, SEEK_CUR);
+
+    if (at < 0 || at >= synced[fd])
+        return;
+    if (over[fd] == over_end[fd])
+        over[fd] = at;
+    over_end[fd] = at + (off_t)n < synced[fd] ? at + (off_t)n : synced[fd];
 }
 
 static void is_synced(int fd)
@@ -148,6 +167,7 @@ static void is_synced(int fd)
     if (fd < FDS && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         tracked[fd] = true;
         synced[fd] = st.st_size;
+        over[fd] = over_end[fd] = 0;
     }
 }
 
@@ -157,6 +177,7 @@ ssize_t fault_write(int fd, const void *p, size_t n)
     ssize_t put;
 
     track(fd);
+    track_over(fd, n);
     switch (now(&error)) {
     case NOTHING: break;
     case KILL: die(); break;

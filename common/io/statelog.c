@@ -82,6 +82,16 @@ static int read_snapshot(struct statelog *l, struct slice file, struct err *e)
     return 0;
 }
 
+/* Without the zeros at the end, which wait for what is to be appended. A batch may end in some of its own. */
+static size_t written(struct slice file, size_t good)
+{
+    size_t n = file.len;
+
+    while (n > good && file.p[n - 1] == '\0')
+        n--;
+    return n;
+}
+
 static int read_log(struct statelog *l, const char *path, struct slice file, struct err *e)
 {
     struct log_walk w = {.record = hand_back, .arg = l};
@@ -95,7 +105,7 @@ static int read_log(struct statelog *l, const char *path, struct slice file, str
         return rc;
     l->next_seq = w.next_seq;
     l->log_bytes = w.good;
-    l->torn_bytes = file.len - w.good;
+    l->torn_bytes = written(file, w.good) - w.good;
     if (l->torn_bytes)
         log_warning("%s: the last %zu bytes, from byte %zu, are an unfinished record that nobody relied on: cut off", path,
                     l->torn_bytes, w.good);
@@ -139,13 +149,16 @@ static int no_snapshot(struct statelog *l, struct err *e)
     if (!d)
         return err_sys(e, "read the folder %s", l->dir);
     while (rc == 0 && (x = readdir(d)) != NULL) {
+        struct str file = {0};
         char path[PATH_MAX];
-        struct stat st;
+        bool holds;
 
         if (!log_number(x->d_name))
             continue;
         statelog_path(l, x->d_name, path);
-        if (stat(path, &st) == 0 && st.st_size > LOG_HEADER_BYTES)
+        holds = file_slurp(path, 0, &file, NULL) == 0 && written((struct slice){str_c(&file), file.len}, 0) > LOG_HEADER_BYTES;
+        str_fini(&file);
+        if (holds)
             rc = err_set(e, ERR_VERIFY, "%s/snapshot is missing, and %s is there", l->dir, x->d_name);
     }
     closedir(d);
@@ -197,7 +210,7 @@ static int open_log(struct statelog *l, struct err *e)
     char path[PATH_MAX];
 
     statelog_log_path(l, l->generation, path);
-    l->fd = fault_open(path, O_WRONLY | O_APPEND | O_CLOEXEC, 0);
+    l->fd = fault_open(path, O_WRONLY | O_CLOEXEC, 0);
     if (l->fd < 0)
         return err_sys(e, "open %s", path);
     if (l->torn_bytes && fault_ftruncate(l->fd, (off_t)l->log_bytes) != 0)
@@ -243,15 +256,17 @@ static void note_place(struct statelog *l)
     statelog_path(l, "snapshot", path);
     l->read_inode = stat(path, &st) == 0 ? (uint64_t)st.st_ino : 0;
     statelog_log_path(l, l->generation, path);
+    memset(&st, 0, sizeof st);
     l->read_bytes = stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+    l->read_at_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
 }
 
 bool statelog_changed_since_read(struct statelog *l)
 {
-    uint64_t inode = l->read_inode, bytes = l->read_bytes;
+    uint64_t inode = l->read_inode, bytes = l->read_bytes, at_ns = l->read_at_ns;
 
     note_place(l);
-    return inode != l->read_inode || bytes != l->read_bytes;
+    return inode != l->read_inode || bytes != l->read_bytes || at_ns != l->read_at_ns;
 }
 
 /* The folder that we hold the lock of is the one at that path. */
@@ -370,19 +385,22 @@ int statelog_append(struct statelog *l, uint8_t type, struct slice bytes, struct
     return 0;
 }
 
-int statelog_write_batch(int fd, const char *path, const struct log_header *h, uint64_t seq, struct slice body, size_t *bytes, struct err *e)
+int statelog_write_batch(int fd, const char *path, const struct log_header *h, uint64_t seq, struct slice body, size_t at, size_t *bytes,
+                         struct err *e)
 {
     struct str batch = {0};
     struct stat st, at_path;
-    const char *at;
+    const char *p;
     size_t left;
     int rc = 0;
 
     log_batch_put(h->key, seq, body, &batch);
-    at = batch.p;
+    p = batch.p;
     left = batch.len;
-    while (left > 0) {
-        ssize_t put = fault_write(fd, at, left);
+    if (lseek(fd, (off_t)at, SEEK_SET) < 0)
+        rc = err_sys(e, "find the end of the state");
+    while (rc == 0 && left > 0) {
+        ssize_t put = fault_write(fd, p, left);
 
         if (put < 0 && errno == EINTR)
             continue;
@@ -390,7 +408,7 @@ int statelog_write_batch(int fd, const char *path, const struct log_header *h, u
             rc = err_sys(e, "write the state");
             break;
         }
-        at += put;
+        p += put;
         left -= (size_t)put;
     }
     if (rc == 0 && fault_fdatasync(fd) != 0)
@@ -423,7 +441,8 @@ int statelog_commit(struct statelog *l, struct err *e)
     if (l->log_bytes > STATELOG_LOG_MAX)
         rc = err_set(&why, ERR_LIMIT, "the log has %zu bytes and no snapshot was made", l->log_bytes);
     else
-        rc = statelog_write_batch(l->fd, path, &l->header, l->durable_seq, (struct slice){l->pending.p, l->pending.len}, &bytes, &why);
+        rc = statelog_write_batch(l->fd, path, &l->header, l->durable_seq, (struct slice){l->pending.p, l->pending.len}, l->log_bytes, &bytes,
+                                  &why);
     if (rc != 0) {
         err_wrap(&why, "%s", l->dir);
         statelog_break(l, rc, &why);

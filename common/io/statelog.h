@@ -5,7 +5,8 @@
  *   <dir>/lock            who uses the folder; never removed
  *   <dir>/born            this folder's own name, see struct statelog_born
  *   <dir>/snapshot        everything at the beginning of generation g
- *   <dir>/log.<g>         what was appended since (common/text/log_frame.h has the bytes)
+ *   <dir>/log.<g>         what was appended since (common/text/log_frame.h has the bytes),
+ *                         in front of zeros that are on disk already: 128 kB of them at first
  *
  * A record is a type byte and bytes; what they mean is the owner's business, also that a later
  * record takes the place of an earlier one.

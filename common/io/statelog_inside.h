@@ -8,6 +8,10 @@
 #include <limits.h>
 #include <unistd.h>
 
+/* A new log has so many bytes already, zeros, on disk: an append among them changes nothing but their contents, so that
+ * its sync need not wait for the file system's journal and what others have in it. */
+#define STATELOG_ROOM (128u << 10)
+
 struct statelog_later;
 
 struct statelog {
@@ -27,7 +31,7 @@ struct statelog {
     char *trouble;
     int trouble_code;
     bool fresh, stale;
-    uint64_t read_inode, read_bytes;   /* what was read, while there is no lock */
+    uint64_t read_inode, read_bytes, read_at_ns;       /* what was read, while there is no lock */
     struct statelog_born born;
     uint64_t commits, snapshots;
     int64_t last_us;
@@ -42,7 +46,9 @@ bool statelog_changed_since_read(struct statelog *l);
 /* The folder is there, locked, and not a copy. */
 int  statelog_become_writer(struct statelog *l, struct err *e);
 void statelog_sweep(struct statelog *l);
-int  statelog_write_batch(int fd, const char *path, const struct log_header *h, uint64_t seq, struct slice body, size_t *bytes, struct err *e);
+/* Behind the first `at` bytes. */
+int  statelog_write_batch(int fd, const char *path, const struct log_header *h, uint64_t seq, struct slice body, size_t at, size_t *bytes,
+                          struct err *e);
 
 void statelog_later_wait(struct statelog *l);          /* until no write is under way; takes its result in */
 void statelog_later_settle(struct statelog *l, int rc, const struct err *e);   /* those who wait for what is pending */

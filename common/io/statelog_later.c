@@ -32,7 +32,7 @@ struct statelog_later {
     struct str body;
     uint64_t seq, next_seq;
     char path[PATH_MAX];
-    size_t bytes;
+    size_t at, bytes;
     int rc;
     struct err why;
 };
@@ -49,7 +49,8 @@ static void *run(void *arg)
             break;
         pthread_mutex_unlock(&a->mutex);
         memset(&a->why, 0, sizeof a->why);
-        a->rc = statelog_write_batch(a->log->fd, a->path, &a->log->header, a->seq, (struct slice){a->body.p, a->body.len}, &a->bytes, &a->why);
+        a->rc = statelog_write_batch(a->log->fd, a->path, &a->log->header, a->seq, (struct slice){a->body.p, a->body.len}, a->at, &a->bytes,
+                                     &a->why);
         pthread_mutex_lock(&a->mutex);
         a->work = false;
         a->ready = true;
@@ -108,6 +109,7 @@ static void begin(struct statelog *l)
     l->pending = swap;
     statelog_log_path(l, l->generation, a->path);
     a->seq = l->durable_seq;
+    a->at = l->log_bytes;
     a->next_seq = l->next_seq;
     for (size_t i = 0; i < a->waiting.n; i++)
         vec_push(&a->aboard, a->waiting.at[i]);

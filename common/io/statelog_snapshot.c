@@ -50,7 +50,7 @@ void statelog_snapshot_add(struct statelog *l, uint8_t type, struct slice bytes)
 
 static int create(const char *path, const struct str *bytes, int *keep_fd, struct err *e)
 {
-    int fd = fault_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int fd = fault_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
     size_t at = 0;
     int rc = 0;
 
@@ -121,6 +121,8 @@ int statelog_snapshot_end(struct statelog *l, struct err *caller)
     str_append(&file, l->snap.p, l->snap.len);
     new_header(l, LOG_KIND_LOG, 0, &log);
     log_header_put(&log, &head);
+    while (head.len < STATELOG_ROOM)
+        str_append(&head, (const char[LOG_HEADER_BYTES]){0}, LOG_HEADER_BYTES);
     statelog_log_path(l, log.generation, log_path);
     statelog_log_path(l, l->generation, old);
     statelog_path(l, "snapshot.tmp", temp);
@@ -141,7 +143,7 @@ int statelog_snapshot_end(struct statelog *l, struct err *caller)
     fd = -1;
     l->header = log;
     l->generation = log.generation;
-    l->log_bytes = head.len;
+    l->log_bytes = LOG_HEADER_BYTES;
     l->snapshot_bytes = file.len;
     l->next_seq = l->durable_seq = l->snap_seq;
     str_clear(&l->pending);

@@ -113,15 +113,14 @@ END_TEST
 START_TEST(a_torn_end_is_cut_off)
 {
     struct statelog_stats st;
-    struct stat at;
     char path[128];
 
     enter();
     ck_assert_int_eq(put("1", NULL), 0);
     in_dir("log.1", path);
-    ck_assert_int_eq(stat(path, &at), 0);
+    statelog_stats(l, &st);
     ck_assert_int_eq(put("2", NULL), 0);
-    ck_assert_int_eq(truncate(path, at.st_size + 9), 0);
+    ck_assert_int_eq(truncate(path, (off_t)st.log_bytes + 9), 0);
     reopen();
     ck_assert_str_eq(str_c(&told), "r1 ");
     statelog_stats(l, &st);
