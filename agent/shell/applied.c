@@ -136,7 +136,7 @@ int applied_save(const char *state, const struct docname *doc, const struct appl
         put_settings(a, o);
     text = cJSON_Print(o);
     path_of(state, doc, &path);
-    rc = file_replace(str_c(&path), text, strlen(text), 0600, e);
+    rc = file_replace_soon(str_c(&path), text, strlen(text), 0600, true, e);     /* the journal's commit is on disk */
     cJSON_free(text);
     cJSON_Delete(o);
     str_fini(&path);

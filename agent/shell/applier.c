@@ -113,6 +113,16 @@ static void forget_journal(struct applier *w)
         applier_say(w, LOG_LEVEL_WARNING, "journal", e.text);
 }
 
+/* The cache holds what is in force, never what was refused. */
+static void save_cache(struct applier *w)
+{
+    struct err e = {0};
+
+    if (w->from_list.at.n &&
+        cache_save(w->m->state, &w->name, &w->from, &w->from_list, loop_wall_ms(w->m->probe.loop), &e) != 0)
+        applier_say(w, LOG_LEVEL_WARNING, "cache", e.text);
+}
+
 static void note_applied(struct applier *w, enum ack_status status)
 {
     struct err e = {0};
@@ -130,6 +140,7 @@ static void do_commit(struct applier *w, enum ack_status status)
 
     if (journal_note(w->m->state, &w->name, JOURNAL_COMMITTED, status, &e) != 0)
         applier_say(w, LOG_LEVEL_WARNING, "commit", e.text);
+    save_cache(w);
     note_applied(w, status);
     forget_journal(w);
 }
@@ -205,6 +216,9 @@ static void forget_plan(struct applier *w)
     stage_init(&w->stage);
     node_values_fini(&w->values);
     str_fini(&w->bytes);
+    inputs_clear(&w->from);
+    sources_fini(&w->from_list);
+    sources_init(&w->from_list);
 }
 
 /* What must be taken up again when the node returns: forward, or back if the way back had begun. */
@@ -323,6 +337,7 @@ void applier_is_so(struct applier *w, enum ack_status status, const char *why)
     }
     if (later)
         status = ACK_OK;
+    save_cache(w);
     if (!w->applied.known || strcmp(w->applied.fingerprint, w->seen) != 0 || w->applied.status != status)
         note_applied(w, status);
     applier_say(w, LOG_LEVEL_VERBOSE, ack_status_word(status), "nothing differs");
@@ -369,6 +384,9 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     fingerprint(&own, &of, agent, fresh);
     if (!doc || (!force && !w->retry && strcmp(fresh, w->seen) == 0))
         goto out;
+    /* A crash between the swap and the commit leaves an older cache behind: what is in force is not replaced by it. */
+    if (*w->m->from_cache && w->applied.known && !w->from_override && strcmp(fresh, w->applied.fingerprint) != 0)
+        goto out;
     w->retry = w->waits_for_node = false;
     other = strcmp(fresh, w->seen) != 0;
     if (changed && other)
@@ -393,11 +411,12 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
         plan_free(plan);
         goto out;
     }
-    if ((other || force) && cache_save(w->m->state, &w->name, &own, &of, loop_wall_ms(w->m->probe.loop), &e) != 0)
-        applier_say(w, LOG_LEVEL_WARNING, "cache", e.text);
     forget_plan(w);
     w->plan = plan;
     str_set(&w->bytes, str_c(&doc->bytes), doc->bytes.len);
+    inputs_swap(&w->from, &own);
+    w->from_list = of;
+    sources_init(&of);
     carrier_of(w)->look(w);
 out:
     sources_fini(&of);
@@ -496,6 +515,8 @@ struct applier *applier_new(const struct applier_means *m, const struct docname 
     w->m = m;
     apply_init(&w->machine);
     stage_init(&w->stage);
+    inputs_init(&w->from);
+    sources_init(&w->from_list);
     timer_init(&w->deadline, m->probe.loop, on_deadline, w);
     if (applied_load(m->state, name, &w->applied, &e) != 0 && !(e.code == ERR_SYS && e.sys_errno == ENOENT))
         applier_say(w, LOG_LEVEL_WARNING, "applied", e.text);
@@ -510,5 +531,7 @@ void applier_free(struct applier *w)
     drop_helpers(w);
     forget_plan(w);
     applied_fini(&w->applied);
+    inputs_fini(&w->from);
+    sources_fini(&w->from_list);
     loop_park(w->m->probe.loop, w, mem_free);
 }

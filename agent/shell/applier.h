@@ -25,6 +25,7 @@ struct applier_means {
     struct whoami who;
     struct rng *rng;
     struct local_node *node;             /* CARRY_NODE; NULL: the configuration names none, such documents are refused */
+    const bool *from_cache;              /* the snapshot is what was cached, not what the directory says */
     void *owner;
     /* CARRY_KEEP: from now on this is wanted (p is the keeper's to read until it returns; NULL: no longer wanted).
      * Said again after each start. Returns ACK_OK, or how it was refused with why, or ACK_STATUSES: applier_kept says
@@ -56,6 +57,8 @@ struct applier {
     struct stage stage;
     struct node_values values;           /* CARRY_NODE */
     struct str bytes;                    /* of the document */
+    struct inputs from;                  /* what the plan was made of, for the cache once it is in force */
+    struct sources from_list;
     bool resumed;                        /* a crash is being dealt with: the old files are kept already */
     bool left_committed;                 /* of a crash: all was done, and this is how it had ended */
     enum ack_status left_status;
@@ -64,6 +67,7 @@ struct applier {
     struct hold *hold;
     struct probe *probe;
     struct node_job *job;
+    bool swept;                          /* leftovers beside its files were looked for since the start */
     bool looking;                        /* CARRY_NODE: the node was asked how it stands */
     bool waits_for_node;                 /* it could not be asked; considered again when it returns */
     bool suspended;                      /* it went away in the middle; taken up again when it returns ... */

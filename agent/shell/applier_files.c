@@ -30,6 +30,9 @@ static void look(struct applier *w)
     struct err e = {0};
     char id[9];
 
+    if (!w->swept)
+        stage_sweep(w->plan, w->m->probe.roots);
+    w->swept = true;
     rng_hex(w->m->rng, id, 8);
     if (stage_look(&w->stage, w->plan, w->m->probe.roots, id, &e) != 0)
         applier_refuse(w, ACK_SWAP_FAILED, e.text);

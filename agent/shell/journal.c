@@ -1,4 +1,4 @@
-/* Records as lines of JSON, each synced before the deed it announces. */
+/* Records as lines of JSON; from "swapping" on each is synced before the deed it announces. */
 #include "agent/shell/journal.h"
 
 #include "agent/core/schema.h"
@@ -72,7 +72,7 @@ int journal_start(const char *state, const struct docname *doc, const struct jou
     cJSON *r = cJSON_CreateObject(), *files;
     struct str path = {0}, text = {0};
     char *bytes = mem_strndup(b->bytes.p, b->bytes.len);
-    int rc;
+    int fd, rc;
 
     cJSON_AddStringToObject(r, "r", "begin");
     cJSON_AddStringToObject(r, "sha", b->sha);
@@ -86,7 +86,13 @@ int journal_start(const char *state, const struct docname *doc, const struct jou
         put_values(r, b->values);
     put_line(r, &text);
     path_of(state, doc, &path);
-    rc = file_replace(str_c(&path), text.p, text.len, 0600, e);
+    fd = open(str_c(&path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        rc = err_sys(e, "create %s", str_c(&path));
+    else
+        rc = file_write_all(fd, text.p, text.len, e);
+    if (fd >= 0)
+        close(fd);
     mem_free(bytes);
     str_fini(&path);
     str_fini(&text);
@@ -112,6 +118,8 @@ int journal_note(const char *state, const struct docname *doc, enum journal_reco
         rc = err_sys(e, "sync journal %s", str_c(&path));
     if (fd >= 0)
         close(fd);
+    if (rc == 0 && what == JOURNAL_SWAPPING)       /* the first that must be there: its name too */
+        rc = file_sync_dir(str_c(&path), e);
     str_fini(&path);
     str_fini(&text);
     return rc;
@@ -125,8 +133,6 @@ int journal_forget(const char *state, const struct docname *doc, struct err *e)
     path_of(state, doc, &path);
     if (unlink(str_c(&path)) != 0 && errno != ENOENT)
         rc = err_sys(e, "remove journal %s", str_c(&path));
-    else
-        rc = file_sync_dir(str_c(&path), e);
     str_fini(&path);
     return rc;
 }

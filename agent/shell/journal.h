@@ -2,14 +2,15 @@
  * document, one line per record: 16 hex digits of the record's digest, a blank, JSON. A
  * line that does not fit its digest ends the journal: it is the one a crash tore.
  *
- *   begin      the document's bytes, and for each file: names, digests, wishes; for each setting of the data
+ *   begin      (not synced yet: nothing rests on it but names to be removed) the document's bytes, and for each file: names, digests, wishes; for each setting of the data
  *              node: its name, what it was and what it shall be
  *   swapping   the new files are whole, the old ones are kept, renames begin; or settings begin to be set
  *   undoing    what was before is coming back
  *   committed  with how it ended
  *   undone
  *
- * The journal is gone when nothing is under way. */
+ * The journal is gone when nothing is under way. That is not synced: one that a loss of power brings back says
+ * committed or undone, and is dropped again. */
 #ifndef KV_AGENT_JOURNAL_H
 #define KV_AGENT_JOURNAL_H
 

@@ -529,7 +529,7 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     a->acks = acks_new(o->state_dir, o->node_id);
     a->means = (struct applier_means){
         .probe = {.loop = l, .resolver = a->resolver, .http = a->http, .roots = &o->roots, .allow = &o->allow},
-        .state = o->state_dir, .who = {.node = o->node_id, .group = o->group, .patterns = &agent_patterns},
+        .from_cache = &a->from_cache, .state = o->state_dir, .who = {.node = o->node_id, .group = o->group, .patterns = &agent_patterns},
         .rng = &a->rng, .owner = a,
         .keep = keep_want, .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
     loop_hook_add(l, &a->turn, on_turn, a);

@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 #include "common/io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -392,6 +393,36 @@ void stage_discard(struct stage *s, const struct plan *p, const struct roots *r)
             continue;
         unlinkat(dirfd, s->files.at[i].tmp, 0);
         close(dirfd);
+    }
+}
+
+/* ".<base>.agent-" and 8 hex digits */
+static bool is_leftover(const char *name, const char *base)
+{
+    size_t n = strlen(base);
+
+    return name[0] == '.' && strncmp(name + 1, base, n) == 0 && strncmp(name + 1 + n, ".agent-", 7) == 0 &&
+           strspn(name + n + 8, "0123456789abcdef") == 8 && strlen(name + n + 8) == 8;
+}
+
+void stage_sweep(const struct plan *p, const struct roots *r)
+{
+    for (size_t i = 0; i < p->files.n; i++) {
+        struct dirent *d;
+        const char *base;
+        int folder = -1;
+        DIR *dir;
+
+        if (open_dir(&p->files.at[i], r, false, &folder, &base, NULL) != 0)
+            continue;
+        dir = fdopendir(folder);
+        while (dir && (d = readdir(dir)) != NULL)
+            if (is_leftover(d->d_name, base))
+                unlinkat(folder, d->d_name, 0);
+        if (dir)
+            closedir(dir);
+        else
+            close(folder);
     }
 }
 

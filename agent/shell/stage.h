@@ -45,6 +45,9 @@ int  stage_keep(struct stage *s, const struct plan *p, const struct roots *r, st
 /* *renamed: how many are in place when it fails. */
 int  stage_swap(struct stage *s, const struct plan *p, const struct roots *r, size_t *renamed, struct err *e);
 int  stage_restore(struct stage *s, const struct plan *p, const struct roots *r, struct err *e);
+/* Remove what an application left that ended with the machine's power before its journal was on disk. Only while nothing
+ * is under way for these files. */
+void stage_sweep(const struct plan *p, const struct roots *r);
 void stage_discard(struct stage *s, const struct plan *p, const struct roots *r);
 /* Is each new file whole, staged or in place? */
 bool stage_whole(const struct stage *s, const struct plan *p, const struct roots *r);

@@ -66,7 +66,7 @@ int cache_save(const char *state, const struct docname *doc, const struct inputs
         goto out;
     str_printf(&text, "%zu %lld\n", buf_len(&body), (long long)wall_ms);
     str_append(&text, buf_data(&body), buf_len(&body));
-    rc = file_replace(str_c(&path), text.p, text.len, 0600, e);
+    rc = file_replace_soon(str_c(&path), text.p, text.len, 0600, false, e);
 out:
     str_fini(&path);
     str_fini(&old);

@@ -14,7 +14,8 @@
 #include "agent/core/inputs.h"
 #include "common/base/err.h"
 
-/* The sources of one document, all of which must be in `in`. Writes only when it differs from what is there. */
+/* The sources of one document, all of which must be in `in`. Writes only when it differs from what is there, and
+ * does not wait for the disk: the checksum says whether it is whole. */
 int  cache_save(const char *state, const struct docname *doc, const struct inputs *in, const struct sources *of,
                 int64_t wall_ms, struct err *e);
 void cache_forget(const char *state, const struct docname *doc);

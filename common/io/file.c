@@ -99,7 +99,7 @@ int file_sync_dir(const char *path_in_dir, struct err *e)
     return rc;
 }
 
-int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct err *e)
+static int replace(const char *path, const void *p, size_t n, mode_t mode, bool sync_bytes, bool sync_folder, struct err *e)
 {
     char real[PATH_MAX], temp[PATH_MAX + 32];
     struct stat st;
@@ -124,7 +124,7 @@ int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct 
         err_wrap(e, "%s", temp);
         goto out;
     }
-    if (fault_fsync(fd) != 0) {
+    if (sync_bytes && fault_fsync(fd) != 0) {
         rc = err_sys(e, "sync %s", temp);
         goto out;
     }
@@ -133,12 +133,22 @@ int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct 
         goto out;
     }
     temp[0] = '\0';
-    rc = file_sync_dir(real, e);
+    rc = sync_folder ? file_sync_dir(real, e) : 0;
 out:
     close(fd);
     if (rc != 0 && temp[0])
         unlink(temp);
     return rc;
+}
+
+int file_replace(const char *path, const void *p, size_t n, mode_t mode, struct err *e)
+{
+    return replace(path, p, n, mode, true, true, e);
+}
+
+int file_replace_soon(const char *path, const void *p, size_t n, mode_t mode, bool sync_bytes, struct err *e)
+{
+    return replace(path, p, n, mode, sync_bytes, false, e);
 }
 
 int file_make_dirs(const char *path, mode_t mode, struct err *e)

@@ -229,5 +229,26 @@ START_TEST(test_paths_for_checks)
 }
 END_TEST
 
-SUITE(stage, test_the_whole_way, test_discarding, test_a_swap_that_stops_half_way, test_a_damaged_new_file_is_not_whole,
+/* What a loss of power may leave beside a target goes; what only looks like it stays. */
+START_TEST(test_sweep)
+{
+    struct scene s;
+    struct plan *p = scene_plan("a", "x\n", NULL);
+
+    scene_init(&s);
+    scene_write(&s, "root/a", "x\n");
+    scene_write(&s, "root/.a.agent-0123abcd", "left");
+    scene_write(&s, "root/.a.agent-ffffffff", "left");
+    scene_write(&s, "root/.a.agent-0123abc", "short");
+    scene_write(&s, "root/.a.agent-0123abcde", "long");
+    scene_write(&s, "root/.b.agent-0123abcd", "another's");
+    scene_write(&s, "root/.a.agent-0123abcX", "no digits");
+    stage_sweep(p, &s.roots);
+    ck_assert_str_eq(scene_list(&s, "root"), ".a.agent-0123abc .a.agent-0123abcX .a.agent-0123abcde .b.agent-0123abcd a");
+    plan_free(p);
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(stage, test_sweep, test_the_whole_way, test_discarding, test_a_swap_that_stops_half_way, test_a_damaged_new_file_is_not_whole,
       test_only_mode_differs, test_targets_that_are_refused, test_paths_for_checks)
