@@ -441,6 +441,17 @@ static void renew(struct controller *c)
     c->asking = enqueue(c, NULL, 0, &one, 1, on_renewed, c);
 }
 
+/* The directory's user may not: this agent will not be it. Users change, so it asks again now and then. */
+static void refused(struct controller *c, const struct redisReply *r)
+{
+    struct slice said = reply_text(r);
+
+    if (!c->complained)
+        log_notice("controller: this agent will not be it: %.*s", (int)(said.len > 190 ? 190 : said.len), said.p);
+    c->complained = true;
+    timer_set(&c->ask, REFUSED_MS);
+}
+
 /* Somebody else has it: come back when their lease would run out. Nobody has it: a moment later, because a holder whose
  * key was flushed with everything else knows what must be put back, and takes it again at once. */
 static void on_time_left(void *arg, const struct redisReply *r)
@@ -448,8 +459,12 @@ static void on_time_left(void *arg, const struct redisReply *r)
     struct controller *c = arg;
     int64_t left = 0;
 
-    if (!r || c->held || c->complained)
+    if (!r || c->held)
         return;
+    if (reply_is_error(r)) {
+        refused(c, r);
+        return;
+    }
     c->free = reply_i64(r, &left) && left == -2;
     if (c->free)
         timer_set(&c->ask, rng_between(&c->rng, FREE_MS, 2 * FREE_MS));
@@ -483,7 +498,6 @@ static void look_who(struct controller *c)
 static void on_asked(void *arg, const struct redisReply *r)
 {
     struct controller *c = arg;
-    struct slice said = reply_text(r);
 
     c->asking = c->taking_back = false;
     if (!r || c->leaving)
@@ -493,11 +507,7 @@ static void on_asked(void *arg, const struct redisReply *r)
     } else if (c->held) {
         look_who(c);
     } else if (reply_is_error(r)) {
-        if (!c->complained)
-            log_notice("controller: this agent will not be it: %.*s", (int)(said.len > 190 ? 190 : said.len), said.p);
-        c->complained = true;
-        timer_set(&c->ask, REFUSED_MS);
-        look_who(c);
+        refused(c, r);
     } else {
         look_who(c);
     }
@@ -616,7 +626,7 @@ struct controller *controller_new(const struct controller_opts *o)
 
     c->o = *o;
     if (!c->o.ttl_ms)
-        c->o.ttl_ms = 5000;
+        c->o.ttl_ms = 4000;
     c->key_holder = mem_strdup("");
     list_init(&c->jobs);
     rng_seed(&c->rng, o->seed);

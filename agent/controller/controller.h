@@ -17,7 +17,7 @@ struct controller_opts {
     struct loop *loop;
     struct directory *directory;
     const char *node;                    /* borrowed */
-    int64_t ttl_ms;                      /* of the lease; 5000 when 0 */
+    int64_t ttl_ms;                      /* of the lease; 4000 when 0 */
     uint64_t seed;
 };
 

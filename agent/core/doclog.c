@@ -32,6 +32,22 @@ static bool next_word(struct slice *line, struct slice *word)
     return word->len > 0;
 }
 
+static bool is_sha(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (!(s.p[i] >= '0' && s.p[i] <= '9') && !(s.p[i] >= 'a' && s.p[i] <= 'f'))
+            return false;
+    return s.len == DOCLOG_SHA;
+}
+
+static bool is_author(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
 bool doclog_parse(struct slice text, struct doclog_entry *out)
 {
     const char *end = text.len ? memchr(text.p, '\n', text.len) : NULL;
@@ -40,7 +56,7 @@ bool doclog_parse(struct slice text, struct doclog_entry *out)
 
     if (!end || !next_word(&line, &sha) || !next_word(&line, &t) || !next_word(&line, &by) || line.len)
         return false;
-    if (sha.len != DOCLOG_SHA || !slice_copy_z(sha, e.sha, sizeof e.sha) || !slice_copy_z(by, e.by, sizeof e.by) ||
+    if (!is_sha(sha) || !is_author(by) || !slice_copy_z(sha, e.sha, sizeof e.sha) || !slice_copy_z(by, e.by, sizeof e.by) ||
         !num_i64(t.p, t.len, &e.t_ms))
         return false;
     e.bytes = (struct slice){end + 1, text.len - (size_t)(end + 1 - text.p)};
@@ -89,7 +105,7 @@ static bool is_as_it_should(const struct doc_seen *s)
 {
     return is_logged(s) && s->state == (s->valid ? DOC_LIVE : DOC_INVALID);
 }
-static bool can_be_held(const struct doc_seen *s) { return s->held_live && s->held_bytes; }
+static bool can_be_held(const struct doc_seen *s) { return s->held_ver > 0 && s->held_live && s->held_bytes; }
 static bool was_live(const struct doc_seen *s) { return s->ver > 0 && (s->state == DOC_LIVE || s->state == DOC_VANISHED); }
 static bool is_noted(const struct doc_seen *s) { return s->state == DOC_VANISHED; }
 static bool otherwise(const struct doc_seen *s) { return s != NULL; }

@@ -33,6 +33,22 @@ static void put_controller(const struct agent *a, struct str *s)
 
     str_printf(s, "# Controller\r\ncontroller:%d\r\ncontroller_holder:%s\r\n",
                a->controller && controller_is_ours(a->controller), a->controller ? controller_holder(a->controller) : "");
+    if (a->registry_duty && controller_is_ours(a->controller)) {
+        struct registry_duty_stats r;
+        struct history_duty_stats h;
+
+        registry_duty_stats(a->registry_duty, &r);
+        history_duty_stats(a->history_duty, &h);
+        str_printf(s, "registry_services:%zu\r\nregistry_instances:%zu\r\nregistry_up:%zu\r\nregistry_draining:%zu\r\n"
+                      "registry_lapsed:%zu\r\nregistry_without_lease:%zu\r\nregistry_junk:%zu\r\n"
+                      "registry_self_preservation:%d\r\nregistry_reaped:%llu\r\nnames_mirrored:%zu\r\nnames_foreign:%zu\r\n"
+                      "history_documents:%zu\r\nhistory_logged:%llu\r\nhistory_restored:%llu\r\nhistory_republished:%llu\r\n"
+                      "history_vanished:%llu\r\n",
+                   r.counts.services, r.counts.instances, r.counts.up, r.counts.draining, r.counts.lapsed, r.counts.unleased,
+                   r.counts.junk, r.preserving, (unsigned long long)r.reaped, r.counts.mirrored, r.counts.foreign, h.documents,
+                   (unsigned long long)h.logged, (unsigned long long)h.restored, (unsigned long long)h.republished,
+                   (unsigned long long)h.vanished);
+    }
     if (n)
         str_printf(s, "scale_events:%llu\r\nscale_events_changed:%llu\r\nscale_events_same:%llu\r\nscale_events_junk:%llu\r\n"
                       "scale_events_unknown:%llu\r\nscale_events_refused:%llu\r\nscale_events_dropped:%llu\r\n",
@@ -135,6 +151,37 @@ static void run_applied(struct call *c)
     }
 }
 
+static void count_one(void *arg, const char *service, const char *instance, const char *state, const char *line,
+                      int64_t since_ms, const char *why)
+{
+    (void)service, (void)instance, (void)state, (void)line, (void)since_ms, (void)why;
+    ++*(size_t *)arg;
+}
+
+static void put_service(void *arg, const char *service, const char *instance, const char *state, const char *line,
+                        int64_t since_ms, const char *why)
+{
+    struct reply *r = arg;
+
+    reply_map(r, 6);
+    pair(r, "service", service);
+    pair(r, "instance", instance);
+    pair(r, "state", state);
+    pair(r, "line", line);
+    pair_i64(r, "for-ms", since_ms);
+    pair(r, "why", why);
+}
+
+static void run_services(struct call *c)
+{
+    struct agent *a = agent_of(c);
+    size_t n = 0;
+
+    services_list(a->services, count_one, &n);
+    reply_array(c->reply, n);
+    services_list(a->services, put_service, c->reply);
+}
+
 static void run_resync(struct call *c)
 {
     agent_resync(agent_of(c));
@@ -149,6 +196,8 @@ static const struct command agent_subs[] = {
       "", "The agent, its directory, and how many documents stand how.", "7.0.0" },
     { "applied", 2,    CMD_READ | CMD_FAST,  run_applied, 0, 0, 0, "agent",
       "", "Each document: what is in force, and how the last application ended.", "7.0.0" },
+    { "services", 2,   CMD_READ | CMD_FAST,  run_services, 0, 0, 0, "agent",
+      "", "Each instance beside this agent: its state, its line in the directory, and what the last check said.", "7.0.0" },
     { "resync",  2,    CMD_ADMIN,            run_resync,  0, 0, 0, "agent",
       "", "Read everything again, compare with the files, retry what failed.", "7.0.0" },
     { "help",    2,    CMD_FAST,             run_help,    0, 0, 0, "agent",
