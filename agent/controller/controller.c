@@ -52,7 +52,8 @@ struct controller {
     struct timer look, ask;
     char *key_holder;           /* as read last */
     bool free;                  /* nobody had it at the last look */
-    bool taking_back;
+    bool taking_back, was_ours;
+    int64_t looked_at_ms;
     bool asking, held, begun, leaving, complained;
     int64_t asked_at_ms, sure_until_ms;
     struct resp_link *link;     /* while it is held */
@@ -364,6 +365,8 @@ static void lose(struct controller *c, const char *why)
     timer_set(&c->ask, rng_between(&c->rng, 20, 200));
 }
 
+static void renew(struct controller *c);
+
 static void on_link_up(struct resp_link *k, void *owner)
 {
     struct controller *c = owner;
@@ -373,6 +376,8 @@ static void on_link_up(struct resp_link *k, void *owner)
         return;
     if (!c->begun && !c->leaving)
         begin(c);
+    if (c->sure_until_ms - now_ms(c) < c->o.ttl_ms / 2)
+        renew(c);
     run_next(c);
 }
 
@@ -466,10 +471,13 @@ static void on_time_left(void *arg, const struct redisReply *r)
         return;
     }
     c->free = reply_i64(r, &left) && left == -2;
-    if (c->free)
-        timer_set(&c->ask, rng_between(&c->rng, FREE_MS, 2 * FREE_MS));
-    else
-        timer_set(&c->ask, left > 0 && left < c->o.ttl_ms ? left + rng_between(&c->rng, 5, 5 + c->o.ttl_ms / 20) : c->o.ttl_ms);
+    if (c->was_ours && left > 0) {       /* we had it before we were started again, and it has not run out */
+        c->asked_at_ms = c->looked_at_ms - ms_max(c->o.ttl_ms - left, 0);
+        take(c);
+        return;
+    }
+    left = left > 0 && left < c->o.ttl_ms ? left + rng_between(&c->rng, 5, 5 + c->o.ttl_ms / 20) : c->o.ttl_ms;
+    timer_set(&c->ask, c->free ? rng_between(&c->rng, FREE_MS, 2 * FREE_MS) : left);
 }
 
 static void on_holder(void *arg, const struct redisReply *r)
@@ -481,16 +489,15 @@ static void on_holder(void *arg, const struct redisReply *r)
     set_holder(c, reply_text(r));
     if (c->held && !slice_is(reply_text(r), c->o.node))
         lose(c, "another agent has it");
-    if (c->held || c->leaving || !slice_is(reply_text(r), c->o.node))
-        return;
-    take(c);        /* we had it before we were started again, and it has not run out */
-    renew(c);
+    c->was_ours = !c->held && !c->leaving && slice_is(reply_text(r), c->o.node);
 }
 
 static void look_who(struct controller *c)
 {
     struct slice get[2] = {slice_z("GET"), slice_z(CONTROLLER_KEY)}, left[2] = {slice_z("PTTL"), slice_z(CONTROLLER_KEY)};
 
+    c->was_ours = false;
+    c->looked_at_ms = now_ms(c);
     directory_peek(c->o.directory, 2, get, on_holder, c);
     directory_peek(c->o.directory, 2, left, on_time_left, c);
 }

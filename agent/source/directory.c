@@ -27,7 +27,7 @@ struct directory {
     struct finder *finder;
     struct addr addr;
     struct resp_link *data, *push;
-    char *client_name;
+    char *client_name, *side_name;
     enum dir_state state;
     enum dir_rung rung;
     int64_t since_ms;
@@ -602,6 +602,8 @@ struct directory *directory_new(const struct directory_opts *o)
     d->since_ms = loop_now_ms(o->loop);
     str_printf(&name, "agent-%s", o->who.node);
     d->client_name = str_take(&name);
+    str_printf(&name, "agent-%s-controller", o->who.node);
+    d->side_name = str_take(&name);
     rng_seed(&d->rng, o->seed);
     sources_init(&d->want);
     sources_init(&d->told);
@@ -656,6 +658,7 @@ void directory_free(struct directory *d)
     for (size_t i = 0; i < d->nchannels; i++)
         mem_free(d->channels[i].name);
     mem_free(d->client_name);
+    mem_free(d->side_name);
     loop_park(d->o.loop, d, mem_free);
 }
 
@@ -715,7 +718,7 @@ bool directory_local_ip(const struct directory *d, char ip[ADDR_HOST_MAX])
 bool directory_link_opts(const struct directory *d, struct resp_link_opts *o)
 {
     *o = (struct resp_link_opts){.to = d->addr, .user = d->o.user, .password = d->o.password,
-                                 .client_name = d->client_name, .resolver = d->o.resolver, .backoff_min_ms = 20,
+                                 .client_name = d->side_name, .resolver = d->o.resolver, .backoff_min_ms = 20,
                                  .backoff_max_ms = 1000};
     return d->state == DIR_LIVE;
 }

@@ -205,6 +205,27 @@ def test_the_controllers_death_is_survived(yard):
     assert f.said("self-preservation") == 0
 
 
+def test_a_controller_that_is_started_again_goes_on(yard):
+    f = Fleet(yard, agents=2)
+    f.wait_up("n1", "n2")
+    holder = f.wait_controller()
+    for wait in (0, 1.5, 3.4):
+        time.sleep(wait)
+        a = f.agents[holder]
+        a.kill()
+        began = len(a.log_text())
+        a.start()
+        wait_until(lambda: "+controller" in a.log_text()[began:], 5)
+        assert f.holder() == holder
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            assert f.holder() == holder
+            time.sleep(0.05)
+        said = a.log_text()[began:]
+        assert said.count("+controller") == 1 and "-controller" not in said, said
+    assert f.up() == ["n1", "n2"]
+
+
 def test_a_fleet_that_sleeps_loses_nobody(yard):
     """All agents but the controller's stop together: their leases lapse, and nobody is taken away."""
     f = Fleet(yard, agents=6)
