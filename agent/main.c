@@ -1,4 +1,5 @@
 /* kvorum-agent: boot, run, stop. */
+#include "agent/core/doctype_docs.h"
 #include "agent/shell/commands.h"
 #include "agent/shell/events.h"
 #include "agent/shell/metrics.h"
@@ -80,7 +81,7 @@ int main(int argc, char **argv)
         .summary = "Applies what the directory holds for this node: renders, checks, swaps, reloads, probes, rolls back.",
         .log_role = 'A', .options = &agent_option_table, .base = &options, .check = agent_options_check,
         .commands = agent_commands_fill, .metrics = agent_metrics, .nmetrics = agent_metrics_n, .events = agent_events,
-        .nevents = agent_events_n, .dir = offsetof(struct agent_options, dir),
+        .nevents = agent_events_n, .more_docs = doctype_markdown, .dir = offsetof(struct agent_options, dir),
         .logfile = offsetof(struct agent_options, logfile), .loglevel = offsetof(struct agent_options, loglevel),
         .pidfile = offsetof(struct agent_options, pidfile), .daemonize = offsetof(struct agent_options, daemonize),
         .syslog_enabled = offsetof(struct agent_options, syslog_enabled),

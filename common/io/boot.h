@@ -4,6 +4,7 @@
 #define KV_IO_BOOT_H
 
 #include "common/base/err.h"
+#include "common/base/str.h"
 #include "common/io/loop.h"
 #include "common/text/command.h"
 #include "common/text/conf_edit.h"
@@ -24,6 +25,8 @@ struct boot_spec {
     const struct op_event *events; size_t nevents;
     /* Further tables of settings for --print-docs, each under its title; ends with {NULL}. */
     struct { const char *title; const struct option_table *options; } more[4];
+    /* Further sections of --print-docs, as Markdown that begins with "\n## "; NULL: none. */
+    void (*more_docs)(struct str *out);
     /* Offsets into base of what boot itself acts on; SIZE_MAX = has none. */
     size_t dir, logfile, loglevel, pidfile, daemonize, syslog_enabled, syslog_ident;
     bool needs_file;                         /* refuse to start without FILE */

@@ -16,6 +16,8 @@ static void reference(const struct boot_spec *spec, struct str *into)
         str_printf(&out, "\n## %s\n\n", spec->more[i].title);
         option_markdown(spec->more[i].options, &out);
     }
+    if (spec->more_docs)
+        spec->more_docs(&out);
     if (spec->commands) {
         struct command_table t;
         command_table_init(&t);
