@@ -17,11 +17,11 @@ static const struct level {
     int64_t wake_us, save_min_us, save_max_us;
     int64_t most_ms[2];                /* kill, stop: nine of ten failovers must be over by then */
 } levels[] = {
-    {"calm",        0,             100,         2 * HS_MS,   {60,   1300}},
-    {"busy",        20 * HS_MS,    HS_MS,       20 * HS_MS,  {400,  1700}},
-    {"busier",      60 * HS_MS,    5 * HS_MS,   60 * HS_MS,  {1200, 2600}},
-    {"slow disk",   5 * HS_MS,     100 * HS_MS, 400 * HS_MS, {3500, 4500}},
-    {"overloaded",  150 * HS_MS,   20 * HS_MS,  200 * HS_MS, {4000, 6000}},
+    {"calm",        0,             100,         2 * HS_MS,   {80,   1200}},
+    {"busy",        20 * HS_MS,    HS_MS,       20 * HS_MS,  {350,  1400}},
+    {"busier",      60 * HS_MS,    5 * HS_MS,   60 * HS_MS,  {900,  2000}},
+    {"slow disk",   5 * HS_MS,     100 * HS_MS, 400 * HS_MS, {1600, 2800}},
+    {"overloaded",  150 * HS_MS,   20 * HS_MS,  200 * HS_MS, {2500, 3500}},
 };
 #define LEVELS (sizeof levels / sizeof levels[0])
 
