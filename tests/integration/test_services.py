@@ -1,6 +1,7 @@
 """Services: registration, leases, the mirror for old clients, the controller and its death; history of documents."""
 import hashlib
 import json
+import os
 import signal
 import socket
 import threading
@@ -283,6 +284,88 @@ def test_lines_that_disappear_come_back(yard):
     wait_until(lambda: f.web()[f.id("n2")].startswith("10.0.0.1:8002"), TTL)
     f.c.flushall()
     f.wait_up("n1", "n2", "n3", timeout=TTL + 5)
+
+
+def test_two_that_believe_in_the_role(yard):
+    """The controller sleeps, another one takes over, the first wakes up: what it still wanted to write is not written."""
+    f = Fleet(yard, agents=4)
+    f.wait_up("n1", "n2", "n3", "n4")
+    holder = f.wait_controller()
+    wait_until(lambda: discover_service(f.c, "web"), 8)
+    f.agents[holder].signal(signal.SIGSTOP)
+    second = wait_until(lambda: f.holder() if f.holder() not in (None, holder) else None, 10)
+    wait_until(lambda: f.id(holder) not in f.web(), 10)
+    f.c.set("config:redis:x", '{"a": 1}')
+    wait_until(lambda: meta(f.c, "redis:x").get("ver") == "1", 5)
+    f.agents[holder].signal(signal.SIGCONT)
+    f.wait_up("n1", "n2", "n3", "n4")
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        assert f.holder() == second and len(f.web()) == 4
+        time.sleep(0.05)
+    assert meta(f.c, "redis:x")["ver"] == "1" and sorted(log(f.c, "redis:x")) == [1]
+    assert f.agents[holder].log_text().count("-controller") == 1
+    # Somebody writes over the key by hand: the holder gives way, and nothing breaks.
+    f.c.set("kvorum:controller", "somebody", px=2000)
+    wait_until(lambda: f.holder() in f.agents, 10)
+    f.c.delete("config:redis:x")
+    wait_until(lambda: f.c.get("config:redis:x") == '{"a": 1}', 8)
+
+
+def test_files_over_services(yard):
+    """A file over svcs:web follows what comes, drains and goes, and is not read again because leases beat."""
+    f = Fleet(yard, agents=0)
+    root = os.path.join(yard.folder, "root")
+    os.makedirs(root)
+    f.c.set("config:files:lb", json.dumps({"v": 1, "files": [{
+        "root": "files", "path": "lb", "data": {"b": "svcs:web"}, "template": "{{#b}}{{id}} {{addr}} {{state}}\n{{/b}}"}]}))
+    f.c.set("config:agent:reader", json.dumps({"v": 1, "apply": ["files:lb"]}))
+    f.add("n1", 8001)
+    f.wait_up("n1")
+    reader = yard.agent("reader", f.lines + ["root files " + root, "resync-interval 60s", "controller no"])
+
+    def text():
+        try:
+            with open(os.path.join(root, "lb")) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    one, two = "n1:n1 10.0.0.1:8001 up\n", "n2:n2 10.0.0.1:8002 up\n"
+    wait_until(lambda: text() == one, 10)
+    f.add("n2", 8002, interval="1s")
+    wait_until(lambda: text() == one + two, 10)
+    with reader.connect() as c:
+        before = c.info()["snapshots"]
+        time.sleep(2 * TTL)
+        assert c.info()["snapshots"] == before, "leases beat, and nobody reads"
+    stop = threading.Thread(target=lambda: f.agents["n2"].stop())
+    stop.start()
+    wait_until(lambda: text() == one + two.replace("up", "drain"), 5, every=0.005)
+    stop.join()
+    wait_until(lambda: text() == one, 5)
+    f.agents["n1"].stop()
+    time.sleep(1)
+    assert text() == one.replace("up", "drain"), "nothing left to read: the last good file stays"
+
+
+def test_what_the_agent_tells(yard):
+    f = Fleet(yard, agents=0, lines=["http-port 0"])
+    web = Listener()
+    f.add("n1", web.port, host="127.0.0.1", check={"tcp": "127.0.0.1:%d" % web.port}, fall=2)
+    f.wait_up("n1")
+    f.wait_controller()
+    with f.agents["n1"].connect() as c:
+        rows = [dict(zip(r[::2], r[1::2])) for r in c.execute_command("AGENT", "SERVICES")]
+        assert rows[0]["service"] == "web" and rows[0]["instance"] == f.id("n1") and rows[0]["state"] == "up" and rows[0]["why"] == ""
+        wait_until(lambda: c.info("controller").get("names_mirrored") == 1, 8)
+        info = c.info("controller")
+        assert info["controller"] == 1 and info["registry_up"] == 1 and info["history_documents"] >= 2
+        web.close()
+        wait_until(lambda: "refused" in dict(zip(*[iter(c.execute_command("AGENT", "SERVICES")[0])] * 2))["why"], 5)
+    # It stops cleanly, and a sanitizer has nothing to say.
+    f.agents["n1"].stop()
+    assert "ERROR" not in f.agents["n1"].log_text(), f.agents["n1"].tail(30)
 
 
 # --- the mirror and old clients ---
