@@ -33,6 +33,8 @@ struct applier_means {
     enum ack_status (*keep)(void *owner, const struct docname *name, const struct plan *p, struct err *why);
     /* Another document that owns this file, or NULL. */
     const struct docname *(*taken)(void *owner, const struct applier *asker, const char *root, const char *path);
+    /* Another document that sets this setting of the data node, or NULL. */
+    const struct docname *(*set_by)(void *owner, const struct applier *asker, const char *setting);
     void (*on_ack)(void *owner, struct applier *w, const struct ack *k);
     void (*on_idle)(void *owner, struct applier *w);      /* an application ended; may consider again */
 };

@@ -9,8 +9,16 @@
 
 static int allowed(struct applier *w, const struct plan *p, struct err *e)
 {
+    char name[DOC_KEY_MAX];
+
     if (!w->m->node)
         return err_set(e, ERR_REFUSED, "the agent's configuration names no data node (node <host> <port>)");
+    for (size_t i = 0; i < p->node.set.n; i++) {
+        const struct docname *other = w->m->set_by(w->m->owner, w, p->node.set.at[i].name);
+
+        if (other)
+            return err_set(e, ERR_BUSY, "set.%s: is set by %s", p->node.set.at[i].name, docname_text(other, name));
+    }
     return hold_allowed(p, w->m->probe.roots, w->m->probe.allow, e);
 }
 

@@ -67,6 +67,24 @@ static const struct docname *taken(void *owner, const struct applier *asker, con
     return NULL;
 }
 
+static const struct docname *set_by(void *owner, const struct applier *asker, const char *setting)
+{
+    struct agent *a = owner;
+
+    for (size_t i = 0; i < a->appliers.n; i++) {
+        const struct applier *w = a->appliers.at[i];
+
+        if (w == asker || !w->listed)
+            continue;
+        if (applied_setting(&w->applied, setting))
+            return &w->name;
+        for (size_t k = 0; w->plan && k < w->plan->node.set.n; k++)
+            if (strcmp(w->plan->node.set.at[k].name, setting) == 0)
+                return &w->name;
+    }
+    return NULL;
+}
+
 static void show_status(struct agent *a);
 static void settle_later(struct agent *a);
 
@@ -531,7 +549,7 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
         .probe = {.loop = l, .resolver = a->resolver, .http = a->http, .roots = &o->roots, .allow = &o->allow},
         .from_cache = &a->from_cache, .state = o->state_dir, .who = {.node = o->node_id, .group = o->group, .patterns = &agent_patterns},
         .rng = &a->rng, .owner = a,
-        .keep = keep_want, .taken = taken, .on_ack = on_ack, .on_idle = on_idle};
+        .keep = keep_want, .taken = taken, .set_by = set_by, .on_ack = on_ack, .on_idle = on_idle};
     loop_hook_add(l, &a->turn, on_turn, a);
     timer_init(&a->late, l, on_late, a);
     a->services = services_new(&(struct services_opts){.means = &a->means.probe, .node = o->node_id,

@@ -196,6 +196,29 @@ def test_a_probe_that_fails_brings_the_old_settings_back(yard):
     assert s.settings("timeout") == ["73"]
 
 
+def test_two_documents_do_not_set_the_same(yard):
+    s = Beside(yard)
+    s.basic_node({"timeout": "65"})
+    s.wait("ok")
+    s.set("config:node:other", {"set": {"timeout": "66", "maxclients": "660"}})
+    s.apply(DOC, "node:other")
+    assert "set.timeout: is set by node:stat" in s.wait_ack("invalid", doc="node:other")["err"]
+    assert s.settings("timeout", "maxclients")[0] == "65"
+    # When the one lets go of it, the other has it.
+    s.node_doc({"tcp-keepalive": "67"})
+    s.wait_ack("ok", doc="node:other")
+    assert s.settings("timeout", "maxclients", "tcp-keepalive") == ["66", "660", "67"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_few_rights_it_needs(yard, engine):
+    s = Beside(yard, engine, beside_lines=["user agent on >x -@all +ping +info +config|get +config|set +config|rewrite"],
+               agent_lines=["node-user agent", "node-password x"])
+    s.basic_node({"timeout": "68"}, rewrite=True)
+    s.wait("ok")
+    assert s.settings("timeout") == ["68"]
+
+
 def test_no_data_node_named(yard):
     s = Site(yard)
     s.set("config:node:stat", {"set": {"timeout": "1"}})
