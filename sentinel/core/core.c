@@ -134,6 +134,8 @@ static void on_timing(struct core *c, const struct event *ev)
     model_settings_changed(c);
 }
 
+/* A formed group forgets nobody whom it needs: were its primary to die now, there would be no one from whom to hear of
+ * the others again. */
 static void on_group_reset(struct core *c, const struct event *ev)
 {
     struct group *g = model_group(c, ev->group);
@@ -142,12 +144,13 @@ static void on_group_reset(struct core *c, const struct event *ev)
     if (g == NULL)
         return;
     failover_settled_elsewhere(c, g);
-    while (g->seats.n > 0)
-        seat_free(c, g, g->seats.at[0].peer);
+    for (size_t i = g->seats.n; i-- > 0;)
+        if (!g->formed || !model_peer(c, g->seats.at[i].peer)->w.up)
+            seat_free(c, g, g->seats.at[i].peer);
     while (g->nodes.n > kept) {
         struct node *n = g->nodes.at[kept];
 
-        if (n->id == g->primary) {
+        if (n->id == g->primary || (g->formed && (n->w.up || n->bound))) {
             kept++;
             continue;
         }

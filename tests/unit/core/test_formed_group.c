@@ -37,6 +37,27 @@ START_TEST(test_its_primary_is_called_down_but_not_replaced)
 }
 END_TEST
 
+/* A plain group is met anew by way of its primary. A formed one must do when that dies in the next moment. */
+START_TEST(test_reset_keeps_who_is_at_hand)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_step(&s, (struct event){.kind = EV_GROUP_RESET, .group = s.group});
+    ck_assert_uint_eq(scene_group(&s)->nodes.n, 1);
+    ck_assert_uint_eq(scene_group(&s)->seats.n, 0);
+    scene_fini(&s);
+    scene_init(&s, 3, 2);
+    formed(&s, true);
+    scene_kill(&s, 3);
+    scene_down(&s, scene_peer(&s, 3), HOW_CLOSED);
+    ck_assert_ptr_nonnull(strstr(scene_step(&s, (struct event){.kind = EV_GROUP_RESET, .group = s.group}), "+reset-master"));
+    ck_assert_uint_eq(scene_group(&s)->nodes.n, 2);
+    ck_assert_uint_eq(scene_group(&s)->seats.n, 1);
+    scene_fini(&s);
+}
+END_TEST
+
 START_TEST(test_it_gives_no_votes)
 {
     struct scene s;
@@ -152,7 +173,8 @@ START_TEST(test_an_operator_is_told_to_ask_elsewhere)
 }
 END_TEST
 
-SUITE(formed_group, test_its_primary_is_called_down_but_not_replaced, test_it_gives_no_votes,
+SUITE(formed_group, test_its_primary_is_called_down_but_not_replaced, test_reset_keeps_who_is_at_hand,
+      test_it_gives_no_votes,
       test_strays_and_hellos_are_left_alone,
       test_a_node_that_is_bound_to_nothing_is_shown_its_primary, test_an_attempt_under_way_is_given_up, test_clients_are_told_of_a_switch,
       test_an_operator_is_told_to_ask_elsewhere)
