@@ -5,7 +5,7 @@
  *   the record       of a majority of V; or V has no majority left because memories are lost, not
  *                    because links are down: each sentinel of V is at hand, with its life or with
  *                    another one, or another sentinel stands at its address; every node is at hand
- *                    too, and none knows a newer record
+ *                    too, and none that serves knows a newer record
  *   the primary      is let go first if it is heard. If not: fewer members than make a lease or a
  *                    confirmation are left with it (k others; async: all others), so that what it
  *                    does from now on is told to nobody as done; the epoch of the last record is
@@ -145,15 +145,21 @@ void dissolve_store(struct formed *f)
 /* --- memories lost ----------------------------------------------------------------------------------------- */
 
 /* Nobody that is at hand knows of anything newer, and everybody is. */
-static bool whole_and_old(const struct formed *f, const struct ha_record *top)
+static const char *not_whole_or_old(const struct formed *f, const struct ha_record *top)
 {
+    static const char missing_node[] = "V has no majority left, and not every node is at hand: one that is not may serve this group";
+
     for (int i = 0; i < top->n_members; i++)
         if (!at_hand(formed_node((struct formed *)f, top->member[i].id)))
-            return false;
-    for (size_t i = 0; i < f->nodes.n; i++)
-        if (!at_hand(&f->nodes.at[i]) || (held(&f->nodes.at[i], top) && f->nodes.at[i].status.promised > top->ballot))
-            return false;
-    return true;
+            return missing_node;
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        if (!at_hand(&f->nodes.at[i]))
+            return missing_node;
+        if (held(&f->nodes.at[i], top) && f->nodes.at[i].status.promised > top->ballot && f->nodes.at[i].status.state != HA_FENCED)
+            return "V has no majority left, and a node knows a newer record than any sentinel does: stop the nodes, start them again "
+                   "(they wait fenced) and say it once more";
+    }
+    return NULL;
 }
 
 static bool has_voted(const struct formed *f, const struct ha_voter *v)
@@ -180,12 +186,12 @@ static bool is_lost(const struct formed *f, const struct ha_voter *v)
     return false;
 }
 
-bool dissolve_without_majority(const struct formed *f, const struct ha_record *top)
+const char *dissolve_without_majority(const struct formed *f, const struct ha_record *top)
 {
     for (int i = 0; i < top->n_voters; i++)
         if (!has_voted(f, &top->voter[i]) && !is_lost(f, &top->voter[i]))
-            return false;
-    return whole_and_old(f, top);
+            return "no majority of V answers, and it is not known that those who do not have lost their memories: they may hold a newer record";
+    return not_whole_or_old(f, top);
 }
 
 /* A sentinel that holds a record, or is not there to say that it does not. */

@@ -172,8 +172,9 @@ void formed_tell_peer(struct formed *f, const struct formed_peer *p)
     const struct ha_voter *v = own != NULL ? ha_voter(own, p->id) : NULL;
     bool votes = v != NULL && v->life == a->life;
     bool settled = f->opened_said || f->now_ms - f->rec_at_ms >= formed_quiet_ms(f);
-    bool older = own != NULL && (a->gid == 0 || (a->gid == own->gid && (a->ballot < own->ballot ||
-                                                                        (a->ballot == own->ballot && a->change < own->change))));
+    bool of_the_past = own != NULL && a->gid != own->gid && a->unproved && a->ballot < own->ballot;    /* the last record of an id that is no more */
+    bool older = own != NULL && (a->gid == 0 || of_the_past ||
+                                 (a->gid == own->gid && (a->ballot < own->ballot || (a->ballot == own->ballot && a->change < own->change))));
 
     if (!older || !settled || (own != NULL && a->promised > own->ballot) || (!votes && !f->opened_said && !own->dissolved))
         return;

@@ -245,7 +245,7 @@ static enum lead_event look_votes(struct formed *f)
             open = true;
     }
     if (!open && top && f->lead.want.force && votes_in(f, top) < ha_majority(top->n_voters))
-        f->lead.few_voters = dissolve_without_majority(f, top);
+        f->lead.few_voters = (f->lead.lacks = dissolve_without_majority(f, top)) == NULL;
     if (top && (f->lead.few_voters || votes_in(f, top) >= ha_majority(top->n_voters))) {
         f->lead.base = *top;               /* fixed: later answers are ignored */
         f->lead.next = *top;

@@ -35,7 +35,8 @@ bool form_answer(struct formed *f, const struct ha_msg *m);
 
 /* --- dissolve.c ---------------------------------------------------------------------------------------- */
 lead_act dissolve_store;
-bool dissolve_without_majority(const struct formed *f, const struct ha_record *top);     /* FORCE, and V has no majority: may it be all the same? */
+/* FORCE, and V has no majority: NULL = it may be all the same; else what lacks (static text). */
+const char *dissolve_without_majority(const struct formed *f, const struct ha_record *top);
 
 /* --- change.c ------------------------------------------------------------------------------------------ */
 lead_act change_restore, change_bind, change_joint, change_store, change_commit, change_done;

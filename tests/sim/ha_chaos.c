@@ -47,7 +47,11 @@ void hs_scene(uint64_t seed, struct hs_scene *s)
     s->bounce_pm = rng_chance(&r, 600) ? (unsigned)rng_between(&r, 5, 250) : 0;
     s->focus = (unsigned)rng_below(&r, 6);
     s->forces = rng_chance(&r, 60);
-    s->dissolves = rng_chance(&r, 80) && !s->cold;     /* of fenced nodes with data an operator chooses */
+    s->dissolves = rng_chance(&r, 80);
+    s->no_rollback = rng_chance(&r, 400);
+    s->drop_after_ms = rng_chance(&r, 150) ? rng_between(&r, 1500, 5000) : 0;
+    s->all_data = rng_chance(&r, 500) && s->cold;
+    s->ha_group = rng_chance(&r, 200) && s->formed;
 }
 
 static struct hs_proc *any(struct hs_world *w, bool node)
@@ -172,6 +176,7 @@ static void change(struct hs_world *w)
     case 0:
     case 1:
         want = (struct formed_want){.mode = w->sc.mode, .fsync = w->sc.fsync, .timing = w->sc.timing,
+                                    .member_drop_after_ms = w->sc.drop_after_ms,
                                     .voters = w->sc.voters + (int)rng_below(&w->rng, (uint64_t)w->sc.spares + 1),
                                     .k = (int)rng_between(&w->rng, 1, w->sc.members - 1)};
         hs_ask(w, v, &(struct formed_event){.kind = FV_SET, .want = &want});
@@ -294,15 +299,32 @@ static void fault_leave(struct hs_world *w, struct hs_proc *p, int64_t long_us)
     hs_due(w, rng_between(&w->rng, 100, 1500) * HS_MS, (struct hs_item){.kind = HD_FAULT_OVER, .x = 5, .y = p->gen, .proc = p->id});
 }
 
+/* The sentinels cannot hear the primary, its followers can; or it is gone. Then somebody dissolves the group. */
+static void dissolve_around_primary(struct hs_world *w, int64_t long_us)
+{
+    struct hs_proc *p = hs_primary(w);
+
+    if (p && rng_chance(&w->rng, 600))
+        for (int i = 0; i < w->sc.voters + w->sc.spares; i++) {
+            cut_pair(w, i, p->id, long_us + 1000 * HS_MS);
+            cut_pair(w, p->id, i, long_us + 1000 * HS_MS);
+        }
+    else if (p)
+        kill(w, p, rng_chance(&w->rng, 250), long_us);
+    for (int i = 0; i < 6; i++)
+        hs_due(w, rng_between(&w->rng, 1, 1500) * HS_MS, (struct hs_item){.kind = HD_FAULT_OVER, .x = 6});
+}
+
 static void fault_operator(struct hs_world *w, struct hs_proc *p, int64_t long_us)
 {
     (void)p;
-    (void)long_us;
     if (w->sc.forces && rng_chance(&w->rng, 700))
         hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_FORCE, .id = rng_chance(&w->rng, 500) ? "" : any(w, true)->name,
                                                          .seals = (int)rng_between(&w->rng, 1, 2)});
+    else if (w->sc.dissolves && rng_chance(&w->rng, 250))
+        dissolve_around_primary(w, long_us);
     else if (w->sc.dissolves && rng_chance(&w->rng, 150))
-        hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_DISSOLVE, });
+        hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_DISSOLVE, .yes = rng_chance(&w->rng, 500)});
     else if (rng_chance(&w->rng, 200))
         hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_CANCEL});
 }
@@ -355,6 +377,8 @@ static fault *focus(struct hs_world *w, fault *what)
         what = fault_hand_over;
     if (w->sc.forces && rng_chance(&w->rng, 150))
         what = fault_operator;
+    if (w->sc.dissolves && rng_chance(&w->rng, 60))
+        what = fault_operator;
     return what;
 }
 
@@ -400,6 +424,8 @@ void hs_chaos_over(struct hs_world *w, const struct hs_item *it)
         hs_kill(w, &w->proc[it->proc], false, soon(w));
     else if (it->x == 3)
         replace_voter(w, it->proc);
+    else if (it->x == 6)
+        hs_ask(w, busy_or_any(w), &(struct formed_event){.kind = FV_DISSOLVE, .yes = true});
 }
 
 void hs_chaos_heal(struct hs_world *w)
@@ -422,23 +448,52 @@ void hs_chaos_heal(struct hs_world *w)
     }
 }
 
-void hs_chaos_force(struct hs_world *w)
+/* Whoever knows of the newest record; NULL: nobody holds one. */
+static struct hs_proc *who_holds(struct hs_world *w, const struct ha_record *r)
 {
-    struct hs_proc *best = NULL, *v = any(w, false);
+    for (int i = 0; r && i < w->n_procs; i++)
+        if (!w->proc[i].node && w->proc[i].alive && ha_record_same_place(&formed_voter(w->proc[i].v.f)->f.rec, r))
+            return &w->proc[i];
+    return NULL;
+}
+
+static struct hs_proc *longest(struct hs_world *w, const struct ha_record *r)
+{
+    struct hs_proc *best = NULL;
 
     for (int i = 0; i < w->n_procs; i++) {
         struct hs_proc *p = &w->proc[i];
-        if (p->node && p->n.m.f.gid != 0 && formed_voter(v->v.f)->f.rec.gid == p->n.m.f.gid && ha_member(&formed_voter(v->v.f)->f.rec, p->name) &&
+        if (p->node && p->n.m.f.gid == r->gid && ha_member(r, p->name) &&
             (!best || ha_position_cmp(hs_end_of(&p->n.log), hs_end_of(&best->n.log)) > 0))
             best = p;
     }
-    if (best && ha_record_is_formation(&formed_voter(v->v.f)->f.rec) &&
-        hs_end_of(&best->n.log).epoch < formed_voter(v->v.f)->f.rec.epoch)
-        best = NULL;                       /* an attempt at forming that was never opened: nothing to lead */
-    if (!best)
-        hs_ask(w, v, &(struct formed_event){.kind = FV_DISSOLVE});
-    else
+    return best;
+}
+
+/* Nobody holds a record, and nodes serve by each other's leases: their sentinels are lost, so they are started again. */
+static void restart_nodes(struct hs_world *w)
+{
+    for (int i = 0; i < w->n_procs; i++)
+        if (w->proc[i].node && w->proc[i].alive && w->proc[i].n.m.f.gid != 0 && w->proc[i].n.m.phase != MP_FENCED)
+            hs_kill(w, &w->proc[i], false, 20 * HS_MS);
+}
+
+void hs_chaos_force(struct hs_world *w, const char *excuse)
+{
+    const struct ha_record *r = hs_newest(w);
+    struct hs_proc *v = who_holds(w, r), *best = r ? longest(w, r) : NULL;
+
+    if (!excuse)
+        return;                            /* it is on its way */
+    w->forced_so_often++;
+    if (w->forced_so_often % 3 == 2 && (!v || excuse == hs_voters_lost))
+        restart_nodes(w);
+    else if (!v)
+        hs_ask(w, any(w, false), &(struct formed_event){.kind = FV_DISSOLVE, .yes = true});
+    else if (excuse == hs_members_lost && best && !(ha_record_is_formation(r) && hs_end_of(&best->n.log).epoch < r->epoch))
         hs_ask(w, v, &(struct formed_event){.kind = FV_FORCE, .id = best->name, .seals = 0});
+    else
+        hs_ask(w, v, &(struct formed_event){.kind = FV_DISSOLVE, .yes = true});
 }
 
 /* --- where it hurts ------------------------------------------------------------------------------------ */

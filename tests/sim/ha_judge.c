@@ -71,12 +71,12 @@ static bool forced(struct hs_world *w, struct hs_proc *p, uint64_t epoch)
 }
 
 /* The id's last record let a node go: from here on the group is plain, which promises nothing. */
-void hs_judge_released(struct hs_world *w)
+void hs_judge_released(struct hs_world *w, uint64_t gid)
 {
-    bool last = false;
+    bool last = gid == w->gone_gid;
 
     for (int i = 0; i < w->n_procs; i++)
-        last |= !w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved;
+        last |= !w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved && w->proc[i].v.kept.rec.gid == gid;
     if (!last)
         return;
     hs_trace(w, "the group is plain again, %zu confirmed", w->sure.n);
@@ -259,7 +259,7 @@ void hs_judge_step(struct hs_world *w, struct hs_proc *only)
 
 /* --- after healing ------------------------------------------------------------------------------ */
 
-static const struct ha_record *newest(struct hs_world *w)
+const struct ha_record *hs_newest(struct hs_world *w)
 {
     const struct ha_record *r = NULL;
 
@@ -272,10 +272,22 @@ static const struct ha_record *newest(struct hs_world *w)
     return r;
 }
 
+const struct ha_record *hs_newest_kept(struct hs_world *w)
+{
+    const struct ha_record *r = NULL;
+
+    for (int i = 0; i < w->n_procs; i++) {
+        const struct hs_voter *v = &w->proc[i].v;
+        if (!w->proc[i].node && v->has_kept && v->kept.rec.gid != 0 && (!r || ha_record_cmp(&v->kept.rec, r) > 0))
+            r = &v->kept.rec;
+    }
+    return r;
+}
+
 bool hs_judge_calm(struct hs_world *w, const char **lacks)
 {
     static char text[200];
-    const struct ha_record *r = newest(w);
+    const struct ha_record *r = hs_newest(w);
     struct hs_proc *p = hs_primary(w);
     int id, hold = 0;
 
@@ -331,10 +343,11 @@ bool hs_judge_calm(struct hs_world *w, const char **lacks)
 }
 
 const char hs_members_lost[] = "too many members lost their memory";
+const char hs_voters_lost[] = "too many voters lost their memory";
 
 const char *hs_judge_excuse(struct hs_world *w)
 {
-    const struct ha_record *r = newest(w);
+    const struct ha_record *r = hs_newest(w);
     bool marker = false;
     int voters = 0, members = 0;
 
@@ -348,7 +361,7 @@ const char *hs_judge_excuse(struct hs_world *w)
             voters += ha_voter(r, p->name)->life == p->v.life;
     }
     if (voters < ha_majority(r->n_voters))
-        return "too many voters lost their memory";
+        return hs_voters_lost;
     if (members < ha_seals_needed(r) || members < r->k + 1)
         return hs_members_lost;
     for (int i = 0; i < w->n_procs; i++)

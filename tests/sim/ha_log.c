@@ -115,7 +115,8 @@ static void send_to(struct hs_world *w, struct hs_proc *p, struct hs_link *l)
         int64_t common = common_point(&p->n.log, &l->asker);
         if (l->fetch && common > end)
             common = end;                  /* what it has beyond that is not of the log that it is to have */
-        bool full = !l->fetch && ((common == 0 && p->n.log.n > 0) || (int64_t)p->n.log.n - common > w->sc.backlog);
+        bool other_way = w->sc.no_rollback && common < (int64_t)l->asker.n;
+        bool full = !l->fetch && ((common == 0 && p->n.log.n > 0) || (int64_t)p->n.log.n - common > w->sc.backlog || other_way);
         l->answered = true;
         pkt = hs_packet(full ? PK_FULL : PK_PART, p->id, l->dst, NULL);
         pkt->at = common;
@@ -226,7 +227,7 @@ void hs_log_take(struct hs_world *w, struct hs_proc *p, struct hs_link *l, struc
     }
     switch (pkt->what) {
     case PK_PART:
-        if (l->fetch && pkt->at == 0 && n->log.n > 0) {
+        if (l->fetch && n->log.n > 0 && (pkt->at == 0 || (w->sc.no_rollback && pkt->at < (int64_t)n->log.n))) {
             n->fetching = false;
             hs_close(w, l);
             hs_give(w, p, (struct hs_item){.kind = IN_FETCHED, .yes = false});

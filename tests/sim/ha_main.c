@@ -90,8 +90,8 @@ static bool play(uint64_t seed, bool trace, struct hs_tally *sum)
             continue;
         look_us = w->now_us + 20 * HS_MS;
         if (w->now_us > force_us) {
-            hs_chaos_force(w);
-            force_us = w->now_us + 3000 * HS_MS;
+            hs_chaos_force(w, hs_judge_excuse(w));
+            force_us = w->now_us + (w->forced_so_often % 3 == 2 ? 300 : 3000) * HS_MS;
         }
         if (hs_judge_calm(w, &lacks)) {
             w->t.calm++;
@@ -100,18 +100,16 @@ static bool play(uint64_t seed, bool trace, struct hs_tally *sum)
         }
         if (w->now_us > until_us) {
             excuse = force_us == INT64_MAX ? hs_judge_excuse(w) : NULL;
-            if (excuse == hs_members_lost) {       /* nobody but an operator can know what that lost */
-                hs_trace(w, "THE OPERATOR FORCES");
+            if (excuse) {              /* nobody but an operator can know what that lost */
+                hs_trace(w, "THE OPERATOR FORCES: %s", excuse);
                 w->t.excused++;
                 force_us = w->now_us;
                 until_us = w->now_us + CALM_WITHIN_US;
                 continue;
             }
-            w->stuck = !excuse;
-            if (!excuse)
-                hs_violation(w, "no calm %lld ms after healing: %s", (long long)CALM_WITHIN_US / HS_MS, lacks);
-            else
-                w->t.excused++;
+            w->stuck = true;
+            hs_violation(w, "no calm %lld ms after %s: %s", (long long)CALM_WITHIN_US / HS_MS,
+                         force_us == INT64_MAX ? "healing" : "an operator's force", lacks);
             break;
         }
     }
@@ -121,8 +119,6 @@ static bool play(uint64_t seed, bool trace, struct hs_tally *sum)
         for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
             to[i] += from[i];
     }
-    if (trace && excuse)
-        fprintf(stderr, "excused: %s; %s\n", excuse, lacks);
     hs_end(w);
     return !w->violation[0];
 }
@@ -262,7 +258,8 @@ static void summary(const struct hs_tally *t, int64_t n, int bad, double took)
     printf("writes %llu, acknowledged %llu, unconfirmed %llu, refused %llu, reads %llu\n", N(writes), N(acked), N(unconfirmed), N(refused), N(reads));
     printf("SIGTERM %llu, forced by an operator %llu (confirmed entries given up %llu), dissolved %llu; async: %llu told, %llu of them lost\n",
            N(left), N(forced), N(forced_lost), N(dissolved), N(async_told), N(async_lost));
-    printf("calm after healing: %llu runs, %.1f s on average; %llu not without an operator's FORCE, or not at all (memories lost)\n", N(calm),
+    printf("primaries named by an operator %llu, groups dissolved without some %llu\n", N(named), N(by_force));
+    printf("calm after healing: %llu runs, %.1f s on average; %llu not without an operator's FORCE (memories lost)\n", N(calm),
            t->calm ? (double)t->calm_ms / (double)t->calm / 1000 : 0, N(excused));
     printf("%lld passed, %d failed, %.1f seeds per second\n", (long long)n - bad, bad, took > 0 ? (double)n / took : 0);
 #undef N

@@ -34,14 +34,14 @@ void hs_node_start(struct hs_world *w, struct hs_proc *p)
     n->take_link = 0;
     hs_packet_free(n->full);
     n->full = NULL;
-    if (n->kept.gid != 0)
+    n->kept.waits_for_group = w->sc.cold || w->sc.ha_group;
+    if (n->kept.gid != 0 || n->kept.waits_for_group)
         n->follows = -1;
-    else
+    if (n->kept.gid == 0)
         n->opened_any = false;
     vec_clear(&n->waits);
     memset(n->voter_link, 0, sizeof n->voter_link);
     n->plain_order = n->kept.gid == 0 && n->follows >= 0;
-    n->kept.waits_for_group = w->sc.cold || w->sc.ha_group;
     member_init(&n->m, &n->kept, hs_id(w), hs_now(w, p));
     hs_give(w, p, (struct hs_item){.kind = IN_ROLE});
     hs_give(w, p, (struct hs_item){.kind = IN_LOG});
@@ -99,6 +99,8 @@ void hs_node_step(struct hs_world *w, struct hs_proc *p, struct member_event *ev
     CHECK(p->n.next >= p->n.out.n);
     p->n.next = 0;
     member_step(&p->n.m, ev, hs_now(w, p), &p->n.out);
+    if (p->n.m.f.gid != 0)
+        p->n.last_gid = p->n.m.f.gid;
     if (ev->kind == ME_MSG && ev->msg->kind == HA_SEAL && p->n.m.f.sealed == ev->msg->ballot && p->n.m.f.gid == ev->msg->gid &&
         p->n.m.state != HA_PRIMARY)
         hs_judge_sealed(w, p, ev->msg);
@@ -258,7 +260,7 @@ static void do_released(struct hs_world *w, struct hs_proc *p, struct member_ord
     (void)o;
     p->n.opened_any = false;
     p->n.plain_order = p->n.follows >= 0;      /* it goes on following, as a plain replica */
-    hs_judge_released(w);
+    hs_judge_released(w, p->n.last_gid);
 }
 
 static order *const orders[MO_KINDS] = {

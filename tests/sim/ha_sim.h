@@ -134,6 +134,7 @@ struct hs_node {
     uint64_t take_link;                /* once this list is through: let the stream in */
     struct hs_packet *full;            /* once this list is through: replace the log */
     bool opened_any, plain_order;      /* plain_order: it follows by REPLICAOF, not by its member */
+    uint64_t last_gid;                 /* of the group it is or was last bound to */
 };
 
 struct hs_proc {
@@ -158,6 +159,9 @@ struct hs_scene {
     enum ha_mode mode;
     bool ha_group;                     /* nodes wait for their group: fenced until bound */
     int priority[HS_NODES_MAX];        /* 0 = the usual */
+    bool no_rollback;                  /* a log that went another way is not rolled back: a full copy, hence a new life (as kvnode does) */
+    bool all_data;                     /* cold: each node has data of its own, an operator chooses */
+    int64_t drop_after_ms;             /* strict: a member gone for so long leaves */
     bool fsync, formed, cold, bad_clocks, amnesia, changes, handovers, memory_only, forces, dissolves;
     int k, backlog;
     int64_t chaos_us, fault_every_us;
@@ -170,7 +174,7 @@ struct hs_scene {
 struct hs_tally {
     uint64_t events, steps, writes, acked, refused, unconfirmed, reads, kills, powers, cuts, pauses, amnesias, elections, opened,
         handovers, changes, dropped, doubled, late, saves, save_fails, fetches, full_copies, rolled_back, formed, excused, calm, calm_ms,
-        forced, forced_lost, dissolved, left, async_told, async_lost;
+        forced, forced_lost, dissolved, left, async_told, async_lost, named, by_force;
 };
 
 struct hs_owner { uint64_t epoch, incarnation; int node; uint32_t gen; };
@@ -211,6 +215,8 @@ struct hs_world {
     /* judge */
     VEC(uint64_t) forced;              /* ballots of an operator's FORCE that got as far as a record */
     uint64_t forced_epoch;             /* the last of them that was opened: what older epochs say is its price */
+    int forced_so_often;               /* after healing: every third time nodes are started again instead, and it is said soon after */
+    uint64_t gone_gid;                 /* let go by force from the nodes' words alone: no sentinel held its record */
     uint64_t dissolves;                /* how often the group became plain again: no promise outlives that */
     hs_log told;                       /* async: what clients were told, by offset */
     VEC(struct hs_past) pasts;
@@ -286,7 +292,9 @@ void hs_log_leave(struct hs_world *w, struct hs_proc *p, bool followers_too);   
 /* --- ha_judge.c --- */
 void hs_judge_step(struct hs_world *w, struct hs_proc *p);    /* NULL: the moment; else what p has on disk now */
 void hs_judge_forces(struct hs_world *w, uint64_t ballot);
-void hs_judge_released(struct hs_world *w);                /* a node was let go: was the group dissolved? */
+void hs_judge_released(struct hs_world *w, uint64_t gid);  /* a node was let go from this id: was it dissolved? */
+const struct ha_record *hs_newest(struct hs_world *w);     /* record of a sentinel that is alive; NULL */
+const struct ha_record *hs_newest_kept(struct hs_world *w);            /* ... or on a disk */
 void hs_judge_told(struct hs_world *w, struct hs_proc *p, uint64_t value);    /* async: a write was answered */
 void hs_judge_opens(struct hs_world *w, struct hs_proc *p, uint64_t epoch);
 void hs_judge_confirmed(struct hs_world *w, struct hs_proc *p, int64_t offset);
@@ -294,7 +302,7 @@ void hs_judge_sealed(struct hs_world *w, struct hs_proc *p, const struct ha_msg 
 void hs_judge_record(struct hs_world *w, struct hs_proc *p, const struct ha_record *r);   /* a leader sends it out */
 void hs_judge_voted(struct hs_world *w, uint64_t life, uint64_t ballot, const char *who);
 bool hs_judge_calm(struct hs_world *w, const char **lacks);
-extern const char hs_members_lost[];                       /* the excuse out of which an operator can force her way */
+extern const char hs_members_lost[], hs_voters_lost[];             /* excuses */
 const char *hs_judge_excuse(struct hs_world *w);           /* why calm cannot be demanded; NULL: it can */
 struct hs_proc *hs_primary(struct hs_world *w);            /* of the highest epoch, NULL */
 
@@ -313,7 +321,8 @@ void hs_chaos_begin(struct hs_world *w);
 void hs_chaos_fault(struct hs_world *w);
 void hs_chaos_over(struct hs_world *w, const struct hs_item *it);
 void hs_chaos_heal(struct hs_world *w);
-void hs_chaos_force(struct hs_world *w);                   /* the node with the longest log shall lead, of whichever life */
+/* An operator's way out: the longest log shall lead, of whichever life, or the group is dissolved by force. */
+void hs_chaos_force(struct hs_world *w, const char *excuse);
 /* Asked where it hurts: after a step of a leader, as a message leaves, as a save begins. */
 void hs_chaos_stepped(struct hs_world *w, struct hs_proc *p);
 void hs_chaos_sent(struct hs_world *w, struct hs_proc *p, const struct ha_msg *m);

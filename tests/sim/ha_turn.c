@@ -77,12 +77,11 @@ static void clients_turn(struct hs_world *w)
     }
 }
 
-static bool is_dissolved(const struct hs_world *w)
+static bool is_dissolved(struct hs_world *w)
 {
-    for (int i = 0; i < w->n_procs; i++)
-        if (!w->proc[i].node && w->proc[i].v.has_kept && w->proc[i].v.kept.rec.dissolved)
-            return true;
-    return false;
+    const struct ha_record *r = hs_newest_kept(w);
+
+    return r && r->dissolved;
 }
 
 /* What plain sentinels do beside all this: a plain node that follows nobody, or another, is pointed at the primary, which is the one with the longest log. */
@@ -96,7 +95,7 @@ static void plain_turn(struct hs_world *w)
             continue;
         if (!p->alive || p->n.m.f.used)
             return;                    /* who is down may be the primary; a formed group looks after itself */
-        if (p->n.follows < 0 && (p->n.m.phase == MP_PLAIN || p->n.m.phase == MP_BOUND) && (!best || p->n.log.n > best->n.log.n))
+        if (p->n.follows < 0 && (p->n.m.phase == MP_PLAIN || p->n.m.phase == MP_BOUND || p->n.m.phase == MP_FENCED) && (!best || p->n.log.n > best->n.log.n))
             best = p;
     }
     for (int i = 0; best && i < w->n_procs; i++) {
@@ -107,22 +106,56 @@ static void plain_turn(struct hs_world *w)
     }
 }
 
+static void ask(struct hs_world *w, struct hs_proc *v, enum formed_event_kind kind, const char *id, bool yes)
+{
+    static struct formed_want want;
+
+    want = (struct formed_want){.mode = w->sc.mode, .fsync = w->sc.fsync, .k = w->sc.k, .voters = w->sc.voters, .timing = w->sc.timing,
+                                .member_drop_after_ms = w->sc.drop_after_ms};
+    hs_ask(w, v, &(struct formed_event){.kind = kind, .want = &want, .id = id, .yes = yes});
+}
+
+/* The one with the longest log, now and then another: it is her word. */
+static struct hs_proc *chosen(struct hs_world *w)
+{
+    int first = w->sc.voters + w->sc.spares;
+    struct hs_proc *best = &w->proc[first + (int)rng_below(&w->rng, (uint64_t)w->sc.nodes)];
+
+    for (int i = first; i < w->n_procs && rng_chance(&w->rng, 980); i++)
+        if (w->proc[i].n.log.n > best->n.log.n)
+            best = &w->proc[i];
+    return best;
+}
+
+/* Whoever was left out when the group was dissolved by force is there again: it is said once more. */
+static bool left_out(struct hs_world *w)
+{
+    const struct ha_record *r = hs_newest(w);
+
+    for (int i = 0; r && r->dissolved && i < w->n_procs; i++)
+        if (w->proc[i].node && w->proc[i].alive && w->proc[i].n.m.f.gid == r->gid && !ha_member(r, w->proc[i].name))
+            return true;
+    return false;
+}
+
 static void form_turn(struct hs_world *w)
 {
     struct hs_proc *v = &w->proc[rng_below(&w->rng, (uint64_t)w->sc.voters)];
-    static struct formed_want want;
-    struct formed_event *ev;
+    bool choice = false, again = left_out(w);
 
-    for (int i = 0; i < w->n_procs; i++)
+    for (int i = 0; i < w->n_procs && !again; i++)
         if (w->proc[i].node && w->proc[i].n.opened_any)
             return;
     if (w->now_us < w->next_form_us || !v->alive)
         return;
     w->next_form_us = w->now_us + rng_between(&w->rng, 300, 1500) * HS_MS;
-    want = (struct formed_want){.mode = w->sc.mode, .fsync = w->sc.fsync, .k = w->sc.k, .voters = w->sc.voters, .timing = w->sc.timing};
-    ev = mem_alloc(sizeof *ev);
-    *ev = (struct formed_event){.kind = FV_FORM, .want = &want, .ticket = hs_id(w)};
-    hs_give(w, v, (struct hs_item){.kind = IN_ASK, .ask = ev});
+    (void)formed_forming_lacks(v->v.f, &choice);
+    if (again)
+        ask(w, v, FV_DISSOLVE, NULL, true);
+    else
+        ask(w, v, FV_FORM, choice ? chosen(w)->name : NULL, false);
+    if (choice && rng_chance(&w->rng, 200))        /* another operator at another sentinel */
+        ask(w, &w->proc[rng_below(&w->rng, (uint64_t)w->sc.voters)], FV_FORM, chosen(w)->name, false);
 }
 
 /* All nodes had lost their memory: nobody was left to be let go. */
@@ -131,8 +164,8 @@ static void nobody_bound(struct hs_world *w)
     for (int i = 0; i < w->n_procs; i++)
         if (w->proc[i].node && w->proc[i].n.kept.gid != 0)
             return;
-    if (w->sure.n > 0)
-        hs_judge_released(w);
+    if (w->sure.n > 0 && hs_newest_kept(w))
+        hs_judge_released(w, hs_newest_kept(w)->gid);
 }
 
 void hs_turn(struct hs_world *w)

@@ -26,9 +26,13 @@ static void step(struct hs_world *w, struct hs_proc *p, const struct formed_even
         hs_trace(w, "%s leads %llu: %s %s", p->name, (unsigned long long)l->ballot, lead_purpose_name(l->want.purpose), lead_state_name(l->state));
         if (l->state == LD_VOTING)
             w->t.elections++;
+        w->t.named += l->state == LD_BINDING_PRIMARY && l->want.purpose == LEAD_FORM && l->want.node[0] != '\0';
+        w->t.by_force += l->state == LD_BINDING_PRIMARY && l->next.dissolved && l->want.force && (l->next.change == 0 || l->few_voters);
         p->v.last_state = l->state;
         hs_chaos_stepped(w, p);
     }
+    if (l->state != LD_IDLE && l->want.purpose == LEAD_RELEASE && l->want.target.dissolved)
+        w->gone_gid = l->want.target.gid;
     if (l->state >= LD_STORING && l->want.purpose == LEAD_FORCE && seals(l) < ha_seals_needed(&l->base))
         hs_judge_forces(w, l->ballot);
     for (size_t i = 0; i < l->votes.n; i++)

@@ -193,6 +193,7 @@ static void formed_already(struct hs_world *w)
     r.fsync = sc->fsync;
     r.k = sc->k;
     r.timing = sc->timing;
+    r.drop_after_ms = sc->drop_after_ms;
     r.n_members = sc->members;
     r.n_voters = sc->voters;
     for (int i = 0; i < sc->members; i++) {
@@ -259,10 +260,10 @@ void hs_begin(struct hs_world *w, uint64_t seed, const struct hs_scene *sc)
         memcpy(p->n.kept.id, p->name, ID_MAX);
         p->n.memory_only = sc->memory_only;
         p->n.follows = -1;
-        if (sc->cold && p->node && i == sc->voters + sc->spares)
-            for (int e = 0; e < 5; e++)
+        if (sc->cold && p->node && (i == sc->voters + sc->spares || sc->all_data))
+            for (int e = 0; e < 5 + (i - sc->voters - sc->spares); e++)
                 vec_push(&p->n.log, ((struct hs_entry){0, ++w->values}));
-        if (p->node && !sc->cold && (!sc->formed || i - sc->voters - sc->spares >= sc->members))
+        if (p->node && !sc->cold && !sc->ha_group && (!sc->formed || i - sc->voters - sc->spares >= sc->members))
             p->n.follows = i == sc->voters + sc->spares ? -1 : sc->voters + sc->spares;
     }
     if (sc->formed)

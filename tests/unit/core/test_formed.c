@@ -220,6 +220,24 @@ START_TEST(test_a_peer_that_missed_the_record_gets_it)
 }
 END_TEST
 
+/* It was there when an earlier group was dissolved, and does not vote in this one: it took itself for plain for ever. */
+START_TEST(test_a_peer_that_holds_the_end_of_another_id_hears_of_this_one)
+{
+    struct ha_msg a = {.kind = HA_ALIVE, .gid = 6, .ballot = 3, .change = 1, .promised = 3, .unproved = true, .life = 333};
+    struct play s;
+
+    play_setup(&s);
+    step(&s, &(struct formed_event){.kind = FV_PEER, .id = id(7), .yes = true});
+    memcpy(a.from, id(7), ID_MAX);
+    step(&s, &(struct formed_event){.kind = FV_MSG, .msg = &a});
+    ck_assert_ptr_nonnull(said(&s, id(7), HA_RECORD));
+    a.ballot = 9;                          /* a later id's end: ours is of the past */
+    step(&s, &(struct formed_event){.kind = FV_MSG, .msg = &a});
+    ck_assert_ptr_null(said(&s, id(7), HA_RECORD));
+    play_fini(&s);
+}
+END_TEST
+
 START_TEST(test_reasons)
 {
     struct play s;
@@ -374,5 +392,6 @@ END_TEST
 SUITE(formed, test_vote_is_behind_its_save, test_unsaved_vote_is_told_after_the_next_save,
       test_own_vote_is_saved_before_others_are_asked, test_lease_and_what_it_rests_on, test_record_waits_for_the_promise,
       test_strays_are_told_whom_to_follow, test_lost_open_is_repeated_unproved, test_a_peer_that_missed_the_record_gets_it,
+      test_a_peer_that_holds_the_end_of_another_id_hears_of_this_one,
       test_reasons, test_a_record_nobody_renewed, test_the_second_waits_for_the_first, test_strangers_and_nonsense,
       test_a_voter_to_be_replaced_is_not_forgotten, test_the_memory_that_votes_is_not_replaced)
