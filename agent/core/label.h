@@ -5,8 +5,8 @@
  * late a request arrives. Who wants it goes three steps, in this order:
  *
  *   read    its own pod: the version it has now
- *   free    every other pod of the set: a write that takes the label off and always makes a new
- *           version of that pod, also where the label was not on
+ *   free    every other pod of the set: a write that takes "primary" off and always makes a new
+ *           version of that pod, also where it was not on
  *   claim   its own pod, on condition that it still has the version that was read
  *
  * Of two that claim, the one that frees the other later has made the version that the other
@@ -95,7 +95,7 @@ struct label_steps {
 struct label_terms {
     unsigned others;                         /* further pods of the set */
     bool need_word;                          /* primary is shown only when the sentinels name the node */
-    int64_t request_ms;                      /* a request takes no longer */
+    int64_t request_ms;                      /* a step takes no longer: LS_FREE is several requests */
     int64_t pause_min_ms, pause_max_ms;      /* between tries that fail: doubled, with jitter */
     int64_t check_ms;                        /* what it says is looked at or said again so often */
 };

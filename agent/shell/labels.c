@@ -14,6 +14,7 @@
 #define PAUSE_MIN_MS 200
 #define PAUSE_MAX_MS 30000
 #define DENIED_MS 5000             /* rights do not come back within milliseconds */
+#define FREE_TRIES 3               /* another pod that is written again and again */
 
 struct labels {
     struct loop *loop;
@@ -28,7 +29,7 @@ struct labels {
     char version[64];                  /* of our pod, as it was read last */
     char run_id[48];                   /* of the local node, "" = unknown */
     VEC(const char *) others;          /* borrowed from the options */
-    unsigned freeing;
+    unsigned freeing, free_tries;      /* which of them */
     uint64_t n;                        /* of the annotation */
     enum label_shown told;             /* of the last event */
     int64_t since_ms;
@@ -55,22 +56,7 @@ static const char *value_of(const struct labels *l, enum label_shown s)
 static void note_text(struct labels *l, const char *role, struct str *out)
 {
     str_printf(out, "{\"role\":\"%s\",\"pod\":\"%s\",\"at\":%lld,\"n\":%llu}", role, l->pod,
-               (long long)loop_wall_ms(l->loop), (unsigned long long)l->n);
-}
-
-static void patch_of(struct labels *l, enum label_shown shown, bool note, const char *version, struct str *out)
-{
-    struct str text = {0};
-    struct pod_patch p = {.version = version, .label_key = l->o->kube_label, .label = value_of(l, shown),
-                          .note_key = note ? l->o->kube_annotation : NULL};
-
-    if (note) {
-        l->n++;
-        note_text(l, label_shown_name(shown), &text);
-        p.note = str_c(&text);
-    }
-    pod_patch_text(&p, out);
-    str_fini(&text);
+               (long long)loop_wall_ms(l->loop), (unsigned long long)++l->n);
 }
 
 static void hear(struct labels *l, enum label_event_kind k, int64_t least_ms)
@@ -125,14 +111,68 @@ static void on_read(void *arg, const struct kube_answer *a)
     hear(l, k == LE_CONFLICT ? LE_FAILED : k, least_ms(a));
 }
 
+/* A pod that is not there says nothing. */
+static void freed(struct labels *l, const struct kube_answer *a, enum label_event_kind k)
+{
+    l->call = NULL;
+    hear(l, k == LE_KINDS || k == LE_GONE ? LE_DONE : LE_FAILED, least_ms(a));
+}
+
+static void look_at_other(struct labels *l);
+
 static void on_freed(void *arg, const struct kube_answer *a)
 {
     struct labels *l = arg;
     enum label_event_kind k = meaning(l, a);
 
-    l->call = NULL;
-    /* A pod that is not there says nothing. */
-    hear(l, k == LE_KINDS || k == LE_GONE ? LE_DONE : LE_FAILED, least_ms(a));
+    if (k == LE_CONFLICT && ++l->free_tries < FREE_TRIES)
+        look_at_other(l);
+    else
+        freed(l, a, k);
+}
+
+/* Its role stays as it says it, but for primary; a new version it gets in any case, by an annotation of its own. */
+static void free_other(struct labels *l, const struct pod *other)
+{
+    const char *primary = value_of(l, LABEL_PRIMARY);
+    bool says_primary = other->labelled && strcmp(other->label, primary) == 0;
+    struct str note = {0}, freed_key = {0}, body = {0};
+    struct pod_patch p = {.version = other->version, .label_key = l->o->kube_label, .note_key = l->o->kube_annotation};
+
+    p.label = says_primary || !other->labelled ? NULL : other->label;
+    str_printf(&freed_key, "%s-freed", l->o->kube_annotation);
+    if (!says_primary)
+        p.note_key = str_c(&freed_key);
+    note_text(l, "none", &note);
+    p.note = str_c(&note);
+    pod_patch_text(&p, &body);
+    l->call = kube_patch_pod(l->kube, l->others.at[l->freeing], (struct slice){str_c(&body), body.len}, on_freed, l);
+    str_fini(&note);
+    str_fini(&freed_key);
+    str_fini(&body);
+}
+
+static void on_other(void *arg, const struct kube_answer *a)
+{
+    struct labels *l = arg;
+    enum label_event_kind k = meaning(l, a);
+    struct pod other;
+    struct err e;
+
+    if (k == LE_KINDS && pod_read(a->body, l->o->kube_label, &other, &e) == 0) {
+        free_other(l, &other);
+        return;
+    }
+    if (k == LE_KINDS) {
+        snprintf(l->why, sizeof l->why, "%.299s", e.text);
+        k = LE_FAILED;
+    }
+    freed(l, a, k);
+}
+
+static void look_at_other(struct labels *l)
+{
+    l->call = kube_get_pod(l->kube, l->others.at[l->freeing], on_other, l);
 }
 
 static void on_claimed(void *arg, const struct kube_answer *a)
@@ -154,13 +194,20 @@ static void on_shown(void *arg, const struct kube_answer *a)
     hear(l, k == LE_KINDS ? LE_DONE : k == LE_CONFLICT ? LE_FAILED : k, least_ms(a));
 }
 
-static void patch(struct labels *l, const char *pod, enum label_shown shown, bool note, const char *version, kube_fn *fn)
+/* note: with an annotation that no earlier one equals, so that it makes a new version. */
+static void patch(struct labels *l, enum label_shown shown, bool note, const char *version, kube_fn *fn)
 {
-    struct str body = {0};
+    struct str body = {0}, text = {0};
+    struct pod_patch p = {.version = version, .label_key = l->o->kube_label, .label = value_of(l, shown),
+                          .note_key = note ? l->o->kube_annotation : NULL};
 
-    patch_of(l, shown, note, version, &body);
-    l->call = kube_patch_pod(l->kube, pod, (struct slice){str_c(&body), body.len}, fn, l);
+    if (note)
+        note_text(l, label_shown_name(shown), &text);
+    p.note = str_c(&text);
+    pod_patch_text(&p, &body);
+    l->call = kube_patch_pod(l->kube, l->pod, (struct slice){str_c(&body), body.len}, fn, l);
     str_fini(&body);
+    str_fini(&text);
 }
 
 static void cancel(struct labels *l)
@@ -219,14 +266,16 @@ static void carry_out(struct labels *l, const struct label_steps *steps)
             l->call = kube_get_pod(l->kube, l->pod, on_read, l);
             break;
         case LS_FREE:
-            patch(l, l->others.at[s->other], LABEL_NONE, true, NULL, on_freed);
+            l->freeing = s->other;
+            l->free_tries = 0;
+            look_at_other(l);
             break;
         case LS_CLAIM:
             l->claims++;
-            patch(l, l->pod, LABEL_PRIMARY, true, l->version, on_claimed);
+            patch(l, LABEL_PRIMARY, true, l->version, on_claimed);
             break;
         case LS_SHOW:
-            patch(l, l->pod, s->shown, !s->again, NULL, on_shown);
+            patch(l, s->shown, !s->again, NULL, on_shown);
             break;
         }
     }
@@ -376,7 +425,7 @@ int labels_new(const struct labels_opts *o, struct labels **out, struct err *e)
     const struct agent_options *x = o->options;
     struct kube_opts k = {.loop = o->loop, .http = o->http, .url = x->kube_api, .folder = x->kube_folder,
                           .name_space = x->kube_namespace, .request_ms = x->kube_timeout_ms};
-    struct label_terms t = {.request_ms = 2 * x->kube_timeout_ms, .pause_min_ms = PAUSE_MIN_MS, .pause_max_ms = PAUSE_MAX_MS,
+    struct label_terms t = {.request_ms = 6 * x->kube_timeout_ms, .pause_min_ms = PAUSE_MIN_MS, .pause_max_ms = PAUSE_MAX_MS,
                             .check_ms = x->kube_check_ms};
     int rc;
 

@@ -9,7 +9,9 @@
  *
  *     {"role":"primary","pod":"demo-kvnode-1","at":1767225600123,"n":7}
  *
- * "n" goes up with each write, so that each makes a new version of the pod (core/label.h says why). */
+ * "n" goes up with each write, so that each makes a new version of the pod (core/label.h says why). Who becomes primary looks
+ * at every other pod and writes it, on condition that it is still what was seen: "primary" is taken off, another role
+ * stays, and the new version comes of the annotation <kube-annotation>-freed. */
 #ifndef KV_AGENT_LABELS_H
 #define KV_AGENT_LABELS_H
 

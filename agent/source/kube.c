@@ -131,10 +131,10 @@ static void complain(struct kube *k, enum kube_verb v, enum kube_how how, const 
 {
     char text[300];
 
-    if (how == KUBE_OK || how == KUBE_CONFLICT) {
+    if (how == KUBE_OK)
         k->complaint[v][0] = 0;
+    if (how == KUBE_OK || how == KUBE_CONFLICT || how == KUBE_MISSING)       /* ordinary: the caller knows */
         return;
-    }
     snprintf(text, sizeof text, "%.299s", why);
     if (strcmp(text, k->complaint[v]) != 0)
         log_warning("kubernetes: %s: %s", verb_names[v], text);

@@ -16,15 +16,15 @@ import harness
 LABEL = "kvorum.io/role"
 
 
-def make_cert(folder, name="api"):
-    """A CA and a certificate for 127.0.0.1; paths of ca, cert, key."""
+def make_cert(folder, name="api", host="127.0.0.1"):
+    """A CA and a certificate for that address; paths of ca, cert, key."""
     p = lambda end: os.path.join(folder, name + end)
     run = lambda *w: subprocess.run(["openssl"] + list(w), check=True, capture_output=True)
     run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", p("-ca.key"), "-out", p("-ca.crt"),
         "-subj", "/CN=ca of %s" % name, "-days", "2")
     run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", p(".key"), "-out", p(".csr"), "-subj", "/CN=kube-apiserver")
     with open(p(".ext"), "w") as f:
-        f.write("subjectAltName=IP:127.0.0.1,DNS:kubernetes.default.svc\n")
+        f.write("subjectAltName=IP:%s,DNS:kubernetes.default.svc\n" % host)
     run("x509", "-req", "-in", p(".csr"), "-CA", p("-ca.crt"), "-CAkey", p("-ca.key"), "-CAcreateserial", "-out", p(".crt"), "-days", "2",
         "-extfile", p(".ext"))
     return p("-ca.crt"), p(".crt"), p(".key")
@@ -44,8 +44,8 @@ def merged(base, patch):
 
 
 class Api:
-    def __init__(self, folder, pods, namespace="ns", tokens=("token-1",)):
-        self.folder, self.namespace = folder, namespace
+    def __init__(self, folder, pods, namespace="ns", tokens=("token-1",), host="127.0.0.1"):
+        self.folder, self.namespace, self.host = folder, namespace, host
         os.makedirs(folder, exist_ok=True)
         self.lock = threading.RLock()
         self.tokens = set(tokens)
@@ -58,7 +58,7 @@ class Api:
         self.requests = []          # (time, method, pod, status)
         self.states = []            # (time, {pod: label}) after each change
         self.two = []               # moments at which two pods said primary
-        self.certs(make_cert(folder))
+        self.certs(make_cert(folder, host=host))
         self.server, self.open = None, []
         self.port = harness.free_port()
         self.start()
@@ -71,6 +71,7 @@ class Api:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65536         # head and body in one piece, or each answer takes 40 ms
             timeout = 60
 
             def log_message(self, *_):
@@ -96,7 +97,7 @@ class Api:
             def handle_error(self, request, client_address):
                 pass
 
-        self.server = Server(("127.0.0.1", self.port), Handler)
+        self.server = Server((self.host, self.port), Handler)
         self.server.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.server.context.load_cert_chain(self.cert, self.key)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -199,6 +200,7 @@ class Api:
             h.send_header("Content-Length", str(len(text)))
             h.end_headers()
             h.wfile.write(text)
+            h.wfile.flush()
         except OSError:
             h.close_connection = True
 

@@ -12,7 +12,7 @@ import redis
 
 from formed import FormedGroup
 from harness import free_port, wait_until
-from kube_play import LABEL, Api, make_cert
+from kube_play import Api, make_cert
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed (scripts/deps test)")
 
@@ -62,12 +62,14 @@ def test_role_becomes_label(yard, api):
     assert api.label("demo-1") is None and not api.two
     assert api.note("demo-0")["role"] == "primary" and api.note("demo-0")["pod"] == "demo-0"
     assert api.note("demo-1")["pod"] == "demo-0", "who took it off says so"
+    api.relabel("demo-2", "replica")
     with n.connect() as c:
         c.execute_command("REPLICAOF", "127.0.0.1", other.port)
     label_is(api, "demo-0", "replica")
     with n.connect() as c:
         c.execute_command("REPLICAOF", "NO", "ONE")
     label_is(api, "demo-0", "primary")
+    assert api.label("demo-2") == "replica" and api.note("demo-2", "kvorum.io/status-freed")["pod"] == "demo-0", "other roles stay"
     n.kill()
     label_is(api, "demo-0", None)
     assert a.is_alive() and "+label pod=demo-0 role=primary" in a.log_text()
@@ -162,7 +164,7 @@ def test_forbidden(yard, api):
     api.may = lambda who, method, pod: pod == "demo-0"
     a = start_agent(yard, api, n.port)
     wait_until(lambda: any(r[3] == 403 for r in api.requests))
-    wait_until(lambda: "cannot patch resource" in a.log_text())
+    wait_until(lambda: "cannot get resource" in a.log_text())
     assert api.label("demo-0") is None and not api.two
     api.may = lambda who, method, pod: True
     label_is(api, "demo-0", "primary", 30)
