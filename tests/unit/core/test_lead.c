@@ -260,7 +260,66 @@ START_TEST(test_an_operator_gets_past_a_try_that_waits_for_ever)
 }
 END_TEST
 
+/* async counts on one seal and waits for who was known to be longer, up to down-after: longer than a sealing state lasts
+ * before everybody is asked again, which begins nothing anew. */
+START_TEST(test_async_waits_for_who_was_longer)
+{
+    struct voter_facts facts = {.life = 200, .promised = 4, .promise_max_ms = 800, .rec = record()};
+    struct ha_record base;
+    struct play s;
+    uint64_t ballot;
+    int64_t sealed_ms;
+
+    facts.rec.mode = HA_ASYNC;
+    facts.rec.member[2].last = (struct ha_position){4, 900};
+    base = facts.rec;
+    play_setup_with(&s, &facts);
+    renew(&s);
+    step(&s, &(struct formed_event){.kind = FV_NODE, .id = id(N3)});
+    begin(&s, LEAD_PROMOTE);
+    ballot = formed_lead(s.f)->ballot;
+    vote(&s, S2, &base);
+    seal(&s, N1, 100, 4, 400);
+    seal(&s, N2, 101, 4, 500);
+    sealed_ms = s.now_ms;
+    while (s.now_ms - sealed_ms < base.timing.down_after_ms - 50) {
+        later(&s, 20);
+        ck_assert_int_eq(formed_lead(s.f)->state, LD_SEALING);
+    }
+    for (int i = 0; i < 10 && formed_lead(s.f)->state == LD_SEALING; i++)
+        later(&s, 20);
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_STORING);
+    ck_assert_uint_eq(formed_lead(s.f)->ballot, ballot);
+    ck_assert_str_eq(formed_lead(s.f)->next.primary, id(N2));
+    play_fini(&s);
+}
+END_TEST
+
+/* It says with each heartbeat that it leads: the others have the same reason, and do not cut in. */
+START_TEST(test_nobody_cuts_in_while_another_seals)
+{
+    struct voter_facts facts = {.life = 200, .promised = 4, .promise_max_ms = 800, .rec = record()};
+    struct play s;
+
+    facts.rec.mode = HA_ASYNC;
+    play_setup_with(&s, &facts);
+    renew(&s);
+    hear(&s, S2, 201, (struct ha_msg){.kind = HA_VOTE, .ballot = 5});
+    step(&s, &(struct formed_event){.kind = FV_ODOWN, .yes = true});
+    for (int i = 0; i < 10; i++) {         /* as long as async waits for who may be longer */
+        hear(&s, S2, 201, (struct ha_msg){.kind = HA_ALIVE, .ballot = 4, .epoch = 4, .promised = 5, .nonce = 5});
+        later(&s, 100);
+        ck_assert_int_eq(formed_lead(s.f)->state, LD_IDLE);
+    }
+    for (int i = 0; i < 100 && formed_lead(s.f)->state == LD_IDLE; i++)        /* it fell silent */
+        later(&s, 20);
+    ck_assert_int_eq(formed_lead(s.f)->state, LD_VOTING);
+    play_fini(&s);
+}
+END_TEST
+
 SUITE(lead, test_every_waiting_state_ends, test_purposes_pass_where_they_should, test_rows_and_events_have_names,
       test_promotion_takes_the_longest_of_q_seals, test_epoch_comes_before_offset, test_another_life_does_not_count,
       test_base_is_the_highest_of_the_majority_and_stays, test_a_higher_ballot_ends_the_try,
-      test_hand_over_is_called_off_before_finish, test_an_operator_gets_past_a_try_that_waits_for_ever)
+      test_hand_over_is_called_off_before_finish, test_an_operator_gets_past_a_try_that_waits_for_ever,
+      test_async_waits_for_who_was_longer, test_nobody_cuts_in_while_another_seals)
