@@ -310,6 +310,32 @@ def test_wait_says_who_acknowledged(directory):
     assert r["acknowledged"] in ("1/2", "2/2")
 
 
+@pytest.mark.skipif(not find("kvorum-agent"), reason="kvorum-agent is not built")
+def test_history_as_the_controller_writes_it(directory):
+    d = directory
+    a = d.agent("n1")
+    wait_until(lambda: a.info("controller")["controller"] == 1, what="a controller")
+
+    def versions():
+        return [(i["version"], i["by"], i["sha"]) for i in d.json("config", "history", "list:web")["items"]]
+
+    texts = ['{"n":%d}' % i for i in range(3)]
+    for i, text in enumerate(texts):
+        d.ctl("--by", "person%d" % i, "config", "set", "list:web", text)
+        wait_until(lambda: d.c.hget("cfgmeta:list:web", "sha") == sha(text), what="version %d; %r" % (i, d.c.hgetall("cfgmeta:list:web")))
+    assert versions() == [(i + 1, "person%d" % i, sha(t)) for i, t in enumerate(texts)]
+    assert d.ctl("config", "diff", "list:web").stdout == "- n = 1\n+ n = 2\n"
+    d.ctl("config", "rollback", "list:web", "1")
+    wait_until(lambda: len(versions()) == 4)
+    assert versions()[3] == (4, "anna", sha(texts[0])) and d.c.get("config:list:web") == texts[0]
+    assert d.json("config", "list")["items"][0]["version"] == 4
+    d.ctl("config", "retire", "list:web")
+    wait_until(lambda: d.c.hget("cfgmeta:list:web", "state") == "retired")
+    time.sleep(1)                          # a while in which a controller could have brought it back
+    assert d.c.get("config:list:web") is None
+    assert len(versions()) >= 4, "its history stays"
+
+
 def test_through_sentinels_and_a_failover(cluster):
     c = cluster(down_after=2000)
     c.wait_settled()
