@@ -33,7 +33,9 @@ enum action_kind {
      * normal and pubsub clients -> EV_ORDER_DONE. ACT_INFO follows on the same link. */
     ACT_PROMOTE,
     ACT_REPOINT,                   /* the same with SLAVEOF `to` */
-    ACT_SEAL,                      /* the same with SLAVEOF of an address where nobody is (`to`) */
+    /* LINK_NODE_CMD: SLAVEOF of an address where nobody is (`to`), and nothing else: no file is written, no client closed
+     * -> EV_ORDER_DONE */
+    ACT_SEAL,
     ACT_HAND_OVER,                 /* LINK_NODE_CMD: FAILOVER TO `to` TIMEOUT `ms` -> EV_ORDER_DONE */
     ACT_CALL_BACK,                 /* LINK_NODE_CMD: FAILOVER ABORT -> EV_ORDER_DONE */
     ACT_KEEP,                      /* LINK_NODE_CMD: CONFIG REWRITE: it shall be after a restart what it is now -> EV_ORDER_DONE */

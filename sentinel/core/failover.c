@@ -193,7 +193,7 @@ static bool must_seal(struct core *c, struct group *g)
     return seal_wanted(c, g);
 }
 
-/* Their disks may be slow: a seal is written down. */
+/* It may hang for a moment, all of them may. */
 static bool nobody_sealed(struct core *c, struct group *g)
 {
     return !seal_any(g) && c->now_ms < g->fo.started_at_ms + g->opt[GOPT_FAILOVER_TIMEOUT_MS];
@@ -370,7 +370,7 @@ void failover_order_done(struct core *c, struct node *n, const struct event *ev)
     struct group *g = node_group(c, n);
     enum order what = ev->u.order.what;
     const char *why = ev->u.order.why && ev->u.order.why[0] ? ev->u.order.why : "no reason given";
-    bool ok = ev->u.order.ok, is_role = what == ORDER_PROMOTE || what == ORDER_REPOINT || what == ORDER_SEAL;
+    bool ok = ev->u.order.ok, is_role = what == ORDER_PROMOTE || what == ORDER_REPOINT;
 
     if (!ok && what != ORDER_KEEP)
         say_trace(c, g, "%s:%u did not carry out the order to %s: %s", n->addr.host, (unsigned)n->addr.port,

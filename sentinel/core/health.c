@@ -23,6 +23,8 @@
 #define SUB_SILENT_HELLOS 3        /* a subscribed link without a hello for so many periods is stuck */
 #define SAYS_LASTS_ASKS 5          /* what a peer said holds for so many asking periods */
 #define RECONF_LOOK_MS 250         /* INFO of a replica that is just being repointed */
+#define LOADING_LOOK_MS 10         /* INFO of who loads: this often at first, */
+#define LOADING_PART 10            /* then no later than this part of the time it has taken */
 #define PINGS_IN_DOWN_AFTER 10     /* a hang is noticed at most this part of down-after late */
 #define PINGS_IF_FORMED 20         /* ... where the control link answers, whatever the node is busy with */
 #define PING_MIN_MS 10
@@ -328,6 +330,8 @@ static int64_t info_period(const struct core *c, const struct group *g, const st
 
     if (replica && (g->odown || failover_running(g) || !n->follows_up || n->said_role != ROLE_REPLICA))
         period = ms_min(period, c->timing.info_fast_ms);
+    if (replica && n->loading && n->said_role == ROLE_PRIMARY)     /* an old primary that is back takes orders when it is through */
+        period = ms_min(period, ms_max(LOADING_LOOK_MS, (c->now_ms - n->w.up_since_ms) / LOADING_PART));
     if (!replica && (n->said_role != ROLE_PRIMARY || g->formed))       /* formed: who joins shall soon be a member */
         period = ms_min(period, c->timing.info_fast_ms);
     if ((n->reconf == RECONF_SENT || n->reconf == RECONF_IN_PROGRESS) && c->now_ms - n->reconf_at_ms < 3000)

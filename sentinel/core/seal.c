@@ -8,6 +8,11 @@
  * made. What it cannot: any later order unseals it, also one of an older leader that comes late.
  * Only an agent beside the node, or kvnode in a formed group, can refuse that.
  *
+ * A seal is not written into a node's configuration file: a restart undoes it, which closes our link and is seen;
+ * written down, it would cost each failover the wait for another fsync or two, and a node that is restarted when no
+ * sentinel is left would follow nobody for ever. Nor are its clients closed: a replica takes no writes before or after, and
+ * whoever reads there is closed when it is pointed to the new primary.
+ *
  * Sealed are those who follow the primary in question, and only when a replica that is fit has been
  * found: an attempt that leads nowhere does not disturb who reads from replicas. Nobody undoes seals
  * here: a new primary gets everybody, and whatever else happens, repair.c finds who follows nobody. */

@@ -375,7 +375,7 @@ void cmd_ckquorum(struct call *c)
     if (q.quorum_ok && q.majority_ok) {
         struct str ok = {0};
         str_printf(&ok, "OK %d usable Sentinels. Quorum and failover authorization can be reached%s. A plain group: writes that no "
-                   "replica had are lost with the primary; seals of stock nodes are undone by any later order", q.usable,
+                   "replica had are lost with the primary; seals of its nodes are undone by any later order or a restart", q.usable,
                    save_trouble(shell_of(c)->save) ? " (but this one does not vote now: its state cannot be saved)" : "");
         reply_simple(c->reply, str_c(&ok));
         str_fini(&ok);

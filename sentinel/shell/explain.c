@@ -213,7 +213,7 @@ static const char *plain_promises(const struct group *g)
 {
     return g->opt[GOPT_SEAL]
                ? "as redis-sentinel: what no replica had when the primary went is lost, and until an old primary is reached again "
-                 "it may take writes; replicas are sealed before one is promoted, which any later order undoes"
+                 "it may take writes; replicas are sealed before one is promoted, which any later order or a restart undoes"
                : "as redis-sentinel: what no replica had when the primary went is lost, and until an old primary is reached again "
                  "it may take writes; replicas are not sealed (seal-replicas no)";
 }

@@ -504,13 +504,23 @@ static void send_order(struct slink *l, const struct action *a)
 {
     struct order_text t;
     struct wait *w = wait_new(l, a);
-    struct addr to = a->kind == ACT_SEAL ? a->to : shell_shown(l->all->sh, &a->to);
+    struct addr to = shell_shown(l->all->sh, &a->to);
     bool sent = true;
 
     order_write(w->order, &to, renamed, l, &t);
     for (int i = 0; sent && i < ORDER_COMMANDS; i++)
         sent = resp_link_send(l->k, on_order, w, t.cmd[i].argc, t.cmd[i].argv);
     if (!sent)                   /* the link is not up: not one of them was sent */
+        wait_end(w);
+}
+
+static void send_seal(struct slink *l, const struct action *a)
+{
+    struct wait *w = wait_new(l, a);
+    char port[8];
+
+    snprintf(port, sizeof port, "%u", a->to.port);
+    if (!resp_link_sendz(l->k, on_one_word, w, renamed(l, "SLAVEOF"), a->to.host, port, NULL))
         wait_end(w);
 }
 
@@ -569,8 +579,8 @@ void links_do(struct links *all, const struct action *a)
     case ACT_HELLO: send_hello(l, a); break;
     case ACT_ASK: send_ask(l, a); break;
     case ACT_PROMOTE:
-    case ACT_REPOINT:
-    case ACT_SEAL: send_order(l, a); break;
+    case ACT_REPOINT: send_order(l, a); break;
+    case ACT_SEAL: send_seal(l, a); break;
     case ACT_HAND_OVER:
     case ACT_CALL_BACK: send_hand_over(l, a); break;
     case ACT_KEEP: send_keep(l, a); break;

@@ -89,7 +89,7 @@ bool order_taken(const struct redisReply *reply, char *why, size_t cap)
     why[0] = '\0';
     if (!reply)
         snprintf(why, cap, "the link ended before the answer came");
-    else if (!reply_is_status(reply, "OK"))
+    else if (reply_is_error(reply) || text.len < 2 || memcmp(text.p, "OK", 2) != 0)      /* "OK Already connected to ..." */
         snprintf(why, cap, "%.*s", (int)(text.len < 100 ? text.len : 100), text.p);
-    return reply && reply_is_status(reply, "OK");
+    return why[0] == '\0' && text.len >= 2;
 }

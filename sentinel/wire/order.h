@@ -36,7 +36,7 @@ struct order_result {
 /* at: 0..ORDER_COMMANDS - 1, the place of the command that r answers; NULL = the link ended. */
 void order_heard(int at, const struct redisReply *r, struct order_result *out);
 
-/* FAILOVER: one command, answered when it has begun. why: at least 128 bytes. */
+/* One command that is answered OK: FAILOVER (it has begun), SLAVEOF, CONFIG REWRITE. why: at least 128 bytes. */
 bool order_taken(const struct redisReply *reply, char *why, size_t cap);
 
 #endif

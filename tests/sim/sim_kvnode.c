@@ -340,8 +340,9 @@ static void take_order(struct world *w, struct proc *p, struct kvnode *n, uint32
         else
             step(w, p, n, (struct role_event){.kind = ROLE_EV_LEAD});
     }
-    write_down(w, n);
-    for (size_t i = n->clients.n; i-- > 0;) {      /* CLIENT KILL, all but the one who asks */
+    if (m->b != TALK_SEALED)
+        write_down(w, n);
+    for (size_t i = n->clients.n; m->b != TALK_SEALED && i-- > 0;) {   /* CLIENT KILL, all but the one who asks */
         struct client *c = &n->clients.at[i];
         if ((c->kind == CLIENT_CMD || c->kind == CLIENT_SUB) && c->conn != conn) {
             net_close(w, p, c->conn);

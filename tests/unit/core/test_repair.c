@@ -106,5 +106,38 @@ START_TEST(test_the_old_primary_comes_back_at_once)
 }
 END_TEST
 
-SUITE(repair, test_a_stray_primary, test_a_replica_of_somebody_else, test_not_towards_a_doubtful_primary,
+/* Back, and not through with loading: it would refuse the order, so it is asked until it would not. */
+START_TEST(test_the_old_primary_still_loads)
+{
+    struct scene s;
+    struct node_info i = {.role = ROLE_PRIMARY, .loading = true, .offset = 750, .priority = 100, .announced = true};
+
+    scene_init(&s, 3, 2);
+    s.now += 10;
+    scene_kill(&s, 1);
+    scene_answer(&s, 2, true, "", 0);
+    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
+    scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
+    scene_info(&s, 2, ROLE_PRIMARY, 0, false, 800);
+    scene_info(&s, 3, ROLE_REPLICA, 2, true, 800);
+    s.now += 300;
+    scene_up(&s, scene_cmd(&s, 1));
+    scene_pong(&s, scene_cmd(&s, 1), PONG_LOADING);
+    scene_info_is(&s, 1, &i);
+    scene_forget(&s);
+    scene_pass(&s, 60);
+    ck_assert_ptr_null(strstr(str_c(&s.all), "repoint"));
+    i.loading = false;
+    while (scene_node(&s, 1)->info_open > 0)
+        scene_info_is(&s, 1, &i);
+    scene_pong(&s, scene_peer(&s, 2), PONG_OK);
+    scene_pong(&s, scene_peer(&s, 3), PONG_OK);
+    scene_pass(&s, 25);
+    ck_assert_ptr_nonnull(strstr(str_c(&s.all), "repoint n1 -> n2; +convert-to-slave n1"));
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(repair, test_the_old_primary_still_loads, test_a_stray_primary, test_a_replica_of_somebody_else, test_not_towards_a_doubtful_primary,
       test_the_old_primary_comes_back, test_the_old_primary_comes_back_at_once)
