@@ -74,6 +74,20 @@ static int create(const char *path, const struct str *bytes, int *keep_fd, struc
     return rc;
 }
 
+/* With room for what will be appended; on a disk that has none it grows as it must. */
+static int create_log(const char *path, const struct str *head, int *fd, struct err *e)
+{
+    struct str file = {0};
+    int rc;
+
+    str_append(&file, head->p, head->len);
+    while (file.len < STATELOG_ROOM)
+        str_append(&file, (const char[LOG_HEADER_BYTES]){0}, LOG_HEADER_BYTES);
+    rc = create(path, &file, fd, e);
+    str_fini(&file);
+    return rc == ERR_SYS && (e->sys_errno == ENOSPC || e->sys_errno == EDQUOT) ? create(path, head, fd, e) : rc;
+}
+
 /* Batches of at most half of what one may hold, cut where records end. */
 static void put_batches(struct statelog *l, const uint8_t key[16])
 {
@@ -121,13 +135,11 @@ int statelog_snapshot_end(struct statelog *l, struct err *caller)
     str_append(&file, l->snap.p, l->snap.len);
     new_header(l, LOG_KIND_LOG, 0, &log);
     log_header_put(&log, &head);
-    while (head.len < STATELOG_ROOM)
-        str_append(&head, (const char[LOG_HEADER_BYTES]){0}, LOG_HEADER_BYTES);
     statelog_log_path(l, log.generation, log_path);
     statelog_log_path(l, l->generation, old);
     statelog_path(l, "snapshot.tmp", temp);
     statelog_path(l, "snapshot", path);
-    rc = create(log_path, &head, &fd, e);
+    rc = create_log(log_path, &head, &fd, e);
     if (rc == 0)
         rc = file_sync_dir(log_path, e);
     if (rc == 0)
