@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define OUT_MAX (4u << 20)             /* a link that reads no faster is closed */
 #define HELD_MAX (256u << 10)          /* answers that wait while the main thread is stuck */
@@ -43,6 +44,8 @@ void control_link_close(struct link *l, bool linger)
     if (l->ended)
         return;
     link_end(l);
+    if (!linger && stream_fd(l->stream) >= 0)
+        shutdown(stream_fd(l->stream), SHUT_RDWR);     /* the main thread still has it open, and may be stuck */
     if (linger)
         stream_close_when_sent(l->stream);
     else

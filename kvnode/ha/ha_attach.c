@@ -9,8 +9,11 @@
 #include "kvnode/role/role.h"
 #include "kvnode/server.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- a client becomes a link ------------------------------------------------------------------------ */
 
@@ -30,7 +33,7 @@ static void send_status(struct server *srv, uint64_t link)
     control_send(srv->ha->control, link, &m);
 }
 
-static void known(struct server *srv, const struct leaving *w, uint64_t link)
+static void known(struct server *srv, const struct leaving *w, uint64_t link, int fd)
 {
     struct ha *h = srv->ha;
     struct ha_link *l;
@@ -39,6 +42,7 @@ static void known(struct server *srv, const struct leaving *w, uint64_t link)
     l = vec_add(&h->links);
     l->link = link;
     l->voter = w->voter;
+    l->fd = fd;
     memcpy(l->id, w->id, ID_MAX);
     pthread_mutex_unlock(&h->lock);
     if (!w->voter)
@@ -48,7 +52,9 @@ static void known(struct server *srv, const struct leaving *w, uint64_t link)
     ha_tell(srv, &(struct member_event){.kind = ME_VOTER_UP, .link = link, .id = w->id, .life = w->life});
 }
 
-/* The end of the turn in which HA ATTACH was answered: +OK has left. */
+/* The end of the turn in which HA ATTACH was answered: +OK has left. The control thread gets a duplicate of the descriptor:
+ * each thread closes its own, and none closes what the other's epoll set may still hold (libev takes a descriptor out only
+ * when it fires again). */
 static void take_over(void *arg)
 {
     struct leaving *w = arg;
@@ -56,19 +62,25 @@ static void take_over(void *arg)
     struct session *s = srv->ha && srv->ha->started ? session_by_id(&srv->resp, w->session) : NULL;
     struct buf *in = s ? stream_in(s->stream) : NULL;
     uint64_t link;
-    int fd;
+    int fd, theirs;
 
     if (s && !s->gone && stream_is_up(s->stream) && buf_len(stream_out(s->stream)) == 0) {
-        link = ha_new_link(srv);
-        fd = stream_fd(s->stream);
         struct str rest = {0};
+
+        link = ha_new_link(srv);
 
         str_append(&rest, buf_data(in), buf_len(in));
         fd = stream_detach_fd(s->stream);
         session_close(s);
-        control_adopt(srv->ha->control, fd, link, w->voter, w->id, str_c(&rest), rest.len);
+        theirs = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (theirs >= 0) {
+            control_adopt(srv->ha->control, theirs, link, w->voter, w->id, str_c(&rest), rest.len);
+            known(srv, w, link, fd);
+        } else {
+            log_warning("no descriptor is left for a control link: %s", strerror(errno));
+            close(fd);
+        }
         str_fini(&rest);
-        known(srv, w, link);
     } else if (s) {
         session_close(s);
     }
@@ -208,6 +220,7 @@ void ha_heard_gone(struct server *srv, uint64_t link)
     pthread_mutex_lock(&h->lock);
     for (size_t i = 0; i < h->links.n; i++)
         if (h->links.at[i].link == link) {
+            close(h->links.at[i].fd);
             vec_remove(&h->links, i);
             break;
         }

@@ -21,6 +21,7 @@ struct ha_link {
     uint64_t link;
     char id[ID_MAX];
     bool voter;
+    int fd;                            /* ours; the control thread has a duplicate */
 };
 
 /* An event that waits for the list being carried out; all it points to is its own. */

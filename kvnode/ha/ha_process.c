@@ -12,6 +12,7 @@
 #include "kvnode/server.h"
 
 #include <stdatomic.h>
+#include <unistd.h>
 
 #define RECORD_AGAIN_MS 1000           /* a bound node whose record cannot be written asks its disk again so often */
 
@@ -93,6 +94,8 @@ void ha_fini(struct server *srv)
         mem_free(h->later.at[i]);
     vec_fini(&h->later);
     vec_fini(&h->owed);
+    for (size_t i = 0; i < h->links.n; i++)
+        close(h->links.at[i].fd);
     vec_fini(&h->links);
     mem_free(h->dialed_as);
     pthread_mutex_destroy(&h->lock);
