@@ -253,7 +253,10 @@ static void say_broken(struct keeper *k)
 {
     tell(k, k->why);
     memset(k->tried, 0, sizeof k->tried);
-    timer_set(&k->timer, k->scale->o.look_ms < RETRY_MS ? k->scale->o.look_ms : RETRY_MS);
+    if (strncmp(k->why, "not supported", 13) == 0 || k->scale->o.look_ms < RETRY_MS)
+        timer_set(&k->timer, k->scale->o.look_ms);
+    else
+        timer_set(&k->timer, RETRY_MS);
 }
 
 static void wait_a_little(struct keeper *k)

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from conftest import need
 from harness import find, free_port, wait_until
 
 DOC = '{"v":1,"files":[{"root":"files","path":"a.conf","template":"x = %d\\n"}]}'
@@ -21,6 +22,7 @@ class Directory:
     """One data node that is the directory, asked without sentinels."""
 
     def __init__(self, yard, engine="kvnode", lines=()):
+        need(engine)
         self.yard = yard
         self.node = yard.node("directory", engine, lines)
         self.c = self.node.connect()
@@ -40,9 +42,9 @@ class Directory:
         return self.yard.agent(name, ["directory 127.0.0.1 %d" % self.node.port, "root files " + root] + list(lines))
 
 
-@pytest.fixture
-def directory(yard):
-    return Directory(yard)
+@pytest.fixture(params=["kvnode", "redis-server"])
+def directory(yard, request):
+    return Directory(yard, request.param)
 
 
 def test_set_and_get_byte_for_byte(directory):
