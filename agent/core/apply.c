@@ -123,7 +123,7 @@ static const struct ap_row ap_table[] = {
     { AP_IDLE,        AE_LEFT_UNDOING,   NULL,      restore,      AP_RESTORING,   "the last run ended on the way back" },
     { AP_IDLE,        AE_LEFT_COMMITTED, NULL,      commit,       AP_IDLE,        "the last run ended after the commit" },
 
-    { AP_STAGING,     AE_DONE,           NULL,      check,        AP_CHECKING,    "every new file is on disk beside its target" },
+    { AP_STAGING,     AE_DONE,           NULL,      check,        AP_CHECKING,    "every new file is written beside its target" },
     { AP_STAGING,     AE_FAILED,         NULL,      refuse_swap,  AP_IDLE,        "a new file could not be written" },
     { AP_STAGING,     AE_EXPIRED,        NULL,      refuse_swap,  AP_IDLE,        "writing took too long" },
 
@@ -135,7 +135,7 @@ static const struct ap_row ap_table[] = {
     { AP_RECHECKING,  AE_EXPIRED,        NULL,      restore,      AP_RESTORING,   "a check of what was half swapped took too long" },
 
     { AP_SWAPPING,    AE_DONE,           NULL,      reload,       AP_RELOADING,   "every new file is in place" },
-    { AP_SWAPPING,    AE_FAILED,         NULL,      refuse_swap,  AP_IDLE,        "the first rename failed" },
+    { AP_SWAPPING,    AE_FAILED,         NULL,      refuse_swap,  AP_IDLE,        "the disk did not take the new files, or the first rename failed" },
     { AP_SWAPPING,    AE_REFUSED,        NULL,      refuse,       AP_IDLE,        "what is wanted was refused" },
     { AP_SWAPPING,    AE_LOST,           NULL,      wait_for_it,  AP_IDLE,        "it answered no more while it was set" },
     { AP_SWAPPING,    AE_PARTLY,         NULL,      restore,      AP_RESTORING,   "a rename failed after others had been done" },

@@ -184,7 +184,7 @@ static void keep(struct acks *a, struct entry *n)
     folder.component[0] = 0;
     path_of(a, &folder, &dir);
     path_of(a, &n->doc, &path);
-    if (file_make_dirs(str_c(&dir), 0700, &e) != 0 || file_replace(str_c(&path), n->json, strlen(n->json), 0600, &e) != 0)
+    if (file_make_dirs(str_c(&dir), 0700, &e) != 0 || file_replace_soon(str_c(&path), n->json, strlen(n->json), 0600, true, &e) != 0)
         log_warning("acks: %s", e.text);
     else
         n->on_disk = true;
@@ -222,6 +222,8 @@ static void on_taken(void *arg, const char *why)
         n->complained = true;
         log_warning("acks: the directory does not take the answer about %s: %s", docname_text(&n->doc, text), why);
     }
+    if (why)
+        keep(a, n);
     if (!why && n->changed_on_way)
         send_one(a, n, a->directory);
     n->changed_on_way = false;
@@ -252,9 +254,10 @@ void acks_put(struct acks *a, const struct docname *doc, const struct ack *k, st
     n->json = print(a, k);
     n->delivered = false;
     n->changed_on_way = n->on_way;
-    keep(a, n);
     a->directory = d;
     send_one(a, n, d);
+    if (!n->on_way)
+        keep(a, n);         /* nobody takes it now; what is on its way is kept if it comes back */
 }
 
 void acks_deliver(struct acks *a, struct directory *d, bool all_again)

@@ -44,7 +44,7 @@ static void look(struct applier *w)
 
 static void stage(struct applier *w)
 {
-    struct journal_begin b = {{str_c(&w->bytes), w->bytes.len}, w->sha, w->seen, NULL};
+    struct journal_begin b = {{str_c(&w->bytes), w->bytes.len}, w->sha, w->seen, NULL, NULL};
     struct err e = {0};
     int rc = kept_folder(w->m->state, &w->name, KEPT_SETS, &w->stage.keep_dir, &e);
 
@@ -65,6 +65,10 @@ static void swap(struct applier *w)
         rc = stage_keep(&w->stage, w->plan, w->m->probe.roots, &e);
         if (rc == 0)
             rc = journal_note(w->m->state, &w->name, JOURNAL_SWAPPING, ACK_OK, &e);
+        /* After the journal, so that one commit of the file system carries all of it. What is not whole after a loss
+         * of power is recognised by its digest (AE_LEFT_TORN). */
+        if (rc == 0)
+            rc = stage_sync(&w->stage, w->plan, w->m->probe.roots, &e);
     }
     if (rc == 0)
         rc = stage_swap(&w->stage, w->plan, w->m->probe.roots, &renamed, &e);

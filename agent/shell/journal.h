@@ -4,7 +4,7 @@
  *
  *   begin      (not synced yet: nothing rests on it but names to be removed) the document's bytes, and for each file: names, digests, wishes; for each setting of the data
  *              node: its name, what it was and what it shall be
- *   swapping   the new files are whole, the old ones are kept, renames begin; or settings begin to be set
+ *   swapping   the new files are written, the old ones are kept, renames begin (once all of it is synced); or settings begin to be set
  *   undoing    what was before is coming back
  *   committed  with how it ended
  *   undone
@@ -25,6 +25,7 @@ struct journal_begin {
     struct slice bytes;                      /* of the document */
     const char *sha, *fingerprint;           /* of the document, of all it was made of */
     const struct node_values *values;        /* settings; NULL: none */
+    const char *node;                        /* host:port of the data node they are of; NULL: none */
 };
 
 int  journal_start(const char *state, const struct docname *doc, const struct journal_begin *b, const struct plan *p,
@@ -38,7 +39,8 @@ struct journal {
     struct str bytes;
     char sha[SHA_MAX], fingerprint[SHA_MAX];
     struct stage stage;                      /* of the files it names */
-    struct node_values values;               /* those it was going to set */
+    struct node_values values;               /* those it was going to set ... */
+    char node[ADDR_TEXT_MAX];                /* ... and where */
     struct leftovers seen;                   /* all but all_new_whole */
     enum ack_status status;                  /* when committed */
 };

@@ -174,8 +174,8 @@ static int write_new(int dirfd, const struct stage_file *s, const struct plan_fi
         rc = err_sys(e, "give '%s' to %s:%s", f->path, f->owner ? f->owner : "-", f->group ? f->group : "-");
     if (rc == 0 && fchmod(fd, (mode_t)s->mode) != 0)
         rc = err_sys(e, "set the mode of '%s'", s->tmp);
-    if (rc == 0 && fsync(fd) != 0)
-        rc = err_sys(e, "sync '%s'", s->tmp);
+    if (rc == 0)
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);      /* only begun: the disk is waited for once, in stage_sync */
     close(fd);
     return rc;
 }
@@ -261,10 +261,39 @@ int stage_keep(struct stage *s, const struct plan *p, const struct roots *r, str
         if (rc != 0)
             err_wrap(e, "keep %s/%s in %s", f->root, f->path, s->keep_dir);
     }
-    if (rc == 0 && fsync(keepfd) != 0)
-        rc = err_sys(e, "sync %s", s->keep_dir);
     close(keepfd);
     return rc;
+}
+
+static int sync_at(int dirfd, const char *name, struct err *e)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), rc = 0;
+
+    if (fd < 0)
+        return err_sys(e, "open '%s'", name);
+    if (fsync(fd) != 0)
+        rc = err_sys(e, "sync '%s'", name);
+    close(fd);
+    return rc;
+}
+
+int stage_sync(const struct stage *s, const struct plan *p, const struct roots *r, struct err *e)
+{
+    for (size_t i = 0; i < s->files.n; i++) {
+        const char *base;
+        int dirfd, rc;
+
+        if (!s->files.at[i].differs)
+            continue;
+        rc = open_dir(&p->files.at[i], r, false, &dirfd, &base, e);
+        if (rc == 0) {
+            rc = sync_at(dirfd, s->files.at[i].tmp, e);
+            close(dirfd);
+        }
+        if (rc != 0)
+            return err_wrap(e, "%s/%s", p->files.at[i].root, p->files.at[i].path);
+    }
+    return sync_at(AT_FDCWD, s->keep_dir, e);
 }
 
 /* The digest of a file in a folder; false when there is none that can be read. */

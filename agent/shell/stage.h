@@ -1,8 +1,9 @@
 /* The files of one application: how they are, how they shall be, and the steps between.
  *
  *   look     read what is there, compare
- *   write    new bytes into .<name>.agent-<id> beside each target, synced
+ *   write    new bytes into .<name>.agent-<id> beside each target
  *   keep     the old files into a folder of the last good ones (hard links, or copies)
+ *   sync     wait until the disk has both (one wait for all: that is most of what a change costs)
  *   swap     rename each new file over its target, sync the folders
  *   restore  the kept files back over the targets, in reverse order
  *   discard  remove what write left
@@ -42,6 +43,7 @@ void stage_fini(struct stage *s);
 int  stage_look(struct stage *s, const struct plan *p, const struct roots *r, const char *id, struct err *e);
 int  stage_write(struct stage *s, const struct plan *p, const struct roots *r, struct err *e);
 int  stage_keep(struct stage *s, const struct plan *p, const struct roots *r, struct err *e);
+int  stage_sync(const struct stage *s, const struct plan *p, const struct roots *r, struct err *e);
 /* *renamed: how many are in place when it fails. */
 int  stage_swap(struct stage *s, const struct plan *p, const struct roots *r, size_t *renamed, struct err *e);
 int  stage_restore(struct stage *s, const struct plan *p, const struct roots *r, struct err *e);
