@@ -81,6 +81,8 @@ static bool better(const struct core *c, const struct node *a, const struct node
         return a->priority < b->priority;
     if (lineage_place(g, a) != lineage_place(g, b))
         return lineage_place(g, a) > lineage_place(g, b);
+    if (a->offset != b->offset)            /* both went on from there */
+        return a->offset > b->offset;
     return compare_ids(a->run_id, b->run_id) < 0;
 }
 
