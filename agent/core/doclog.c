@@ -105,7 +105,12 @@ static bool is_as_it_should(const struct doc_seen *s)
 {
     return is_logged(s) && s->state == (s->valid ? DOC_LIVE : DOC_INVALID);
 }
-static bool can_be_held(const struct doc_seen *s) { return s->held_ver > 0 && s->held_live && s->held_bytes; }
+/* What is remembered is the last that was logged. */
+static bool can_be_held(const struct doc_seen *s)
+{
+    return s->held_ver > 0 && s->held_ver >= s->ver && s->held_live && s->held_bytes;
+}
+
 static bool was_live(const struct doc_seen *s) { return s->ver > 0 && (s->state == DOC_LIVE || s->state == DOC_VANISHED); }
 static bool is_noted(const struct doc_seen *s) { return s->state == DOC_VANISHED; }
 static bool otherwise(const struct doc_seen *s) { return s != NULL; }

@@ -62,6 +62,8 @@ static const struct { const char *what; struct doc_seen seen; enum doc_act act; 
     {"retired, remembered", {.is = DOC_MISSING, .ver = 3, .state = DOC_RETIRED, .held_ver = 3, .held_live = true, .held_bytes = true},
      DOC_FORGET, 4, 3},
     {"flushed", {.is = DOC_MISSING, .held_ver = 3, .held_live = true, .held_bytes = true}, DOC_RESTORE, 4, 3},
+    {"deleted, and another controller logged since", {.is = DOC_MISSING, .ver = 5, .meta_sha = SHA_A, .state = DOC_LIVE, .held_ver = 3,
+                                                      .held_live = true, .held_bytes = true}, DOC_RESTORE, 6, 5},
     {"flushed, too big to remember", {.is = DOC_MISSING, .held_ver = 3, .held_live = true}, DOC_NOTE_VANISHED, 4, 0},
     {"no document, deleted", {.is = DOC_MISSING, .ver = 3, .meta_sha = SHA_A, .state = DOC_INVALID}, DOC_NOTE_VANISHED, 4, 3},
     {"gone, and noted", {.is = DOC_MISSING, .ver = 3, .meta_sha = SHA_A, .state = DOC_VANISHED}, DOC_FORGET, 4, 3},
