@@ -53,6 +53,9 @@ struct controller {
     char *key_holder;           /* as read last */
     bool free;                  /* nobody had it at the last look */
     bool taking_back, was_ours;
+    bool had_it, other_seen;    /* since it was ours last */
+    int64_t lost_at_ms;
+    bool unbroken;
     int64_t looked_at_ms;
     bool asking, held, begun, leaving, complained;
     int64_t asked_at_ms, sure_until_ms;
@@ -68,10 +71,12 @@ struct controller {
 
 static int64_t now_ms(const struct controller *c) { return loop_now_ms(c->o.loop); }
 bool controller_is_ours(const struct controller *c) { return c->begun; }
+bool controller_is_unbroken(const struct controller *c) { return c->unbroken; }
 const char *controller_holder(const struct controller *c) { return c->key_holder; }
 
 static void set_holder(struct controller *c, struct slice who)
 {
+    c->other_seen = c->other_seen || (who.len && !slice_is(who, c->o.node));
     if (slice_is(who, c->key_holder))
         return;
     mem_free(c->key_holder);
@@ -336,6 +341,7 @@ static void on_duty(struct timer *t, void *arg)
 static void begin(struct controller *c)
 {
     c->begun = true;
+    c->unbroken = c->had_it && !c->other_seen && now_ms(c) - c->lost_at_ms < CONTROLLER_GAP_MS;
     agent_event("+controller", "node=%s", c->o.node);
     for (size_t i = 0; i < c->nduties && c->begun; i++) {
         struct duty *d = &c->duties[i];
@@ -351,6 +357,11 @@ static void lose(struct controller *c, const char *why)
     bool begun = c->begun;
 
     c->held = c->begun = false;
+    if (begun) {
+        c->had_it = true;
+        c->other_seen = c->key_holder[0] && strcmp(c->key_holder, c->o.node) != 0;
+        c->lost_at_ms = now_ms(c);
+    }
     fail_jobs(c);
     if (c->link)
         resp_link_free(c->link);

@@ -44,6 +44,10 @@ bool controller_leave(struct controller *c, void (*fn)(void *arg), void *arg);
 void controller_add(struct controller *c, const struct controller_duty *d);      /* copied; before the loop runs */
 /* Ours, and the duties have begun: the connection that controller_write needs was there. */
 bool controller_is_ours(const struct controller *c);
+/* In a duty's begin: the role was ours until less than CONTROLLER_GAP_MS ago and nobody else was seen to have it since (the
+ * directory failed over, say), so what is remembered is still the last that any controller knew. */
+#define CONTROLLER_GAP_MS 10000
+bool controller_is_unbroken(const struct controller *c);
 const char *controller_holder(const struct controller *c);       /* node id as read last, "" = nobody */
 /* Commands that are carried out only while the directory itself says that the role is ours (WATCH, GET, MULTI).
  * fn: why is NULL when done; "" when the role was not ours, something was written meanwhile, or the connection ended; else

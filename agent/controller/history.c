@@ -21,7 +21,7 @@
 #define RESCAN_TURNS 60          /* the safety net beneath the pushes */
 #define QUIET_MS 20
 #define AGAIN_MS 100             /* something else was written meanwhile */
-#define ASKED_MAX 64             /* documents read at one time */
+#define CASES_MAX 128            /* documents that are read or written at one time */
 #define PREFIX "config:"
 
 /* What is remembered of a document that is as it should be. */
@@ -40,10 +40,10 @@ struct history_duty {
     struct dict held;            /* key -> struct held * */
     struct dict dirty;           /* keys to read */
     struct list_link cases;
-    size_t asked, held_bytes;
+    size_t ncases, held_bytes;
     bool scanning, complained;
     unsigned turns;
-    struct timer quiet;
+    struct timer quiet, drop;
     struct history_duty_stats stats;
 };
 
@@ -63,10 +63,13 @@ struct doc_case {
     struct held next;
 };
 
+static void read_soon(struct history_duty *h, int64_t in_ms);
+
 static void case_free(struct doc_case *k)
 {
-    if (k->reading)
-        k->duty->asked--;
+    k->duty->ncases--;
+    if (dict_count(&k->duty->dirty))
+        read_soon(k->duty, 0);
     list_remove(&k->link);
     str_fini(&k->bytes);
     str_fini(&k->next.bytes);
@@ -321,12 +324,10 @@ static void note_vanished(struct doc_case *k)
 static void on_entry(void *arg, const struct redisReply *r)
 {
     struct doc_case *k = arg;
-    struct history_duty *h = k->duty;
     struct doclog_entry e;
     char sha[SHA_MAX] = "";
 
     k->reading = false;
-    h->asked--;
     if (!r) {
         case_free(k);
         return;
@@ -342,7 +343,6 @@ static void on_entry(void *arg, const struct redisReply *r)
         str_set(&k->next.bytes, e.bytes.p, e.bytes.len);
         write_next(k, true, false, doc_state_word(DOC_LIVE));
     }
-    read_soon(h, 0);
 }
 
 static void bring_back(struct doc_case *k)
@@ -353,7 +353,7 @@ static void bring_back(struct doc_case *k)
 
     k->next.ver = doclog_back_version(&k->seen);
     k->next.live = true;
-    if (m && m->live && m->has_bytes) {
+    if (m && m->live && m->has_bytes && m->ver == k->next.ver) {
         k->next.t_ms = m->t_ms;
         memcpy(k->next.sha, m->sha, sizeof k->next.sha);
         memcpy(k->next.by, m->by, sizeof k->next.by);
@@ -362,7 +362,6 @@ static void bring_back(struct doc_case *k)
         return;
     }
     k->reading = true;
-    k->duty->asked++;
     if (!watch_send(k->duty->watch, on_entry, k, 3, argv))
         case_free(k);
 }
@@ -473,7 +472,6 @@ static void on_read(void *arg, const struct redisReply *r)
     struct history_duty *h = k->duty;
 
     k->reading = false;
-    h->asked--;
     if (!r || reply_len(r) != 3) {
         if (r && !h->complained) {
             log_warning("history: %s: %.*s", k->key, (int)reply_text(r).len, reply_text(r).p);
@@ -485,8 +483,6 @@ static void on_read(void *arg, const struct redisReply *r)
     take_bytes(k, reply_at(r, 0), reply_at(r, 1));
     take_meta(k, reply_at(r, 2));
     decide(k);
-    if (dict_count(&h->dirty))
-        read_soon(h, 0);
 }
 
 static void read_one(struct history_duty *h, const char *key, size_t n)
@@ -499,6 +495,7 @@ static void read_one(struct history_duty *h, const char *key, size_t n)
 
     k->duty = h;
     list_append(&h->cases, &k->link);
+    h->ncases++;
     docname_from_key((struct slice){key, n}, &k->name);
     docname_key(&k->name, k->key);
     docname_meta_key(&k->name, k->meta);
@@ -506,7 +503,6 @@ static void read_one(struct history_duty *h, const char *key, size_t n)
     range[1] = slice_z(k->key);
     meta[1] = slice_z(k->meta);
     k->reading = true;
-    h->asked++;
     watch_sendz(h->watch, NULL, NULL, "MULTI", NULL, NULL);
     watch_sendz(h->watch, NULL, NULL, "TYPE", k->key, NULL);
     watch_send(h->watch, NULL, NULL, 4, range);
@@ -523,7 +519,7 @@ static void read_dirty(struct history_duty *h)
     if (!h->watch || !watch_is_ready(h->watch))
         return;
     dict_iter_init(&it, &h->dirty);
-    for (struct dict_entry *e; h->asked + keys.n < ASKED_MAX && (e = dict_iter_next(&it));) {
+    for (struct dict_entry *e; h->ncases + keys.n < CASES_MAX && (e = dict_iter_next(&it));) {
         bool busy = false;
 
         list_each(struct doc_case, k, &h->cases, link)
@@ -538,8 +534,8 @@ static void read_dirty(struct history_duty *h)
         mem_free(keys.at[i]);
     }
     vec_fini(&keys);
-    if (dict_count(&h->dirty))
-        read_soon(h, AGAIN_MS);
+    if (dict_count(&h->dirty) && h->ncases < CASES_MAX)
+        read_soon(h, AGAIN_MS);      /* the others are under way */
 }
 
 static void on_quiet(struct timer *t, void *arg)
@@ -550,6 +546,18 @@ static void on_quiet(struct timer *t, void *arg)
 
 /* --- coming and going --- */
 
+static void forget_all(struct history_duty *h)
+{
+    dict_clear(&h->held, held_free);
+    h->held_bytes = 0;
+}
+
+static void on_drop(struct timer *t, void *arg)
+{
+    (void)t;
+    forget_all(arg);
+}
+
 static void begin(void *arg)
 {
     struct history_duty *h = arg;
@@ -558,6 +566,9 @@ static void begin(void *arg)
 
     h->complained = false;
     h->turns = 0;
+    timer_clear(&h->drop);
+    if (!controller_is_unbroken(h->controller))
+        forget_all(h);
     h->watch = watch_new(&o);
 }
 
@@ -578,14 +589,13 @@ static void end(void *arg)
     watch_free(h->watch);
     h->watch = NULL;
     h->scanning = false;
-    timer_clear(&h->quiet);
+    dict_clear(&h->dirty, NULL);
     /* Those that are written come back through their callbacks. */
     list_each_safe(struct doc_case, k, &h->cases, link)
         if (k->reading)
             case_free(k);
-    dict_clear(&h->dirty, NULL);
-    dict_clear(&h->held, held_free);
-    h->held_bytes = 0;
+    timer_clear(&h->quiet);
+    timer_set(&h->drop, CONTROLLER_GAP_MS);
 }
 
 struct history_duty *history_duty_new(struct loop *l, struct directory *d, struct controller *c)
@@ -600,6 +610,7 @@ struct history_duty *history_duty_new(struct loop *l, struct directory *d, struc
     dict_init(&h->dirty);
     list_init(&h->cases);
     timer_init(&h->quiet, l, on_quiet, h);
+    timer_init(&h->drop, l, on_drop, h);
     controller_add(c, &duty);
     return h;
 }
@@ -612,6 +623,7 @@ void history_duty_free(struct history_duty *h)
     list_each_safe(struct doc_case, k, &h->cases, link)
         case_free(k);
     timer_clear(&h->quiet);
+    timer_clear(&h->drop);
     dict_fini(&h->held, held_free);
     dict_fini(&h->dirty, NULL);
     mem_free(h);

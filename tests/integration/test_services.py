@@ -157,6 +157,41 @@ def test_a_check_decides(yard, engine):
     web.close()
 
 
+def test_an_agent_that_is_started_again_keeps_its_line(yard):
+    f = Fleet(yard, agents=1)
+    web = Listener()
+    f.add("n2", web.port, host="127.0.0.1", check={"tcp": "127.0.0.1:%d" % web.port})
+    f.wait_up("n1", "n2")
+    missing = []
+    done = threading.Event()
+
+    def watch():
+        c = f.node.connect()
+        while not done.is_set():
+            if c.hlen("svcs:web") != 2:
+                missing.append(c.hgetall("svcs:web"))
+            time.sleep(0.002)
+
+    t = threading.Thread(target=watch)
+    t.start()
+    for _ in range(3):
+        for name in ("n1", "n2"):
+            f.agents[name].kill()
+            f.agents[name].start()
+        time.sleep(0.5)
+    done.set()
+    t.join()
+    assert not missing, missing[:3]
+    # What does not answer any more after the restart is taken away.
+    f.agents["n2"].kill()
+    web.close()
+    f.agents["n2"].start()
+    wait_until(lambda: f.up() == ["n1"], TTL)
+    # The document names another service: the old line goes, the new one comes.
+    f.c.set("config:service:n1", json.dumps({"v": 1, "name": "api", "port": 9, "host": "10.0.0.1", "ttl": "3s", "interval": "200ms"}))
+    wait_until(lambda: f.c.hkeys("svcs:api") == [f.id("n1")] and f.web() == {}, 10)
+
+
 def test_documents_that_are_wrong(yard):
     f = Fleet(yard, agents=1)
     f.wait_up("n1")
@@ -515,6 +550,28 @@ def test_history_is_bounded_and_takes_anything(yard):
     assert f.agents["n1"].is_alive()
 
 
+def test_many_documents_at_one_time(yard):
+    """Ten times what is looked into at one time, written and deleted while the controller is busy with them."""
+    f = Fleet(yard, agents=1)
+    f.wait_up("n1")
+    f.wait_controller()
+    c = f.c
+    p = c.pipeline(False)
+    for i in range(1500):
+        p.set("config:redis:d%d" % i, json.dumps({"port": i}))
+    p.execute()
+    wait_until(lambda: len(c.keys("cfgmeta:redis:d*")) == 1500, 30)
+    p = c.pipeline(False)
+    for i in range(0, 1500, 2):
+        p.delete("config:redis:d%d" % i)
+    for i in range(1, 1500, 2):
+        p.set("config:redis:d%d" % i, json.dumps({"port": -i}))
+    p.execute()
+    wait_until(lambda: len(c.keys("config:redis:d*")) == 1500, 30)
+    wait_until(lambda: all(c.hget("cfgmeta:redis:d%d" % i, "ver") == "2" for i in range(1, 1500, 2)), 30, every=0.5)
+    assert c.get("config:redis:d4") == json.dumps({"port": 4})
+
+
 # --- rights ---
 
 RIGHTS = ("on >pw resetchannels &__redis__:invalidate &scale_events ~config:* ~cfg* ~svcs:* ~svcs.owner ~services ~lease:* ~node:* "
@@ -542,6 +599,22 @@ def test_limited_users(yard):
     f.agents["n3"].kill()
     wait_until(lambda: f.up() == ["n1", "n2"], TTL * 2 + 3)
     assert f.agents["n1"].log_text().count("will not be it") == 1
+
+
+def test_a_directory_without_tracking(yard):
+    """The ladder's last rung: everything is read every few seconds instead."""
+    need("redis-server")
+    f = Fleet(yard, agents=0)
+    f.c.execute_command("ACL", "SETUSER", "poller", *RIGHTS.replace(" +client|tracking", "").replace(" +config|get", "").split())
+    f.lines += ["directory-user poller", "directory-password pw", "poll-interval 200ms"]
+    f.add("n1", 8001)
+    f.wait_up("n1")
+    wait_until(lambda: discover_service(f.c, "web"), 10)
+    wait_until(lambda: meta(f.c, "service:n1").get("ver") == "1", 10)
+    text = f.c.get("config:service:n1")
+    f.c.delete("config:service:n1")
+    wait_until(lambda: f.c.get("config:service:n1") == text, 10)
+    assert f.said("no broadcast tracking") == 2, "once for each of the controller's two pairs"
 
 
 # --- a directory that fails over ---
@@ -577,3 +650,34 @@ def test_failover_of_the_directory(engine, cluster):
     wait_until(lambda: len(d.hgetall("svcs:web")) == 3, 6)
     wait_until(lambda: d.get("config:redis:late") == text, 6)
     assert all(a.is_alive() for a in agents)
+
+
+def test_a_version_that_a_failover_lost(cluster):
+    """The replica slept while a version was written; it becomes the primary, and the controller writes that version again."""
+    need("redis-server")
+    cluster = cluster(nodes=2, sentinels=3, engine="redis-server", down_after=1500).wait_settled()
+    c = cluster.client()
+    lines = ["directory-sentinel %s %d" % at for at in cluster.sentinel_ports()] + \
+            ["directory-group demo", "ping-interval 200ms", "ping-timeout 500ms"]
+    agent = cluster.yard.agent("n1", lines)
+    c.set("config:redis:x", '{"port": 1}')
+    c.set("config:redis:gone", '{"port": 3}')
+    wait_until(lambda: c.hget("cfgmeta:redis:x", "ver") == "1" and c.hget("cfgmeta:redis:gone", "ver") == "1", 10)
+    old = cluster.primary()
+    replica = [n for n in cluster.nodes if n is not old][0]
+    wait_until(lambda: replica.connect().hget("cfgmeta:redis:gone", "ver") == "1", 5)
+    c.hset("cfgmeta:redis:gone", "state", "retired")
+    c.delete("config:redis:gone")
+    wait_until(lambda: not replica.connect().exists("config:redis:gone"), 5)
+    replica.signal(signal.SIGSTOP)
+    old.connect().execute_command("CLIENT", "KILL", "TYPE", "replica")      # or its socket would keep the writes for it
+    c.set("config:redis:x", '{"port": 2}')
+    c.set("config:redis:y", '{"port": 7}')
+    wait_until(lambda: c.hget("cfgmeta:redis:x", "ver") == "2" and c.hget("cfgmeta:redis:y", "ver") == "1", 5)
+    old.kill()
+    replica.signal(signal.SIGCONT)
+    d = cluster.wait_new_primary(old).connect()
+    wait_until(lambda: d.get("config:redis:x") == '{"port": 2}' and d.get("config:redis:y") == '{"port": 7}', 15)
+    assert meta(d, "redis:x")["ver"] == "2" and sorted(log(d, "redis:x")) == [1, 2]
+    assert "+republished redis:x" in agent.log_text() and "+restored redis:y" in agent.log_text()
+    assert d.get("config:redis:gone") is None, "what was retired stays away"
