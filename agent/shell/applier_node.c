@@ -126,7 +126,9 @@ static void look(struct applier *w)
 
 static void stage(struct applier *w)
 {
-    struct journal_begin b = {{str_c(&w->bytes), w->bytes.len}, w->sha, w->seen, &w->values};
+    char at[ADDR_TEXT_MAX];
+    struct journal_begin b = {{str_c(&w->bytes), w->bytes.len}, w->sha, w->seen, &w->values,
+                              addr_text(local_node_addr(w->m->node), at)};
     struct err e = {0};
     int rc = journal_start(w->m->state, &w->name, &b, w->plan, &w->stage, &e);
 
@@ -216,13 +218,15 @@ static void note(struct applier *w)
 static enum apply_event_kind recover(struct applier *w, struct journal *j, struct err *e)
 {
     enum apply_event_kind event;
+    char at[ADDR_TEXT_MAX];
 
     j->seen.all_new_whole = true;        /* one CONFIG SET, which can be repeated */
     event = leftovers_event(&j->seen);
     if (event != AE_LEFT_WHOLE && event != AE_LEFT_UNDOING)
         return event;
-    if (!w->m->node) {
-        err_set(e, ERR_MISSING, "the last run ended while it set the data node, and the configuration names none any more");
+    if (!w->m->node || strcmp(addr_text(local_node_addr(w->m->node), at), j->node) != 0) {
+        err_set(e, ERR_MISSING, "the last run ended while it set the data node %s, which the configuration names no more; it is left as it is",
+                j->node);
         return AE_KINDS;
     }
     w->suspended = true;

@@ -84,6 +84,8 @@ int journal_start(const char *state, const struct docname *doc, const struct jou
         put_file(files, &p->files.at[i], &s->files.at[i]);
     if (b->values)
         put_values(r, b->values);
+    if (b->node)
+        cJSON_AddStringToObject(r, "node", b->node);
     put_line(r, &text);
     path_of(state, doc, &path);
     fd = open(str_c(&path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -155,6 +157,7 @@ static bool take_begin(struct journal *j, const cJSON *r)
         !slice_copy_z(slice_z(tree_text(r, "fingerprint", "")), j->fingerprint, sizeof j->fingerprint))
         return false;
     str_set_z(&j->bytes, bytes);
+    slice_copy_z(slice_z(tree_text(r, "node", "")), j->node, sizeof j->node);
     j->stage.keep_dir = mem_strdup(keep);
     cJSON_ArrayForEach(f, tree_at(r, "files"))
     {

@@ -354,6 +354,30 @@ def test_a_node_that_goes_away_in_the_middle(yard, when):
     between.close()
 
 
+def test_another_node_after_a_crash(yard):
+    """What was under way on one node is not finished on another one."""
+    need("redis-server")
+    beside, other = yard.node("far", "redis-server"), yard.node("other", "redis-server")
+    between = Between(beside.port)
+    s = Beside(yard, port=between.at)
+    s.n = beside.connect()
+    s.basic_node({"timeout": "95"})
+    s.wait("ok")
+    between.rule = lambda words: "cut" if is_set(words) else None
+    s.node_doc({"timeout": "96"})
+    s.wait("held")
+    s.agent.kill()
+    with open(s.agent.conf, "a") as f:
+        f.write("node 127.0.0.1 %d\n" % other.port)
+    s.apply()
+    s.agent.start()
+    wait_until(lambda: "names no more" in s.agent.log_text() and s.no_journal(), what="the journal to be given up")
+    s.apply(DOC)
+    s.wait("ok")
+    assert other.connect().config_get("timeout")["timeout"] == "96"
+    between.close()
+
+
 # --- crashes ---
 
 def whole(s):

@@ -135,7 +135,7 @@ START_TEST(test_settings)
     static const struct docname node = {"files", "stat"};      /* scenes have a folder for that type */
     struct plan *p = mem_zalloc(sizeof *p);
     struct node_values v = {0};
-    struct journal_begin b = {slice_z("{}"), "aa", "bb", &v};
+    struct journal_begin b = {slice_z("{}"), "aa", "bb", &v, "10.0.0.7:6379"};
     struct stage st;
     struct scene s;
     struct journal j;
@@ -150,6 +150,7 @@ START_TEST(test_settings)
     journal_init(&j);
     ck_assert_int_eq(journal_load(s.state, &node, &j, &e), 0);
     ck_assert(j.seen.begun);
+    ck_assert_str_eq(j.node, "10.0.0.7:6379");
     ck_assert_uint_eq(j.values.at.n, 1);      /* what is as wanted already is not set and not set back */
     ck_assert_str_eq(j.values.at.at[0].name, "requirepass");
     ck_assert_str_eq(j.values.at.at[0].want, "");
