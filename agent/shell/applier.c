@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LOSSES_MAX 2        /* a data node that went away so often over one version is not set to it again */
+
 static const struct carrier *const carriers[] = {
     [CARRY_FILES] = &carrier_files, [CARRY_NODE] = &carrier_node, [CARRY_KEEP] = &carrier_keep,
     [CARRY_NOTHING] = &carrier_nothing,
@@ -154,7 +156,7 @@ static void end_with_ack(struct applier *w, enum ack_status status)
         node_values_pending(&w->values, &pending);
     answer_now(w, status, pending.len ? str_c(&pending) : w->machine.why);
     str_fini(&pending);
-    if (w->resumed && !ack_in_force(status) && status != ACK_HELD)
+    if (w->resumed && !ack_in_force(status) && status != ACK_HELD && w->losses < LOSSES_MAX)
         w->seen[0] = 0;         /* it was the crash that failed, not the document: try it once more */
 }
 
@@ -221,11 +223,15 @@ static void forget_plan(struct applier *w)
     sources_init(&w->from_list);
 }
 
-/* What must be taken up again when the node returns: forward, or back if the way back had begun. */
+/* What must be taken up again when the node returns: forward; or back, if the way back had begun or if it goes away each
+ * time that this version is set. */
 static void suspend(struct applier *w, enum apply_state in)
 {
+    bool back = in == AP_RESTORING || in == AP_RERELOADING || in == AP_REPROBING;
+
+    w->losses += !back;
     w->suspended = true;
-    w->suspended_as = in == AP_RESTORING || in == AP_RERELOADING || in == AP_REPROBING ? AE_LEFT_UNDOING : AE_LEFT_WHOLE;
+    w->suspended_as = back || w->losses >= LOSSES_MAX ? AE_LEFT_UNDOING : AE_LEFT_WHOLE;
 }
 
 void applier_feed(struct applier *w, enum apply_event_kind kind, const char *text)
@@ -389,6 +395,8 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
         goto out;
     w->retry = w->waits_for_node = false;
     other = strcmp(fresh, w->seen) != 0;
+    if (other)
+        w->losses = 0;
     if (changed && other)
         *changed = true;
     slice_copy_z(slice_z(fresh), w->seen, sizeof w->seen);

@@ -74,6 +74,7 @@ struct applier {
     bool waits_for_node;                 /* it could not be asked; considered again when it returns */
     bool suspended;                      /* it went away in the middle; taken up again when it returns ... */
     enum apply_event_kind suspended_as;  /* ... with this event */
+    unsigned losses;                     /* times it went away on the way to this version */
     struct timer deadline;
     struct { bool set; enum apply_event_kind kind; char text[ERR_TEXT_MAX]; } answer;
     /* for its owner */

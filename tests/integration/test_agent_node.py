@@ -354,6 +354,28 @@ def test_a_node_that_goes_away_in_the_middle(yard, when):
     between.close()
 
 
+def test_a_node_that_goes_away_each_time_it_is_set(yard):
+    """A setting may be what ends the node: it is not given to it again and again."""
+    need("redis-server")
+    beside = yard.node("far", "redis-server")
+    between = Between(beside.port)
+    s = Beside(yard, port=between.at, agent_lines=["resync-interval 300ms"])
+    s.n = beside.connect()
+    s.basic_node({"timeout": "97", "maxclients": "970"})
+    s.wait("ok")
+    between.rule = lambda words: "cut" if is_set(words) and "98" in words else None
+    s.node_doc({"timeout": "98", "maxclients": "980"})
+    a = s.wait("rolled_back")
+    assert s.settings("timeout", "maxclients") == ["97", "970"] and s.no_journal(), a
+    tried = len([w for w in between.seen if is_set(w) and "98" in w])
+    assert tried == 2
+    time.sleep(1)
+    assert len([w for w in between.seen if is_set(w) and "98" in w]) == 2
+    s.node_doc({"timeout": "99"})
+    s.wait("ok")
+    between.close()
+
+
 def test_another_node_after_a_crash(yard):
     """What was under way on one node is not finished on another one."""
     need("redis-server")
