@@ -169,6 +169,8 @@ void judge_promotes(struct world *w, struct proc *p, const struct node *n)
     struct proc *chosen = world_by_addr(w, &n->addr), *old = world_by_addr(w, &core_primary(c, g)->addr);
     int group = world_group_of(w, chosen);
 
+    if (kvnode_offset(chosen->node) < n->offset)
+        return;                    /* restarted with less a moment ago: the order goes to a link that is gone, and never arrives */
     for (int i = 0; i < w->scene.nodes; i++) {
         struct proc *r = world_node(w, group, i);
         if (r == chosen || r == old || !can_be_asked(w, p, r) || kvnode_priority(r->node) == 0 || kvnode_is_primary(r->node))
