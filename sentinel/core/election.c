@@ -189,6 +189,10 @@ int64_t election_patience_ms(struct core *c, const struct group *g)
 
 void core_save_took(struct core *c, int64_t ms)
 {
+    struct group *bid = model_group(c, c->saving_bid);
+
+    if (bid != NULL)
+        failover_held_up(bid, ms);
     c->slow_save_ms = ms_max(ms_min(ms, c->timing.rebid_max_ms), c->slow_save_ms - (c->slow_save_ms + SLOW_FADES - 1) / SLOW_FADES);
 }
 

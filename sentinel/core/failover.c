@@ -150,7 +150,7 @@ static const struct fo_row *find_row(struct core *c, struct group *g, enum fo_ev
     return NULL;
 }
 
-/* The only place where fo.state and fo.deadline_ms are assigned. */
+/* The only place where fo.state is assigned; its deadline is moved by failover_held_up alone. */
 static bool feed(struct core *c, struct group *g, enum fo_event on)
 {
     const struct fo_row *r = find_row(c, g, on);
@@ -168,6 +168,13 @@ static bool feed(struct core *c, struct group *g, enum fo_event on)
     }
     g->fo.deadline_ms = deadline_of(c, g, r->then);
     return true;
+}
+
+/* Our vote for ourselves was so long on its way to the disk: nobody was asked before. */
+void failover_held_up(struct group *g, int64_t ms)
+{
+    if (g->fo.state == FO_BIDDING)
+        g->fo.deadline_ms = ms_add(g->fo.deadline_ms, ms);
 }
 
 /* --- guards -------------------------------------------------------------------------------------- */

@@ -186,6 +186,7 @@ void failover_supports(struct core *c, struct group *g);       /* we voted for a
 void failover_leader_gone(struct core *c, struct group *g);    /* ... whose link ended */
 void failover_settled_elsewhere(struct core *c, struct group *g);      /* a newer configuration came, or a reset */
 void failover_save_failed(struct core *c, struct group *g);
+void failover_held_up(struct group *g, int64_t ms);            /* the save of its bid took so long */
 bool failover_running(const struct group *g);                  /* as SENTINEL MASTER shows it */
 
 /* --- hand_over.c ---------------------------------------------------------------------- */
