@@ -162,8 +162,9 @@ START_TEST(pushed_faster_than_it_reads)
                 loop_run_once(l, true);
         }
     }
-    for (size_t done = 0; done < 9;)
-        done += load_push(end.load, "\xff\0\0\0\0\0\0\0\0" + done, 9 - done);
+    static const char end_mark[9] = "\xff\0\0\0\0\0\0\0";
+    for (size_t done = 0; done < sizeof end_mark;)
+        done += load_push(end.load, end_mark + done, sizeof end_mark - done);
     load_eof(end.load);
     run(l, &end);
     ck_assert_msg(end.ks != NULL, "%s", end.why);
