@@ -80,6 +80,12 @@ def until_active(m, names, timeout=30, pattern="web@*.service"):
     return time.monotonic() - began
 
 
+def wait_listening(m):
+    """Messages do not wait: the agent must hold the role."""
+    wait_until(lambda: m.agent().info("controller")["controller"] == 1, 20, what="the agent to be the controller")
+    wait_until(lambda: m.c.pubsub_numsub("scale_events")[0][1] >= 1, 20, what="somebody who listens")
+
+
 def ack(m, doc):
     value = m.c.hget("cfgack:" + doc, "n1")
     return json.loads(value) if value else None
@@ -126,8 +132,7 @@ def test_scale_events_start_and_stop_instances(booted):
     scale(m)
     apply(m, "scale:web")
     wait_ack(m, "scale:web", st="ok")
-    wait_until(lambda: m.agent().info("controller")["controller"] == 1, 20, what="the agent to be the controller")
-    wait_until(lambda: m.c.pubsub_numsub("scale_events")[0][1] >= 1, 20, what="somebody who listens")
+    wait_listening(m)
     assert m.active("web@*.service") == []
     assert m.c.publish("scale_events", "web:3") >= 1
     up = until_active(m, web(1, 2, 3))
@@ -173,6 +178,7 @@ def test_drained_before_it_is_stopped(booted):
         return next(iter(m.c.hgetall("svcs:web").values()), "")
 
     wait_until(lambda: "state=up" in line(), 20, what="the instance to be registered; %r" % m.c.hgetall("svcs:web"))
+    wait_listening(m)
     m.c.publish("scale_events", "web:1")
     wait_until(lambda: "state=drain" in line(), 10, every=0.005, what="the instance to drain")
     drained = time.monotonic()
@@ -189,6 +195,7 @@ def test_junk_changes_nothing(booted):
     scale(m, instances=2, cooldown="0s")
     apply(m, "scale:web")
     until_active(m, web(1, 2))
+    wait_listening(m)
     before = m.c.get("config:scale:web")
     pid = m.show("kvorum-agent.service", "MainPID")["MainPID"]
     keys = set(m.c.scan_iter("config:*"))
