@@ -586,10 +586,14 @@ static void judge_group(struct core *c, struct group *g)
         return;
     g->odown = down;
     g->odown_at_ms = down ? c->now_ms : 0;
-    if (down)
+    if (down) {
         say_news(c, NEWS_ODOWN, g, "#quorum %d/%d", n, (int)g->opt[GOPT_QUORUM]);
-    else
-        say_news(c, NEWS_ODOWN_OVER, g, NULL);
+        return;
+    }
+    say_news(c, NEWS_ODOWN_OVER, g, NULL);
+    for (size_t i = 0; i < g->nodes.n; i++)    /* somebody may have sealed them meanwhile, and be gone */
+        if (g->nodes.at[i]->id != g->primary && g->nodes.at[i]->w.up)
+            send_info(c, g->nodes.at[i]);
 }
 
 /* The primary is another node now: what was held against the old one in its office is

@@ -2,6 +2,8 @@
 #include "common/base/timeval.h"
 #include "tests/sim/stories.h"
 
+#include <string.h>
+
 /* kill -9: an established link closes and a reconnect is refused, so nobody waits for down-after. */
 STORY(crash_takes_the_fast_path, 3, 3)
 {
@@ -295,4 +297,18 @@ STORY(operator_orders_a_hand_over, 3, 3)
         "[ 20010] n2  waiting -> connecting n3: told to follow another node\n"
         "[ 20012] n2  connecting -> following n3: our history goes on under another id\n"
         "[ 20261] s2  repointing->idle epoch=1: every reachable replica follows it\n");
+}
+
+/* The leader dies between the seals and the promotion, and the primary is back: the others see who follows nobody. */
+STORY(sealed_and_left, 3, 3)
+{
+    story_hang(w, "n1", NEVER_MS);
+    story_wait_us(w, 5008900);
+    story_check(w, !story_follows(w, "n2", "n1") && !story_follows(w, "n3", "n1"), "both were drawn off");
+    story_check(w, !story_is_primary(w, "n2") && !story_is_primary(w, "n3"), "nobody was promoted yet");
+    story_kill(w, "s1");
+    story_thaw(w, "n1");
+    story_wait(w, 5000);
+    story_check(w, story_is_primary(w, "n1") && strcmp(story_named_by(w, "s2"), "n1") == 0, "it is primary as before");
+    story_check(w, story_follows(w, "n2", "n1") && story_follows(w, "n3", "n1"), "and everybody follows it again");
 }
