@@ -105,11 +105,13 @@ static void on_lines(void *arg, const struct redisReply *r)
 {
     struct reading *q = arg;
     struct registry_duty *d = q->duty;
-    struct reg_service *s = r && !reply_is_error(r) ? registry_service(&d->registry, slice_z(q->name)) : NULL;
+    struct reg_service *s = r ? registry_service(&d->registry, slice_z(q->name)) : NULL;
 
-    if (r && reply_is_error(r))      /* no hash: there are no lines, and one piece of junk */
-        s = registry_service(&d->registry, slice_z(q->name));
-    if (s) {
+    if (s && !s->at.n && !s->mirror) {
+        d->mirrors_dirty = true;
+        read_later(d);
+    }
+    if (s) {                         /* no hash: there are no lines, and one piece of junk */
         registry_lines_begin(&d->registry, s);
         s->junk = reply_is_error(r);
         for (size_t i = 0; i + 1 < reply_len(r); i += 2)
@@ -159,8 +161,6 @@ static void read_dirty(struct registry_duty *d)
 
     if (!d->watch || !watch_is_ready(d->watch))
         return;
-    if (d->mirrors_dirty)
-        read_mirrors(d);
     dict_iter_init(&it, &d->dirty);
     for (struct dict_entry *e; (e = dict_iter_next(&it));) {
         struct reading *q = mem_zalloc(sizeof *q);
@@ -179,6 +179,8 @@ static void read_dirty(struct registry_duty *d)
     }
     dict_iter_fini(&it);
     dict_clear(&d->dirty, NULL);
+    if (d->mirrors_dirty)            /* behind the lines: a name matters where its service is known */
+        read_mirrors(d);
 }
 
 static void scan(struct registry_duty *d, struct slice cursor);

@@ -154,7 +154,8 @@ void registry_mirrors_begin(struct registry *r)
 
 void registry_mirror(struct registry *r, struct slice name, const struct slice *mirror, const struct slice *owner)
 {
-    struct reg_service *s = registry_service(r, name);
+    /* Old clients may keep many names; only those that have lines, or had some, matter. */
+    struct reg_service *s = owner ? registry_service(r, name) : dict_get(&r->services, name.p, name.len);
 
     if (s && mirror) {
         mem_free(s->mirror);

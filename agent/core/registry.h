@@ -85,7 +85,8 @@ struct reg_service *registry_service(struct registry *r, struct slice name);    
 void registry_lines_begin(struct registry *r, struct reg_service *s);
 void registry_line(struct registry *r, struct reg_service *s, struct slice id, struct slice value);
 void registry_lines_end(struct registry *r, struct reg_service *s);
-/* What the mirror says of a name; NULL: nothing. */
+/* What the mirror says of a name; NULL: nothing. Names without an owner count only where the service is known: read both
+ * hashes again when one comes. */
 void registry_mirror(struct registry *r, struct slice name, const struct slice *mirror, const struct slice *owner);
 void registry_mirrors_begin(struct registry *r);                                  /* both hashes are read anew: empty now */
 void registry_complete(struct registry *r);                                       /* all of it was read at least once */

@@ -373,6 +373,8 @@ int services_want(struct services *s, const struct docname *doc, const struct pl
     struct registration *found = NULL;
     int rc;
 
+    if (s->leaving)
+        return 0;
     if (p && p->check.kind == PROBE_UNIT && (rc = allow_unit(s->o.means->allow, p->check.unit, e)) != 0)
         return rc;
     list_each_safe(struct registration, r, &s->at, link)

@@ -30,7 +30,7 @@ void services_directory(struct services *s, bool live);
 /* Every instance whose check is this unit drains (on), or is again as its checks say (off). Returns the milliseconds
  * until the unit may be stopped; 0: nothing is registered, or it has drained. To be called again and again. */
 int64_t services_drain_unit(struct services *s, const char *unit, bool on);
-/* The agent stops: all drain and go, then fn is called once. false: there is nothing to wait for. */
+/* The agent stops: all drain and go, then fn is called once; what is wanted from now on is not heard. false: there is nothing to wait for. */
 bool services_leave(struct services *s, void (*fn)(void *arg), void *arg);
 
 struct services_counts {

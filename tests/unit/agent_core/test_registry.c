@@ -195,6 +195,26 @@ START_TEST(test_mirror)
 }
 END_TEST
 
+START_TEST(test_many_old_names)
+{
+    struct registry r;
+    struct slice value = slice_z("h:1");
+
+    registry_init(&r, 0);
+    registry_service(&r, slice_z("web"));
+    for (int i = 0; i < 3 * REGISTRY_SERVICES_MAX; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "old%d", i);
+        registry_mirror(&r, slice_z(name), &value, NULL);
+    }
+    registry_mirror(&r, slice_z("web"), &value, NULL);
+    ck_assert_uint_eq(dict_count(&r.services), 1);
+    ck_assert_str_eq(registry_service(&r, slice_z("web"))->mirror, "h:1");
+    registry_fini(&r);
+}
+END_TEST
+
 START_TEST(test_after_an_outage_nothing_goes_for_a_ttl)
 {
     struct registry r;
@@ -318,4 +338,4 @@ START_TEST(test_fleets_at_random)
 END_TEST
 
 SUITE(registry, test_a_dead_one_goes, test_many_at_once_are_kept, test_one_after_the_other_is_many_too, test_late_ones_count,
-      test_lines_without_a_lease_and_junk, test_mirror, test_after_an_outage_nothing_goes_for_a_ttl, test_fleets_at_random)
+      test_lines_without_a_lease_and_junk, test_mirror, test_many_old_names, test_after_an_outage_nothing_goes_for_a_ttl, test_fleets_at_random)
