@@ -2,7 +2,7 @@
 #include "common/io/child.h"
 
 #include "tests/support/suite.h"
-#include "tests/unit/io/io_support.h"
+#include "tests/support/turns.h"
 
 #include <errno.h>
 #include <fcntl.h>

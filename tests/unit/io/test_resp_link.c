@@ -7,7 +7,7 @@
 #include "common/base/timeval.h"
 #include "common/text/reply_walk.h"
 #include "tests/support/suite.h"
-#include "tests/unit/io/io_support.h"
+#include "tests/support/turns.h"
 
 #include <hiredis/hiredis.h>
 #include <netdb.h>

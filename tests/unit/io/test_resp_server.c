@@ -4,8 +4,7 @@
 #include "common/io/session.h"
 
 #include "common/base/mem.h"
-#include "tests/support/suite.h"
-#include "tests/unit/io/io_support.h"
+#include "tests/support/client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -62,58 +61,7 @@ static const char *role(struct resp_server *s)
     return "master";
 }
 
-/* --- a client --- */
-
-struct cl {
-    struct stream *s;
-    struct str got;
-    bool up, ended;
-};
-
-static void cl_up(struct stream *s, void *o)
-{
-    (void)s;
-    ((struct cl *)o)->up = true;
-}
-
-static void cl_data(struct stream *s, void *o)
-{
-    struct buf *in = stream_in(s);
-
-    str_append(&((struct cl *)o)->got, buf_data(in), buf_len(in));
-    buf_consume(in, buf_len(in));
-}
-
-static void cl_end(struct stream *s, enum stream_end how, int why, void *o)
-{
-    (void)how, (void)why;
-    ((struct cl *)o)->ended = true;
-    stream_close(s);
-}
-
-static const struct stream_events cl_events = {cl_up, cl_data, cl_end, NULL};
-
-static void cl_open(struct cl *c)
-{
-    struct addr to;
-
-    memset(c, 0, sizeof *c);
-    addr_set(&to, "127.0.0.1", 9, resp_server_port(&srv));
-    c->s = stream_connect(l, &to, NULL, 1000, &cl_events, c);
-    turn_until(l, c->up);
-}
-
-static void cl_send(struct cl *c, const char *text)
-{
-    stream_write(c->s, text, strlen(text));
-}
-
-static void cl_close(struct cl *c)
-{
-    if (!c->ended)
-        stream_close(c->s);
-    str_fini(&c->got);
-}
+static void cl_open(struct cl *c) { cl_open_at(c, l, resp_server_port(&srv)); }
 
 /* Send, and expect exactly this back; with nothing to send: expect what has come since. */
 static void says(struct cl *c, const char *text, const char *want)

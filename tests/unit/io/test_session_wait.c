@@ -2,8 +2,7 @@
 #include "common/io/session.h"
 
 #include "common/base/mem.h"
-#include "tests/support/suite.h"
-#include "tests/unit/io/io_support.h"
+#include "tests/support/client.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -40,39 +39,9 @@ static void on_gone(struct session *s)
     gone++;
 }
 
-struct cl {
-    struct stream *s;
-    struct str got;
-    bool up, ended;
-};
-
-static void cl_up(struct stream *s, void *o)
-{
-    (void)s;
-    ((struct cl *)o)->up = true;
-}
-
-static void cl_data(struct stream *s, void *o)
-{
-    struct buf *in = stream_in(s);
-
-    str_append(&((struct cl *)o)->got, buf_data(in), buf_len(in));
-    buf_consume(in, buf_len(in));
-}
-
-static void cl_end(struct stream *s, enum stream_end how, int why, void *o)
-{
-    (void)how, (void)why;
-    ((struct cl *)o)->ended = true;
-    stream_close(s);
-}
-
-static const struct stream_events cl_events = {cl_up, cl_data, cl_end, NULL};
-
 static void begin(struct cl *c)
 {
     static const struct resp_server_hooks hooks = {.gone = on_gone};
-    struct addr to;
     struct err e;
 
     gone = 0;
@@ -83,17 +52,12 @@ static void begin(struct cl *c)
     command_table_add(&table, own, sizeof own / sizeof own[0]);
     resp_server_init(&srv, l, &table, &hooks, NULL);
     ck_assert_int_eq(resp_server_listen(&srv, "127.0.0.1", 0, 16, &e), 0);
-    memset(c, 0, sizeof *c);
-    addr_set(&to, "127.0.0.1", 9, resp_server_port(&srv));
-    c->s = stream_connect(l, &to, NULL, 1000, &cl_events, c);
-    turn_until(l, c->up);
+    cl_open_at(c, l, resp_server_port(&srv));
 }
 
 static void finish(struct cl *c)
 {
-    if (!c->ended)
-        stream_close(c->s);
-    str_fini(&c->got);
+    cl_close(c);
     resp_server_fini(&srv);
     command_table_fini(&table);
     loop_free(l);

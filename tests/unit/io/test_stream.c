@@ -4,7 +4,7 @@
 
 #include "common/base/mem.h"
 #include "tests/support/suite.h"
-#include "tests/unit/io/io_support.h"
+#include "tests/support/turns.h"
 
 #include <netinet/in.h>
 #include <stdio.h>

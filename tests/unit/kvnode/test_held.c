@@ -8,18 +8,9 @@
 #include "kvnode/ha/ha_inside.h"
 #include "kvnode/repl/feed_inside.h"
 #include "kvnode/server.h"
-#include "tests/support/suite.h"
+#include "tests/support/client.h"
 
 #include <string.h>
-
-#define turn_until(cond)                                                      \
-    do {                                                                      \
-        int64_t until_ = clock_mono_ms() + 10000;                             \
-        while (!(cond)) {                                                     \
-            loop_run_once(srv.loop, false);                                   \
-            ck_assert_msg(clock_mono_ms() < until_, "never: %s", #cond);      \
-        }                                                                     \
-    } while (0)
 
 static struct server srv;
 static struct ha ha;
@@ -135,53 +126,7 @@ static void finish(void)
     loop_free(srv.loop);
 }
 
-/* --- clients --- */
-
-struct cl {
-    struct stream *s;
-    struct str got;
-    bool up, ended;
-};
-
-static void cl_up(struct stream *s, void *o)
-{
-    (void)s;
-    ((struct cl *)o)->up = true;
-}
-
-static void cl_data(struct stream *s, void *o)
-{
-    struct buf *in = stream_in(s);
-
-    str_append(&((struct cl *)o)->got, buf_data(in), buf_len(in));
-    buf_consume(in, buf_len(in));
-}
-
-static void cl_end(struct stream *s, enum stream_end how, int why, void *o)
-{
-    (void)how, (void)why;
-    ((struct cl *)o)->ended = true;
-    stream_close(s);
-}
-
-static const struct stream_events cl_events = {cl_up, cl_data, cl_end, NULL};
-
-static void cl_open(struct cl *c)
-{
-    struct addr to;
-
-    memset(c, 0, sizeof *c);
-    addr_set(&to, "127.0.0.1", 9, resp_server_port(&srv.resp));
-    c->s = stream_connect(srv.loop, &to, NULL, 1000, &cl_events, c);
-    turn_until(c->up);
-}
-
-static void cl_close(struct cl *c)
-{
-    if (!c->ended)
-        stream_close(c->s);
-    str_fini(&c->got);
-}
+static void cl_open(struct cl *c) { cl_open_at(c, srv.loop, resp_server_port(&srv.resp)); }
 
 static void turns(void)
 {
@@ -352,7 +297,7 @@ START_TEST(too_late_is_unconfirmed)
     cl_open(&a);
     cl_open(&b);
     says(&a, "w\r\nPING\r\nw\r\n");
-    turn_until(a.ended);
+    turn_until(srv.loop, a.ended);
     ck_assert_int_eq(strncmp(str_c(&a.got), "-UNCONFIRMED executed here", 26), 0);
     ck_assert_ptr_eq(strchr(str_c(&a.got), '\n'), str_c(&a.got) + a.got.len - 1);
     ck_assert(strstr(info(), "ha_unconfirmed_clients:1\r\n") != NULL);
@@ -360,7 +305,7 @@ START_TEST(too_late_is_unconfirmed)
     got(&b, "+PONG\r\n");
     srv.opt.sync_timeout_ms = 60000;         /* no longer than the lease */
     says(&b, "r\r\n");
-    turn_until(b.ended);
+    turn_until(srv.loop, b.ended);
     ck_assert_int_eq(strncmp(str_c(&b.got), "-UNCONFIRMED what was read", 26), 0);
     cl_close(&a);
     cl_close(&b);
@@ -377,7 +322,7 @@ START_TEST(confirmed_wins_over_the_clock)
     ha.m.rec.timing.lease_ms = 20;
     cl_open(&a);
     stream_write(a.s, "w\r\n", 3);
-    turn_until(ran == 1);
+    turn_until(srv.loop, ran == 1);
     int64_t until = clock_mono_ms() + 50;
     while (clock_mono_ms() < until)
         ;
@@ -400,11 +345,11 @@ START_TEST(a_slow_command_costs_nobody_the_confirmation)
     cl_open(&c);
     for (int i = 0; i < 3; i++) {
         stream_write(a.s, "w\r\n", 3);
-        turn_until(ran == i + 1);
+        turn_until(srv.loop, ran == i + 1);
         stream_write(b.s, "slow\r\n", 6);
         loop_run_once(srv.loop, false);          /* it is in its socket now */
         stream_write(c.s, "acked\r\n", 7);
-        turn_until(b.got.len > 0 && c.got.len > 0);
+        turn_until(srv.loop, b.got.len > 0 && c.got.len > 0);
         turns();
         ck_assert_int_ne(a.got.p[0], '-');
         str_clear(&a.got);
@@ -438,7 +383,7 @@ START_TEST(confirmed_leaves_at_once)
     ck_assert_uint_eq(stream_bytes_out(sb->stream), 0);
     held_confirmed(&srv, 1020);
     ck_assert_ptr_null(session_by_id(&srv.resp, 2));
-    turn_until(b.ended);
+    turn_until(srv.loop, b.ended);
     ck_assert_str_eq(str_c(&b.got), ":1020\r\n+OK\r\n");
     got(&a, ":1010\r\n");
     cl_close(&a);
@@ -459,7 +404,7 @@ START_TEST(demoted_tells_everybody)
     says(&b, "w\r\n");
     says(&b, "w\r\n");
     held_give_up(&srv, "demoted");
-    turn_until(a.ended && b.ended);
+    turn_until(srv.loop, a.ended && b.ended);
     ck_assert_int_eq(strncmp(str_c(&a.got), "+PONG\r\n-UNCONFIRMED ", 20), 0);
     ck_assert_int_eq(strncmp(str_c(&b.got), "-UNCONFIRMED ", 13), 0);
     says(&c, "PING\r\n");
@@ -511,7 +456,7 @@ START_TEST(quit_reply_off_kill_and_leave)
     got(&b, "+OK\r\n");                      /* nothing was answered that could wait */
     says(&c, "w\r\n");
     session_close(session_by_id(&srv.resp, 3));
-    turn_until(c.ended);
+    turn_until(srv.loop, c.ended);
     says(&d, "w\r\n");
     stream_close(d.s);
     d.ended = true;
@@ -519,8 +464,8 @@ START_TEST(quit_reply_off_kill_and_leave)
     ck_assert(!a.ended);
     ck_assert(strstr(info(), "ha_waiting_clients:2\r\n") != NULL);     /* one who says no more may still listen */
     held_confirmed(&srv, 1100);
-    turn_until(a.ended);
-    turn_until(srv.resp.nsessions == 1);
+    turn_until(srv.loop, a.ended);
+    turn_until(srv.loop, srv.resp.nsessions == 1);
     ck_assert_str_eq(str_c(&a.got), ":1010\r\n+OK\r\n");
     cl_close(&a);
     cl_close(&b);
@@ -542,7 +487,7 @@ START_TEST(a_client_that_does_not_wait_is_stopped)
     for (size_t i = 0; i < many; i++)
         memcpy(text + 3 * i, "w\r\n", 3);
     stream_write(a.s, text, 3 * many);
-    turn_until(strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
+    turn_until(srv.loop, strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
     ck_assert_int_lt(ran, (1 << 20) / 8 + 2048);
     int was = ran;
     turns();
@@ -555,12 +500,12 @@ START_TEST(a_client_that_does_not_wait_is_stopped)
     ck_assert_int_eq(ran, (int)many);
     held_confirmed(&srv, feed.history.offset);
     turns();
-    turn_until(strstr(info(), "ha_waiting_bytes:0\r\nha_waiting_stopped:0\r\n") != NULL);
+    turn_until(srv.loop, strstr(info(), "ha_waiting_bytes:0\r\nha_waiting_stopped:0\r\n") != NULL);
     str_clear(&a.got);
     says(&a, "big\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\nbig\r\n");
-    turn_until(strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
+    turn_until(srv.loop, strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
     held_give_up(&srv, "demoted");           /* while it is stopped */
-    turn_until(a.ended);
+    turn_until(srv.loop, a.ended);
     mem_free(text);
     cl_close(&a);
     finish();
@@ -583,7 +528,7 @@ START_TEST(a_client_of_many_turns_is_stopped)
     ck_assert_int_le(ran, 1026);
     ck_assert(strstr(info(), "ha_waiting_stopped:1\r\n") != NULL);
     held_confirmed(&srv, feed.history.offset);
-    turn_until(ran == 1200);
+    turn_until(srv.loop, ran == 1200);
     held_confirmed(&srv, feed.history.offset);
     turns();
     ck_assert(strstr(info(), "ha_waiting_clients:0\r\n") != NULL);

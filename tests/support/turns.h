@@ -1,6 +1,6 @@
-/* For the suites of this folder: turn the loop until something holds, talk to a server. */
-#ifndef KV_TESTS_IO_SUPPORT_H
-#define KV_TESTS_IO_SUPPORT_H
+/* A loop that is turned until something holds. */
+#ifndef KV_TESTS_TURNS_H
+#define KV_TESTS_TURNS_H
 
 #include "common/io/clock.h"
 #include "common/io/loop.h"
@@ -11,7 +11,7 @@
         int64_t until_ = clock_mono_ms() + 10000;                             \
         while (!(cond)) {                                                     \
             loop_again(l);                                                    \
-            loop_run_once((l), true);                                         \
+            loop_run_once((l), true);                                       \
             ck_assert_msg(clock_mono_ms() < until_, "never: %s", #cond);      \
         }                                                                     \
     } while (0)
