@@ -1,21 +1,17 @@
 /* Tables of chained objects. Two while moving from one size to the other: every change moves one
  * bucket, housekeeping moves more when there is time, so that no single command pays for growth. */
 #include "kvnode/store/keyspace.h"
+#include "kvnode/store/keyspace_inside.h"
 
 #include "common/base/check.h"
 #include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
-#include "kvnode/ds/listpack.h"
-#include "kvnode/store/t_hash.h"
-#include "kvnode/store/t_string.h"
 #include "kvnode/store/watch.h"
 
 #include <string.h>
 
 #define TABLE_MIN 16
-#define INLINE_MAX 512           /* strings up to this share the key's allocation */
-#define INT_TEXT_MAX 20
 
 /* --- tables --- */
 
@@ -148,7 +144,7 @@ struct place {
     uint32_t hash;
 };
 
-static uint32_t key_hash(struct slice key) { return (uint32_t)hash_bytes(key.p, key.len); }
+uint32_t keyspace_hash(struct slice key) { return (uint32_t)hash_bytes(key.p, key.len); }
 
 static struct object *find(struct db *d, struct slice key, uint32_t hash, struct place *at)
 {
@@ -363,12 +359,12 @@ static struct object *visible(struct db *d, struct object *o, struct place at)
     return NULL;
 }
 
-struct object *db_raw(struct db *d, struct slice key) { return find(d, key, key_hash(key), NULL); }
+struct object *db_raw(struct db *d, struct slice key) { return find(d, key, keyspace_hash(key), NULL); }
 
 struct object *db_peek(struct db *d, struct slice key)
 {
     struct place at = {0};
-    struct object *o = find(d, key, key_hash(key), &at);
+    struct object *o = find(d, key, keyspace_hash(key), &at);
 
     return visible(d, o, at);
 }
@@ -404,7 +400,7 @@ struct object *db_look(struct db *d, struct slice key)
 
 uint32_t db_near(struct db *d, struct slice key)
 {
-    uint32_t hash = key_hash(key);
+    uint32_t hash = keyspace_hash(key);
 
     for (int i = 0; i < 2; i++)
         if (d->t[i].size > 0)
@@ -433,12 +429,10 @@ static void clear_deadline(struct db *d, struct object *o)
     }
 }
 
-/* The key's object for a new value: the old one emptied, or a new one; with room for inline_bytes behind
- * the key. What is expired goes first, as any other look-up would have it. */
-static struct object *for_value(struct db *d, struct slice key, enum obj_type type, size_t inline_bytes, bool keep_deadline)
+struct object *keyspace_for_value(struct db *d, struct slice key, enum obj_type type, size_t inline_bytes, bool keep_deadline)
 {
     struct place at = {0};
-    uint32_t hash = key_hash(key);
+    uint32_t hash = keyspace_hash(key);
     struct object *o = find(d, key, hash, &at);
     struct object *n;
 
@@ -471,88 +465,10 @@ static struct object *for_value(struct db *d, struct slice key, enum obj_type ty
     return n;
 }
 
-struct object *db_set_i64(struct db *d, struct slice key, int64_t value, bool keep_deadline)
+void keyspace_put(struct db *d, struct object *o)
 {
-    struct object *o = for_value(d, key, OBJ_STRING, 0, keep_deadline);
-
-    o->enc = ENC_INT;
-    o->v.i = value;
-    return o;
-}
-
-struct object *db_set_string(struct db *d, struct slice key, struct slice value, bool keep_deadline)
-{
-    int64_t i;
-
-    if (value.len > 0 && value.len <= INT_TEXT_MAX && num_i64(value.p, value.len, &i))
-        return db_set_i64(d, key, i, keep_deadline);
-    return db_set_bytes(d, key, value, keep_deadline);
-}
-
-struct object *db_set_bytes(struct db *d, struct slice key, struct slice value, bool keep_deadline)
-{
-    struct object *o;
-
-    if (value.len > INLINE_MAX) {
-        struct blob *b = blob_new(value);
-
-        o = for_value(d, key, OBJ_STRING, 0, keep_deadline);
-        o->enc = ENC_BLOB;
-        o->v.blob = b;
-        return o;
-    }
-    o = for_value(d, key, OBJ_STRING, value.len, keep_deadline);
-    o->enc = ENC_INLINE;
-    o->v.len = value.len;
-    if (value.len > 0)
-        memmove(object_inline(o), value.p, value.len);
-    return o;
-}
-
-struct object *db_set_hash(struct db *d, struct slice key)
-{
-    struct object *o = for_value(d, key, OBJ_HASH, 0, false);
-
-    o->enc = ENC_LISTPACK;
-    o->v.lp = lp_new(0);
-    return o;
-}
-
-struct object *db_set_copy(struct db *d, struct slice key, const struct object *src, bool with_deadline)
-{
-    int64_t at = object_deadline(src);
-    struct object *o = NULL;
-    char num[NUM_I64_MAX];
-    size_t len;
-
-    if (src->type == OBJ_STRING) {
-        struct slice s = string_view(src, num);
-        char *own = mem_dup(s.p, s.len);         /* src may be what is replaced */
-
-        o = db_set_string(d, key, (struct slice){own, s.len}, false);
-        mem_free(own);
-    } else if (src->type == OBJ_HASH) {
-        const unsigned char *lp = hash_listpack(src, &len);
-
-        o = object_new(key, key_hash(key), OBJ_HASH, false, 0);
-        o->enc = ENC_LISTPACK;
-        o->v.lp = lp ? mem_dup(lp, len) : lp_new(0);
-        if (!lp) {
-            struct hash_iter it;
-            struct hash_item item;
-
-            hash_expect(o, &(struct store_limits){0}, hash_len(src));
-            hash_iter_init(&it, src);
-            while (hash_iter_next(&it, &item))
-                hash_set(o, &d->ks->limits, item.field, item.value);
-        }
-        db_delete(d, key);
-        insert(d, o);
-    }
-    CHECK(o != NULL);
-    if (with_deadline && at != NEVER_MS)
-        o = db_set_deadline(d, o, at);
-    return o;
+    db_delete(d, object_key(o));
+    insert(d, o);
 }
 
 /* A copy of o's body under another key or with a deadline slot; takes the value out of o. */
@@ -581,7 +497,7 @@ struct object *db_move(struct db *from, struct object *o, struct db *to, struct 
     struct object *n;
 
     unlink_at(from, place_of(from, o));
-    n = remake(o, key, key_hash(key), o->flags & OBJF_DEADLINE);
+    n = remake(o, key, keyspace_hash(key), o->flags & OBJF_DEADLINE);
     object_free(o);
     db_delete(to, key);
     insert(to, n);
@@ -593,7 +509,7 @@ struct object *db_move(struct db *from, struct object *o, struct db *to, struct 
 bool db_delete(struct db *d, struct slice key)
 {
     struct place at;
-    struct object *o = find(d, key, key_hash(key), &at);
+    struct object *o = find(d, key, keyspace_hash(key), &at);
 
     if (!o)
         return false;
