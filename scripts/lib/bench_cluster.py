@@ -132,6 +132,8 @@ class Group:
             port = free_port()
             conf = ["port %d" % port, "bind %s" % h.ip, "protected-mode no", 'save ""', "repl-diskless-sync-delay 0",
                     "dir %s" % os.path.join(self.folder, "node%d" % (i + 1)), "enable-debug-command yes"] + list(lines)
+            if node == "kvnode":                       # as its unit has it: CONFIG REWRITE goes there
+                conf.append("state-dir %s" % os.path.join(self.folder, "node%d" % (i + 1), "state"))
             if i:
                 conf.append("replicaof %s %d" % (self.nodes[0].host.ip, self.nodes[0].port))
             self.nodes.append(Program("node%d" % (i + 1), find(node), conf, self.folder, port, h))
