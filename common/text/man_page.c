@@ -121,6 +121,8 @@ static void table_line(struct page *g, struct slice line)
     }
     if (is_rule(line) || n == 0)
         return;
+    if (n > g->columns)                          /* more cells than the table has columns have no name */
+        n = g->columns;
     str_append_z(g->out, ".TP\n");
     put_inline(g->out, cell[0]);
     str_append_c(g->out, '\n');

@@ -34,6 +34,7 @@ START_TEST(tables)
                      ".TP\n\\fBport\\fR\nWhere.\n(value: a number)\n.TP\n\\fBx|y\\fR\nWhy\n");
     ck_assert_str_eq(of("| a | b |\n|---|---|\n| `A` | one |\n\ntext\n\n| c | d |\n|---|---|\n| `C` | two |\n"),
                      ".TP\n\\fBA\\fR\none\n.PP\ntext\n.TP\n\\fBC\\fR\ntwo\n");
+    ck_assert_str_eq(of("| a | b |\n|---|---|\n| `A` | one | two | three | 4 | 5 | 6 | 7 | 8 | 9 |\n"), ".TP\n\\fBA\\fR\none\n");
 }
 END_TEST
 
