@@ -110,11 +110,13 @@ static bool is_meant(struct ctl *c, const char *group, const struct asked *a)
 
 int run_form(struct ctl *c, int argc, char **argv)
 {
-    struct asked a = {.sure = argc > 2 && strcmp(argv[argc - 1], "yes") == 0};
+    struct asked a = {0};
+    bool said = argc > 2 && strcmp(argv[argc - 1], "yes") == 0;
     struct val *v = NULL;
     int rc;
 
-    argc -= a.sure;
+    argc -= said;
+    a.sure = said || c->yes;
     if (!(strcmp(argv[1], "plain") == 0 ? read_plain(argc, argv, &a) : read_mode(argc, argv, &a))) {
         ctl_say("%s", usage);
         return EXIT_USAGE;

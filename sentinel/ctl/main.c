@@ -119,7 +119,7 @@ const struct flag ctl_flags[] = {
     {"--wait", NULL, "=time", NULL, "config set, rollback: wait for the agents' answers (30s)", take_wait},
     {"--if-sha", NULL, "sha|absent", NULL, "config set, rollback: only while the document is this version", take_if_sha},
     {"--by", NULL, "who", "KVORUM_BY", "config set: who is written down as the author (the user who runs this)", take_by},
-    {"--yes", NULL, NULL, NULL, "config retire: yes, also a document that clients connect by", take_yes},
+    {"--yes", NULL, NULL, NULL, "form, config retire: do it without asking again", take_yes},
 };
 const size_t ctl_flags_n = sizeof ctl_flags / sizeof ctl_flags[0];
 

@@ -163,6 +163,15 @@ void cmd_form(struct call *c)
     set_and_form(&as_set, primary);
 }
 
+/* Its nodes may be bound to an id whose record this sentinel does not hold (any more). */
+static bool may_be_bound(struct call *c, const struct group *g)
+{
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (g->nodes.at[i]->bound)
+            return true;
+    return formed_groups_find(shell_of(c)->formed, g->id) != NULL;
+}
+
 /* group [FORCE]: FORCE also of what is dissolved already, for those who were left out, and where no record is held any more. */
 void cmd_dissolve(struct call *c)
 {
@@ -174,7 +183,7 @@ void cmd_dissolve(struct call *c)
     ev.yes = c->argc == 4 && slice_is_nocase(c->argv[3], "force");
     if (c->argc > 3 && !ev.yes)
         reply_error(c->reply, "ERR SENTINEL DISSOLVE <group> [FORCE]");
-    else if (ev.yes || is_formed(c, g))
+    else if ((ev.yes && may_be_bound(c, g)) || is_formed(c, g))
         formed_groups_order(shell_of(c)->formed, g->id, &ev, c->session);
 }
 
