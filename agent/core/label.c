@@ -62,6 +62,8 @@ static enum label_shown instead(const struct label *l)
 static bool others_left(const struct label *l) { return l->next_other < l->terms.others; }
 static bool may_at_once(const struct label *l) { return l->conflicts < CONFLICTS_MAX; }
 static bool is_wanted(const struct label *l) { return wanted(l); }
+static bool was_freeing(const struct label *l) { return l->held_in == LB_FREEING; }
+static bool was_claiming(const struct label *l) { return l->held_in == LB_CLAIMING; }
 
 static void nothing(struct label *l, struct label_steps *out)
 {
@@ -81,10 +83,23 @@ static void read_again(struct label *l, struct label_steps *out)
     read_own(l, out);
 }
 
-static void free_next(struct label *l, struct label_steps *out) { add(out, LS_FREE)->other = l->next_other++; }
+/* Each step that was taken is progress: the next pause is a short one again. */
+static void free_next(struct label *l, struct label_steps *out)
+{
+    l->pause_ms = 0;
+    add(out, LS_FREE)->other = l->next_other++;
+}
+
+static void free_again(struct label *l, struct label_steps *out)
+{
+    CHECK(l->next_other > 0);
+    add(out, LS_FREE)->other = l->next_other - 1;
+}
 
 static void claim(struct label *l, struct label_steps *out)
 {
+    if (l->state != LB_HELD)
+        l->pause_ms = 0;
     l->maybe = true;
     add(out, LS_CLAIM);
 }
@@ -124,6 +139,8 @@ static void is_on(struct label *l, struct label_steps *out)
 static void pause_now(struct label *l, struct label_steps *out)
 {
     add(out, LS_CANCEL);
+    /* What was read and freed before stays so: the order of the steps is all that counts. After conflicts it is begun anew. */
+    l->held_in = l->conflicts >= CONFLICTS_MAX ? LB_READING : l->state;
     l->conflicts = 0;
     l->pause_ms = l->pause_ms == 0 ? l->terms.pause_min_ms : ms_min(2 * l->pause_ms, l->terms.pause_max_ms);
 }
@@ -174,6 +191,8 @@ static const struct lb_row lb_table[] = {
     { LB_ON,       LE_UNWANTED, NULL,        show,       LB_SHOWING,  "the node is primary no more" },
     { LB_ON,       LE_EXPIRED,  NULL,        read_own,   LB_READING,  "a look whether it still says so" },
     { LB_HELD,     LE_UNWANTED, NULL,        show,       LB_SHOWING,  "the node is primary no more" },
+    { LB_HELD,     LE_EXPIRED,  was_freeing, free_again, LB_FREEING,  "the same pod once more" },
+    { LB_HELD,     LE_EXPIRED,  was_claiming, claim,     LB_CLAIMING, "claimed once more, of the same version" },
     { LB_HELD,     LE_EXPIRED,  NULL,        read_own,   LB_READING,  "another try" },
 
     { LB_GONE,     LE_EXPIRED,  NULL,        nothing,    LB_OFF,      "is there one again?" },

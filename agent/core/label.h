@@ -108,6 +108,7 @@ struct label {
     enum label_shown shown;                  /* what the API took last, or is being told */
     bool maybe;                              /* our pod may say primary */
     unsigned next_other;
+    enum label_state held_in;                /* LB_HELD: which step is tried again */
     unsigned conflicts;                      /* one after the other */
     int64_t pause_ms, pause_least_ms;
     int64_t deadline_at_ms;

@@ -149,6 +149,33 @@ START_TEST(test_pauses_grow_and_obey)
 }
 END_TEST
 
+/* A request that fails is tried again; what was done before it stays done. */
+START_TEST(test_goes_on_where_it_stood)
+{
+    struct label l;
+
+    label_init(&l, &terms, 1);
+    look(&l, LABEL_ROLE_PRIMARY, LABEL_WORD_US, 0);
+    label_hear(&l, LE_DONE, 0, 1, &steps);
+    label_hear(&l, LE_DONE, 0, 2, &steps);
+    ck_assert_str_eq(did(), "f");
+    label_hear(&l, LE_FAILED, 0, 3, &steps);
+    label_hear(&l, LE_EXPIRED, 0, 200, &steps);
+    ck_assert_str_eq(did(), "f");
+    ck_assert_uint_eq(steps.at[steps.n - 1].other, 1);
+    label_hear(&l, LE_DONE, 0, 201, &steps);
+    ck_assert_str_eq(did(), "c");
+    label_hear(&l, LE_FAILED, 0, 202, &steps);
+    ck_assert_int_le(label_deadline_ms(&l), 202 + 100);
+    label_hear(&l, LE_EXPIRED, 0, 400, &steps);
+    ck_assert_str_eq(did(), "c");
+    label_hear(&l, LE_CONFLICT, 0, 401, &steps);       /* the first one had arrived */
+    ck_assert_str_eq(did(), "r");
+    label_hear(&l, LE_CARRIES, 0, 402, &steps);
+    ck_assert_int_eq(l.state, LB_ON);
+}
+END_TEST
+
 START_TEST(test_looks_again)
 {
     struct label l;
@@ -419,4 +446,4 @@ START_TEST(test_never_two)
 END_TEST
 
 SUITE(label, test_promoted, test_taken_back_at_each_step, test_sentinels_name_another, test_conflicts_then_a_pause,
-      test_pauses_grow_and_obey, test_looks_again, test_a_restarted_agent, test_leaving, test_no_pod, test_every_pair, test_never_two)
+      test_pauses_grow_and_obey, test_goes_on_where_it_stood, test_looks_again, test_a_restarted_agent, test_leaving, test_no_pod, test_every_pair, test_never_two)
