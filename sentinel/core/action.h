@@ -29,10 +29,10 @@ enum action_kind {
     /* LINK_PEER: IS-MASTER-DOWN-BY-ADDR `to` `epoch` `id` ("" = `*`) -> EV_ANSWER with
      * `group` and asked_epoch = `epoch`. */
     ACT_ASK,
-    /* LINK_NODE_CMD: one transaction: SLAVEOF NO ONE, CONFIG REWRITE, CLIENT KILL of
-     * normal and pubsub clients -> EV_ORDER_DONE. ACT_INFO follows on the same link. */
+    /* LINK_NODE_CMD: one transaction: SLAVEOF NO ONE, CLIENT KILL of normal and pubsub clients
+     * -> EV_ORDER_DONE. ACT_INFO follows on the same link, ACT_KEEP when that says that it leads. */
     ACT_PROMOTE,
-    ACT_REPOINT,                   /* the same with SLAVEOF `to` */
+    ACT_REPOINT,                   /* the same with SLAVEOF `to` and CONFIG REWRITE */
     /* LINK_NODE_CMD: SLAVEOF of an address where nobody is (`to`), and nothing else: no file is written, no client closed
      * -> EV_ORDER_DONE */
     ACT_SEAL,

@@ -71,13 +71,13 @@ const struct fo_row fo_table[] = {
     { FO_PROMOTING,    FE_SETTLED_ELSEWHERE,  NULL,       attempt_withdraw,         FO_IDLE,         "a newer configuration settles it" },
     { FO_PROMOTING,    FE_SAVE_FAILED,        NULL,       attempt_drop_unsaved,     FO_IDLE,         "our vote is not on disk, so it was not given" },
 
-    { FO_HANDING,      FE_PROMOTED,           NULL,       leading_handed_over,      FO_REPOINTING,   "the replica now says it is primary" },
+    { FO_HANDING,      FE_PROMOTED,           NULL,       repoint_switch_over,      FO_REPOINTING,   "the replica now says it is primary" },
     { FO_HANDING,      FE_REFUSED,            NULL,       leading_call_back,        FO_CALLING_BACK, "the primary does not hand over" },
     { FO_HANDING,      FE_EXPIRED,            NULL,       leading_call_back,        FO_CALLING_BACK, "its writers have waited long enough" },
     { FO_HANDING,      FE_SETTLED_ELSEWHERE,  NULL,       leading_call_off,         FO_IDLE,         "a newer configuration settles it" },
     { FO_HANDING,      FE_SAVE_FAILED,        NULL,       leading_call_off_unsaved, FO_IDLE,         "our vote is not on disk, so it was not given" },
 
-    { FO_CALLING_BACK, FE_PROMOTED,           NULL,       leading_handed_over,      FO_REPOINTING,   "the order was faster than its recall" },
+    { FO_CALLING_BACK, FE_PROMOTED,           NULL,       repoint_switch_over,      FO_REPOINTING,   "the order was faster than its recall" },
     { FO_CALLING_BACK, FE_UNDONE,             keeps_it,   leading_not_handed_over,  FO_IDLE,         "all is as it was" },
     { FO_CALLING_BACK, FE_UNDONE,             NULL,       leading_take_it,          FO_PROMOTING,    "then without its help, as an operator asked for it" },
     { FO_CALLING_BACK, FE_EXPIRED,            keeps_it,   leading_not_handed_over,  FO_IDLE,         "nobody says how it stands: repair sees to that" },
@@ -377,7 +377,7 @@ void failover_order_done(struct core *c, struct node *n, const struct event *ev)
     struct group *g = node_group(c, n);
     enum order what = ev->u.order.what;
     const char *why = ev->u.order.why && ev->u.order.why[0] ? ev->u.order.why : "no reason given";
-    bool ok = ev->u.order.ok, is_role = what == ORDER_PROMOTE || what == ORDER_REPOINT;
+    bool ok = ev->u.order.ok, is_role = what == ORDER_REPOINT;
 
     if (!ok && what != ORDER_KEEP)
         say_trace(c, g, "%s:%u did not carry out the order to %s: %s", n->addr.host, (unsigned)n->addr.port,

@@ -17,7 +17,7 @@ void attempt_end(struct group *g);
 
 /* --- leading.c: asking, choosing, promoting, handing over --- */
 failover_act leading_lead, leading_promote, leading_no_good, leading_vetoed, leading_ask_again, leading_without_it, leading_seal,
-    leading_hand_over, leading_call_back, leading_not_handed_over, leading_take_it, leading_handed_over, leading_call_off,
+    leading_hand_over, leading_call_back, leading_not_handed_over, leading_take_it, leading_call_off,
     leading_call_off_unsaved, leading_promotion_late;
 bool leading_objects(const struct core *c, const struct group *g, const struct node *n);   /* it is still linked to the primary */
 const struct node *leading_who_objects(const struct core *c, const struct group *g);       /* asked only of a crash; NULL: nobody */

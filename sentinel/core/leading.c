@@ -129,13 +129,6 @@ void leading_take_it(struct core *c, struct group *g)
     leading_promote(c, g);
 }
 
-/* No order made it what it is, so nothing has been written down there. */
-void leading_handed_over(struct core *c, struct group *g)
-{
-    say_keep(c, model_node(c, g->fo.promoted));
-    repoint_switch_over(c, g);
-}
-
 void leading_call_off(struct core *c, struct group *g)
 {
     hand_over_call_back(c, g);

@@ -38,6 +38,7 @@ void repoint_switch_over(struct core *c, struct group *g)
     for (size_t i = 0; i < g->nodes.n; i++)
         if (g->nodes.at[i] != n)
             say_news_node(c, NEWS_SLAVE, g->nodes.at[i], NULL);
+    say_keep(c, n);                /* no order that made it what it is has written that down */
     if (old->w.up && !old->crashed)
         repoint(c, g, old);
     g->fo.tries = 0;

@@ -48,7 +48,7 @@ struct wait {
     core_id group;
     uint64_t epoch;
     enum order order;
-    int heard;                   /* of an order: how many of its commands were answered */
+    int heard, commands;         /* of an order: how many of its commands were answered, how many there are */
     struct order_result result;
 };
 
@@ -381,8 +381,8 @@ static void on_order(void *arg, const struct redisReply *r)
 {
     struct wait *w = arg;
 
-    order_heard(w->heard++, r, &w->result);
-    if (w->heard < ORDER_COMMANDS)
+    order_heard(w->order, w->heard++, r, &w->result);
+    if (w->heard < w->commands)
         return;
     list_remove(&w->link);       /* a step may close the link and end all who wait on it */
     list_init(&w->link);
@@ -508,7 +508,8 @@ static void send_order(struct slink *l, const struct action *a)
     bool sent = true;
 
     order_write(w->order, &to, renamed, l, &t);
-    for (int i = 0; sent && i < ORDER_COMMANDS; i++)
+    w->commands = t.n;
+    for (int i = 0; sent && i < t.n; i++)
         sent = resp_link_send(l->k, on_order, w, t.cmd[i].argc, t.cmd[i].argv);
     if (!sent)                   /* the link is not up: not one of them was sent */
         wait_end(w);

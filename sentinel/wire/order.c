@@ -20,14 +20,23 @@ static const char *const script[ORDER_COMMANDS][4] = {
 static const char *const names[ORDER_COMMANDS] = {"MULTI", "SLAVEOF", "CONFIG REWRITE", "CLIENT KILL", "CLIENT KILL", "EXEC"};
 enum { AT_SLAVEOF = 1, AT_REWRITE = 2, AT_EXEC = ORDER_COMMANDS - 1 };
 
+/* A node that is to lead writes that down later (ACT_KEEP): an fsync may take a second, and meanwhile it neither says that it
+ * leads nor takes writes. */
+static bool left_out(enum order what, int i) { return what == ORDER_PROMOTE && i == AT_REWRITE; }
+
 void order_write(enum order what, const struct addr *to, const char *(*renamed)(void *arg, const char *command), void *arg,
                  struct order_text *out)
 {
     memset(out, 0, sizeof *out);
+    out->what = what;
     if (to)
         snprintf(out->port, sizeof out->port, "%u", to->port);
     for (int i = 0; i < ORDER_COMMANDS; i++) {
-        struct order_words *w = &out->cmd[i];
+        struct order_words *w = &out->cmd[out->n];
+
+        if (left_out(what, i))
+            continue;
+        out->n++;
 
         for (; w->argc < 4 && script[i][w->argc]; w->argc++) {
             const char *z = script[i][w->argc];
@@ -51,9 +60,11 @@ static void refused(struct order_result *out, int at, const struct redisReply *r
     snprintf(out->why + n, sizeof out->why - n, "%s%s: %.*s", n ? ", " : "", names[at], (int)(text.len < 80 ? text.len : 80), text.p);
 }
 
-void order_heard(int at, const struct redisReply *r, struct order_result *out)
+void order_heard(enum order what, int heard, const struct redisReply *r, struct order_result *out)
 {
     const struct redisReply *one;
+    bool shorter = what == ORDER_PROMOTE;
+    int at = shorter && heard >= AT_REWRITE ? heard + 1 : heard, element = 0;
 
     CHECK(at >= 0 && at <= AT_EXEC);
     if (at < AT_EXEC) {
@@ -66,7 +77,7 @@ void order_heard(int at, const struct redisReply *r, struct order_result *out)
         snprintf(out->why, sizeof out->why, "the link ended before the answer came");
         return;
     }
-    if (reply_len(r) != AT_EXEC - 1) {
+    if (reply_len(r) != (size_t)(AT_EXEC - 1 - shorter)) {
         if (out->why[0] == '\0' && reply_is_error(r))
             refused(out, AT_EXEC, r);
         else if (out->why[0] == '\0')
@@ -74,12 +85,14 @@ void order_heard(int at, const struct redisReply *r, struct order_result *out)
         return;
     }
     for (int i = AT_SLAVEOF; i < AT_EXEC; i++) {
-        one = reply_at(r, (size_t)i - 1);
+        if (left_out(what, i))
+            continue;
+        one = reply_at(r, (size_t)element++);
         if (!one || reply_is_error(one))
             refused(out, i, one);
     }
     out->done = reply_at(r, AT_SLAVEOF - 1) && !reply_is_error(reply_at(r, AT_SLAVEOF - 1));
-    out->kept = out->done && reply_is_status(reply_at(r, AT_REWRITE - 1), "OK");
+    out->kept = out->done && !shorter && reply_is_status(reply_at(r, AT_REWRITE - 1), "OK");
 }
 
 bool order_taken(const struct redisReply *reply, char *why, size_t cap)

@@ -11,14 +11,16 @@
 
 struct redisReply;
 
-#define ORDER_COMMANDS 6         /* MULTI ... EXEC; the answer to the last one tells */
+#define ORDER_COMMANDS 6         /* at most: MULTI ... EXEC; the answer to the last one tells */
 
 struct order_words {
     int argc;
     struct slice argv[4];
 };
 struct order_text {
+    enum order what;
     struct order_words cmd[ORDER_COMMANDS];
+    int n;
     char port[8];
 };
 
@@ -30,11 +32,11 @@ void order_write(enum order what, const struct addr *to, const char *(*renamed)(
  * what makes it done; the others may fail (a node without a file, one that is too old), and `why` says so. */
 struct order_result {
     bool done;
-    bool kept;                   /* done, and CONFIG REWRITE was confirmed */
+    bool kept;                   /* done, and CONFIG REWRITE was confirmed (a promotion has none) */
     char why[256];               /* who refused, in the node's words: "CONFIG REWRITE: ERR ..."; "" = nobody */
 };
-/* at: 0..ORDER_COMMANDS - 1, the place of the command that r answers; NULL = the link ended. */
-void order_heard(int at, const struct redisReply *r, struct order_result *out);
+/* heard: 0..n - 1, how many were answered before r; NULL = the link ended. */
+void order_heard(enum order what, int heard, const struct redisReply *r, struct order_result *out);
 
 /* One command that is answered OK: FAILOVER (it has begun), SLAVEOF, CONFIG REWRITE. why: at least 128 bytes. */
 bool order_taken(const struct redisReply *reply, char *why, size_t cap);

@@ -340,7 +340,7 @@ static void take_order(struct world *w, struct proc *p, struct kvnode *n, uint32
         else
             step(w, p, n, (struct role_event){.kind = ROLE_EV_LEAD});
     }
-    if (m->b != TALK_SEALED)
+    if (m->b == TALK_REPOINT)
         write_down(w, n);
     for (size_t i = n->clients.n; m->b != TALK_SEALED && i-- > 0;) {   /* CLIENT KILL, all but the one who asks */
         struct client *c = &n->clients.at[i];

@@ -151,7 +151,7 @@ START_TEST(test_a_loose_one_is_told_once)
     scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
     is_sealed(&s, 3, 700);
     ck_assert_ptr_nonnull(strstr(is_sealed(&s, 2, 800), "promote n2"));
-    ck_assert_str_eq(scene_order_done(&s, 2, ORDER_PROMOTE, true, false, "CONFIG REWRITE: ERR no file"), "+role-not-kept n2");
+    ck_assert_str_eq(scene_order_done(&s, 2, ORDER_KEEP, false, false, "ERR no file"), "+role-not-kept n2");
     ck_assert(scene_node(&s, 2)->loose);
     ck_assert_str_eq(scene_order_done(&s, 2, ORDER_REPOINT, true, false, "CONFIG REWRITE: ERR no file"), "");
     ck_assert_str_eq(scene_order_done(&s, 2, ORDER_KEEP, true, true, NULL), "-role-not-kept n2");

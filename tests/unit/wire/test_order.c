@@ -10,7 +10,7 @@ static void told(const struct order_text *t, char *out, size_t cap)
     size_t n = 0;
 
     out[0] = '\0';
-    for (int i = 0; i < ORDER_COMMANDS; i++)
+    for (int i = 0; i < t->n; i++)
         for (int k = 0; k < t->cmd[i].argc; k++)
             n += (size_t)snprintf(out + n, cap - n, "%s%.*s", k ? " " : i ? "; " : "", (int)t->cmd[i].argv[k].len,
                                   t->cmd[i].argv[k].p);
@@ -30,7 +30,7 @@ START_TEST(test_words)
 
     order_write(ORDER_PROMOTE, NULL, NULL, NULL, &t);
     told(&t, text, sizeof text);
-    ck_assert_str_eq(text, "MULTI; SLAVEOF NO ONE; CONFIG REWRITE; CLIENT KILL TYPE normal; CLIENT KILL TYPE pubsub; EXEC");
+    ck_assert_str_eq(text, "MULTI; SLAVEOF NO ONE; CLIENT KILL TYPE normal; CLIENT KILL TYPE pubsub; EXEC");
     ck_assert(addr_set(&a, "10.0.0.9", 8, 6400));
     order_write(ORDER_REPOINT, &a, renamed, NULL, &t);
     told(&t, text, sizeof text);
@@ -39,16 +39,17 @@ START_TEST(test_words)
 END_TEST
 
 /* What the answers to the six commands come to; EXEC's last. */
-static struct order_result heard(const char *resp)
+static struct order_result heard(enum order what, const char *resp)
 {
+    int n = what == ORDER_PROMOTE ? ORDER_COMMANDS - 1 : ORDER_COMMANDS;
     struct order_result out = {0};
     redisReader *rd = redisReaderCreate();
     void *r = NULL;
 
     ck_assert_int_eq(redisReaderFeed(rd, resp, strlen(resp)), REDIS_OK);
-    for (int at = 0; at < ORDER_COMMANDS; at++) {
+    for (int at = 0; at < n; at++) {
         ck_assert_int_eq(redisReaderGetReply(rd, &r), REDIS_OK);
-        order_heard(at, r, &out);
+        order_heard(what, at, r, &out);
         freeReplyObject(r);
     }
     redisReaderFree(rd);
@@ -79,12 +80,15 @@ START_TEST(test_heard)
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct order_result r = heard(cases[i].resp);
+        struct order_result r = heard(ORDER_REPOINT, cases[i].resp);
 
         ck_assert_msg(r.done == cases[i].done && r.kept == cases[i].kept, "%s", cases[i].resp);
         if (cases[i].why)
             ck_assert_str_eq(r.why, cases[i].why);
     }
+    ck_assert(heard(ORDER_PROMOTE, "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n:1\r\n-ERR syntax\r\n").done);
+    ck_assert_str_eq(heard(ORDER_PROMOTE, "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n-ERR no\r\n:1\r\n:0\r\n").why, "SLAVEOF: ERR no");
+    ck_assert(!heard(ORDER_PROMOTE, "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*4\r\n+OK\r\n+OK\r\n:1\r\n:0\r\n").done);
 }
 END_TEST
 
@@ -93,7 +97,7 @@ START_TEST(test_link_ended)
     struct order_result out = {0};
 
     for (int at = 0; at < ORDER_COMMANDS; at++)
-        order_heard(at, NULL, &out);
+        order_heard(ORDER_REPOINT, at, NULL, &out);
     ck_assert(!out.done && !out.kept && out.why[0] != '\0');
 }
 END_TEST
