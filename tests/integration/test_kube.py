@@ -254,7 +254,7 @@ def test_a_late_claim_changes_nothing(yard, api):
     late = []
 
     def hold(method, pod, body):
-        if method == "PATCH" and b"resourceVersion" in body and not late:
+        if method == "PATCH" and pod == "demo-0" and b"resourceVersion" in body and not late:
             late.append(time.monotonic())
             time.sleep(2)            # longer than the agent waits
 
@@ -387,6 +387,12 @@ def failovers(count, noise):
         def owner():
             return next((i for i, n in enumerate(g.nodes) if i != stopped[0] and is_open(n)), None)
 
+        def hand_over(old):
+            """Ordered again until it happened: on a busy machine an order may be given up."""
+            if owner() in (None, old):
+                g.ask("FAILOVER", g.name)
+            return owner() not in (None, old)
+
         stopped = [None]
         def settled():
             i = owner()
@@ -404,7 +410,7 @@ def failovers(count, noise):
                 g.nodes[now].signal(signal.SIGSTOP)
                 stopped[0] = now
             else:
-                g.order("FAILOVER", g.name)
+                wait_until(lambda: hand_over(now), 60, every=1, what="a hand-over")
             old = now
             wait_until(lambda: (settled() or 0) not in (0, old + 1), 60, what="another primary with the label (failover %d, from %d)\n%s" % (k, old, api.states[-5:]))
             took.append(time.monotonic() - before)
@@ -419,6 +425,8 @@ def failovers(count, noise):
         took.sort()
         print("labels followed %d failovers: median %.0f ms, longest %.0f ms; %d states of the pods, never two primary; answers %s"
               % (count, took[len(took) // 2] * 1000, took[-1] * 1000, len(api.states), {s: [r[3] for r in api.requests].count(s) for s in {r[3] for r in api.requests}}))
+    except AssertionError as e:
+        raise AssertionError("%s\nlast requests: %s\n%s" % (e, api.requests[-12:], "\n".join(a.name + ":\n" + a.tail(8) for a in agents)))
     finally:
         api.stop()
         g.close()
