@@ -72,6 +72,18 @@ void hs_node_stop(struct hs_world *w, struct hs_proc *p, bool power)
     }
 }
 
+/* A stream or a copy whose save failed counts as refused: nothing more is taken over that link. */
+static void not_let_in(struct hs_world *w, struct hs_proc *p)
+{
+    struct hs_link *l = hs_link(w, p->n.full ? p->n.up : p->n.take_link);
+
+    if (l && (p->n.full || p->n.take_link))
+        hs_close(w, l);
+    p->n.take_link = 0;
+    hs_packet_free(p->n.full);
+    p->n.full = NULL;
+}
+
 void hs_node_saved(struct hs_world *w, struct hs_proc *p)
 {
     p->saving = false;
@@ -81,9 +93,7 @@ void hs_node_saved(struct hs_world *w, struct hs_proc *p)
         w->t.save_fails++;
         hs_trace(w, "%s save failed", p->name);
         p->n.out.n = p->n.next = 0;
-        p->n.take_link = 0;
-        hs_packet_free(p->n.full);
-        p->n.full = NULL;
+        not_let_in(w, p);
         hs_node_step(w, p, &(struct member_event){.kind = ME_SAVE_FAILED});
         return;
     }
