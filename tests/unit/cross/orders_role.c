@@ -14,8 +14,9 @@ static const struct {
     { "repoint", ROLE_EV_FOLLOW, ROLE_CONNECTING, "" },
 };
 
-/* Carried out by a command of the node (FAILOVER), which ends in the two events above: here and on its target. */
-static const char *const by_command[] = {"hand-over", "call-back"};
+/* No event of their own: FAILOVER ends in the two above, here and on its target; to a node a seal is a repoint at an address
+ * where nobody is, and keeping is CONFIG REWRITE. */
+static const char *const by_command[] = {"hand-over", "call-back", "seal", "keep"};
 
 static const struct { enum role_event_kind event; bool local; } outside[] = {
     { ROLE_EV_FOLLOW, false },
