@@ -70,7 +70,7 @@ static bool wants_out(struct formed *f, const struct ha_record *own, struct lead
  * deposed for being slow. */
 static bool says_open(struct formed *f, const struct ha_record *own)
 {
-    const struct formed_node *p = primary(f, own);
+    const struct formed_node *p = own != NULL ? primary(f, own) : NULL;
 
     return p != NULL && p->up && p->status.kind == HA_STATUS && p->status.state == HA_PRIMARY && p->status.epoch == own->epoch &&
            p->status.incarnation == own->incarnation;
