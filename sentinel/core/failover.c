@@ -382,6 +382,7 @@ void failover_order_done(struct core *c, struct node *n, const struct event *ev)
     if (!ok && what != ORDER_KEEP)
         say_trace(c, g, "%s:%u did not carry out the order to %s: %s", n->addr.host, (unsigned)n->addr.port,
                   order_name(what), why);
+    n->owed &= what != ORDER_KEEP;
     if (what == ORDER_KEEP || (ok && is_role))
         note_kept(c, n, ev->u.order.kept, why);
     if (what == ORDER_HAND_OVER && ok && n->id == g->primary)

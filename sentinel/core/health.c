@@ -143,6 +143,8 @@ static void node_up(struct core *c, struct node *n, enum link_kind kind)
         n->hello_sent_at_ms = 0;
         send_ping(c, &n->w, link_cmd(n));
         send_info(c, n);
+        if (n->owed)                       /* the order, or its answer, was lost with the link */
+            say_keep(c, n);
     }
     n->was_closed = n->was_refused = false;
     touch(c, node_group(c, n));

@@ -143,6 +143,7 @@ struct node {
 
     /* what came of our orders */
     enum seal seal;
+    bool owed;                     /* it leads by our order, and has not answered yet that this is written down */
     bool loose;                    /* its CONFIG REWRITE failed: what we made it would not survive its restart */
 
     /* in a failover */

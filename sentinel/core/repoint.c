@@ -25,6 +25,8 @@ void repoint_switch_over(struct core *c, struct group *g)
     struct node *n = model_node(c, g->fo.promoted);
     struct addr from = old->addr;
 
+    n->owed = true;
+    say_keep(c, n);                /* no order that made it what it is has written that down; we may die of our own save */
     g->config_epoch = g->fo.epoch;
     say_news_node(c, NEWS_PROMOTED, n, NULL);
     say_news(c, NEWS_RECONF_SLAVES, g, NULL);
@@ -38,7 +40,6 @@ void repoint_switch_over(struct core *c, struct group *g)
     for (size_t i = 0; i < g->nodes.n; i++)
         if (g->nodes.at[i] != n)
             say_news_node(c, NEWS_SLAVE, g->nodes.at[i], NULL);
-    say_keep(c, n);                /* no order that made it what it is has written that down */
     if (old->w.up && !old->crashed)
         repoint(c, g, old);
     g->fo.tries = 0;

@@ -120,8 +120,8 @@ START_TEST(test_switch)
     scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
     scene_info(&s, 4, ROLE_REPLICA, 1, false, 600);
     ck_assert_str_eq(scene_info(&s, 3, ROLE_PRIMARY, 0, false, 700),
-                     "-role-change n3; +promoted-slave n3; +failover-state-reconf-slaves n1; save; +switch-master; "
-                     "client-reconfig leader; directory n3; +slave n1; +slave n2; +slave n4; keep n3; "
+                     "-role-change n3; keep n3; +promoted-slave n3; +failover-state-reconf-slaves n1; save; +switch-master; "
+                     "client-reconfig leader; directory n3; +slave n1; +slave n2; +slave n4; "
                      "repoint n2 -> n3; +slave-reconf-sent n2");
     ck_assert_str_eq(core_client_addr(s.c, scene_group(&s))->host, "10.0.0.3");
     ck_assert_uint_eq(scene_group(&s)->config_epoch, 1);
