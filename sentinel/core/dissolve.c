@@ -8,8 +8,8 @@
  *                    too, and none that serves knows a newer record
  *   the primary      is let go first if it is heard. If not: fewer members than make a lease or a
  *                    confirmation are left with it (k others; async: all others), so that what it
- *                    does from now on is told to nobody as done; the epoch of the last record is
- *                    the ballot's, so voters take it only when the primary's lease has lapsed
+ *                    does from now on is confirmed to nobody; voters that take the last record renew no lease, so
+ *                    it may answer (async writes, reads) for at most the length of its lease
  *   those not heard  stay as they are, in the old id: fenced after a start, and without a lease at
  *                    once. They do not stand in the last record and nobody lets them go before
  *                    an operator says FORCE again, for what they have may contradict what the
@@ -122,7 +122,7 @@ void dissolve_store(struct formed *f)
 
     l->next = l->base;
     l->next.ballot = l->ballot;
-    l->next.change = 1;
+    l->next.change = l->base.dissolved && l->base.change == 0 ? 0 : 1;     /* said again: who was left out stays so */
     l->next.dissolved = true;
     for (size_t i = 0; i < l->votes.n; i++)
         l->votes.at[i].stored = false;
@@ -136,7 +136,6 @@ void dissolve_store(struct formed *f)
             return;
         }
         l->next.change = 0;
-        l->next.epoch = l->ballot;             /* so that voters wait for what they promised the primary */
         say_left_out(f, &l->base, &l->next);
     }
     lead_store(f);
