@@ -137,6 +137,7 @@ class Pod:
         if "-node-" in self.name:
             self.c.api.pods.pop(self.name, None)
         subprocess.run(["ip", "netns", "del", self.ns], capture_output=True)
+        subprocess.run(["ip", "link", "del", self.ns], capture_output=True)      # not later, with the name space
         return time.monotonic() - t
 
     def redis(self, port, **kw):
@@ -219,6 +220,7 @@ class Kube:
                 x.wait()
             if p.ns:
                 subprocess.run(["ip", "netns", "del", p.ns], capture_output=True)
+                subprocess.run(["ip", "link", "del", p.ns], capture_output=True)
         self.api.stop()
         subprocess.run(["ip", "link", "del", self.bridge], capture_output=True)
 
