@@ -110,8 +110,24 @@ struct node *choose_best(struct core *c, struct group *g, bool fresh)
     return best;
 }
 
+struct node *choose_forgetful(const struct core *c, const struct group *g)
+{
+    struct node *p = group_primary(c, g);
+
+    if (!p->w.up || p->said_role != ROLE_REPLICA || p->loading || p->hands == HANDS_OVER ||
+        c->now_ms - p->said_role_at_ms < c->timing.repair_grace_ms ||
+        health_silent_ms(c, &p->w) > SILENT_LIMIT_PINGS * c->timing.ping_ms)
+        return NULL;
+    for (size_t i = 0; i < g->nodes.n; i++)
+        if (g->nodes.at[i]->w.up && g->nodes.at[i]->said_role == ROLE_PRIMARY)
+            return NULL;
+    return p;
+}
+
 bool choose_possible(struct core *c, struct group *g)
 {
+    if (choose_forgetful(c, g) != NULL)
+        return true;
     for (size_t i = 0; i < g->nodes.n; i++)
         if (judge(c, g, g->nodes.at[i], false) == REFUSED_NOT)
             return true;

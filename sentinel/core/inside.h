@@ -161,6 +161,9 @@ int64_t election_patience_ms(struct core *c, const struct group *g);   /* how lo
 /* The best replica, or NULL; fills node.refused of all. fresh: only those that answered since we asked. */
 struct node *choose_best(struct core *c, struct group *g, bool fresh);
 bool         choose_possible(struct core *c, struct group *g);         /* the same question, nothing filled in */
+/* When nobody is fit: the primary that all name, if it lives and says replica since it was started again from a configuration
+ * older than its promotion, and nobody who can be heard says primary. Not in haste, a newer failover's hello may be on its way. NULL: no. */
+struct node *choose_forgetful(const struct core *c, const struct group *g);
 /* The primary has handed over to it: it says that it leads, and the primary that it follows it. */
 bool         choose_has_office(const struct core *c, const struct group *g, const struct node *n);
 

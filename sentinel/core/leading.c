@@ -45,6 +45,17 @@ void leading_promote(struct core *c, struct group *g)
 
 void leading_no_good(struct core *c, struct group *g)
 {
+    struct node *p = choose_forgetful(c, g);
+
+    if (p != NULL) {               /* no switch: clients were told its address long ago */
+        say_promote(c, p);
+        p->owed = true;
+        say_keep(c, p);
+        health_info_now(c, p);
+        say_news_node(c, NEWS_SENDING_NO_ONE, p, NULL);
+        attempt_fail(c, g, ATTEMPT_AGAIN_MS);
+        return;
+    }
     say_news(c, NEWS_NO_GOOD_SLAVE, g, NULL);
     for (size_t i = 0; i < g->nodes.n; i++)
         if (g->nodes.at[i]->id != g->primary)

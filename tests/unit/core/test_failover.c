@@ -396,6 +396,30 @@ START_TEST(test_nobody_to_promote_is_not_asked_for_votes_again)
 }
 END_TEST
 
+START_TEST(test_primary_that_forgot_it)
+{
+    struct scene s;
+    int promoted = 0;
+
+    scene_init(&s, 2, 2);
+    scene_kill(&s, 2);                             /* nobody else is left ... */
+    scene_info(&s, 1, ROLE_REPLICA, 2, false, 900);        /* ... and it was started with yesterday's configuration */
+    for (int i = 0; i < 60 && !promoted; i++) {
+        scene_pass(&s, 1000);
+        scene_answer(&s, 2, true, scene_id(1), core_current_epoch(s.c));
+        promoted = strstr(str_c(&s.all), "promote n1") != NULL;
+    }
+    ck_assert(promoted);
+    ck_assert_ptr_nonnull(strstr(str_c(&s.all), "keep n1"));
+    ck_assert_ptr_null(strstr(str_c(&s.all), "-failover-abort-no-good-slave"));
+    scene_info(&s, 1, ROLE_PRIMARY, 0, false, 900);
+    scene_pass(&s, 1000);
+    ck_assert(!scene_group(&s)->odown);
+    ck_assert_ptr_null(strstr(str_c(&s.all), "+switch-master"));   /* its address was its address all the time */
+    scene_fini(&s);
+}
+END_TEST
+
 START_TEST(test_stragglers_time_out)
 {
     struct scene s;
@@ -417,4 +441,4 @@ SUITE(failover, test_no_pair_is_forgotten, test_rows_are_sound, test_whole_way, 
       test_silence_knows_no_veto, test_primary_back_in_time, test_promotion_refused, test_promotion_answer_lost,
       test_primary_back_while_promoting, test_new_primary_dies_too, test_operator, test_operator_without_majority,
       test_overtaken_by_a_newer_configuration, test_nobody_to_promote_is_not_asked_for_votes_again,
-      test_stragglers_time_out)
+      test_primary_that_forgot_it, test_stragglers_time_out)
