@@ -104,11 +104,24 @@ static bool nobody_heard_it(struct formed *f, const struct ha_record *own, struc
     return true;
 }
 
-/* R4 (2). In whichever life, member or not (any more): it can follow nobody until the epoch is above its seal. */
+/* As far as the members at hand say: would a promotion find its seals? */
+static bool has_seals_at_hand(struct formed *f, const struct ha_record *own)
+{
+    int there = 0;
+
+    for (int i = 0; i < own->n_members; i++) {
+        const struct formed_node *n = formed_node(f, own->member[i].id);
+        there += n != NULL && n->up && (n->status.kind != HA_STATUS || n->status.life == own->member[i].life);
+    }
+    return there >= ha_seals_needed(own);
+}
+
+/* R4 (2). In whichever life, member or not (any more): it can follow nobody until the epoch is above its seal. A primary that
+ * is well is not ended for it while the others take their first copies: nobody could follow it. */
 static bool sealed_above(struct formed *f, const struct ha_record *own, struct lead_want *want)
 {
     (void)want;
-    if (!stands(f, own))
+    if (!stands(f, own) || (renews_now(f, own) && !has_seals_at_hand(f, own)))
         return false;
     for (size_t i = 0; i < f->nodes.n; i++) {
         const struct formed_node *n = &f->nodes.at[i];

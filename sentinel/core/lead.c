@@ -233,6 +233,18 @@ static void ask_votes(struct formed *f)
     ask_votes_again(f);
 }
 
+/* What we begin for by ourselves is about the epoch that we knew. A newer one is another primary's, against whom nothing is
+ * said yet: to seal it would end it for yesterday's reason, and with members that are just taking its copy for good. */
+static bool is_settled(struct formed *f, const struct ha_record *base)
+{
+    const struct formed_node *p = formed_node(f, base->primary);
+    bool lives = p != NULL && p->up && p->status.kind == HA_STATUS && p->status.incarnation == base->incarnation &&
+                 p->status.sealed <= base->epoch && f->now_ms - p->heard_at_ms < 3 * formed_timing(f)->heartbeat_ms;
+
+    return lives && f->lead.want.purpose == LEAD_PROMOTE && f->lead.for_epoch != 0 && base->epoch > f->lead.for_epoch && !base->dissolved &&
+           !ha_record_is_formation(base);
+}
+
 static enum lead_event look_votes(struct formed *f)
 {
     const struct ha_record *top = highest(f);
@@ -252,6 +264,11 @@ static enum lead_event look_votes(struct formed *f)
         if (top->dissolved && f->lead.want.purpose != LEAD_DISSOLVE) {     /* what is left to do is to tell the rest */
             lead_say_failed(f, "the group was dissolved");
             f->lead.want.purpose = LEAD_DISSOLVE;
+        }
+        if (is_settled(f, top)) {
+            formed_journal(f, "ballot %llu: epoch %llu began meanwhile: it is stored anew, nobody is sealed", (unsigned long long)f->lead.ballot,
+                           (unsigned long long)top->epoch);
+            f->lead.want.purpose = LEAD_RESTORE;
         }
         return LE_MAJORITY;
     }
@@ -453,6 +470,7 @@ void lead_start(struct formed *f, const struct lead_want *want)
     lead_fini(l);
     lead_init(l);
     l->want = *want;
+    l->for_epoch = own ? own->epoch : 0;
     l->ballot = ballot + 1;
     f->ballot_seen = l->ballot;
     f->ballot_moved_at_ms = f->now_ms;

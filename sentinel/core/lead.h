@@ -102,6 +102,7 @@ struct lead {
     int64_t state_at_ms, deadline_ms;
     struct lead_want want;
     uint64_t ballot;
+    uint64_t for_epoch;                /* of the record that we held when the try began: what its reason was about */
     struct ha_record base;             /* fixed at LE_MAJORITY; gid 0 = none yet */
     struct ha_record next;             /* what is being stored */
     VEC(struct lead_vote) votes;

@@ -486,6 +486,28 @@ static void no_marker(struct hs_world *w)
     at_last(w);
 }
 
+/* The primary dies with many writes that it sent to nobody; its heir confirms a few in a later epoch and dies. Of the two that
+ * are left the old one has more, and what it has counts less. */
+static void offset_without_epoch(struct hs_world *w)
+{
+    BEGIN();
+    level(w);
+    apart(w, P, A, true);
+    apart(w, P, B, true);
+    for (int i = 0; i < 20; i++)
+        write_to(w, P);
+    pass(w, 20);
+    dies(w, P, -1);
+    all_go(w);
+    NEED(6000, writes(w, A) && follows(w, B, A));
+    write_to(w, A);
+    NEED(1000, sure_epoch(w) == n(w, A)->m.epoch && len(w, B) < len(w, P));
+    dies(w, A, -1);
+    apart(w, P, B, false);
+    hs_start(w, &w->proc[P]);
+    at_last(w);
+}
+
 /* The preferred one did not get the tail in time and follows; then it is told again to fetch it. */
 static void fetch_late(struct hs_world *w)
 {
@@ -722,6 +744,7 @@ static const struct hs_story stories[] = {
     { PLANT_ACK_OLD_LIFE,         three_waiting, ack_old_life },
     { PLANT_SEAL_NEW_LIFE,        three_memory,  seal_new_life },
     { PLANT_NO_MARKER,            three,         no_marker },
+    { PLANT_OFFSET_WITHOUT_EPOCH, three,         offset_without_epoch },
     { PLANT_FETCH_LATE,           three,         fetch_late },
     { PLANT_BOUND_TAKES_PLAIN,    three,         bound_takes_plain },
     { PLANT_JOINT_UNSTORED,       three_k2,      joint_unstored },

@@ -127,5 +127,53 @@ START_TEST(test_who_opened_late_is_not_deposed_at_once)
 }
 END_TEST
 
+START_TEST(test_an_epoch_that_began_meanwhile_is_not_sealed)
+{
+    struct ha_record r = record();
+    struct play s;
+
+    play_setup(&s);
+    begin(&s, LEAD_PROMOTE);
+    r.ballot = r.epoch = formed_lead(s.f)->ballot - 1 > 4 ? formed_lead(s.f)->ballot - 1 : 5;
+    memcpy(r.primary, id(N2), ID_MAX);
+    r.incarnation = 45;
+    hear(&s, N2, 101, (struct ha_msg){.kind = HA_STATUS, .incarnation = 45, .sealed = r.epoch, .epoch = r.epoch, .state = HA_PRIMARY, .pos = {r.epoch, 10},
+                                      .flags = HA_F_USED, .ballot = 1});
+    hear(&s, S2, 201, (struct ha_msg){.kind = HA_VOTED, .ok = true, .rec = &r, .ballot = formed_lead(s.f)->ballot});
+    ck_assert_int_eq(state(&s), LD_STORING);
+    ck_assert_int_eq(formed_lead(s.f)->want.purpose, LEAD_RESTORE);
+    ck_assert_ptr_null(said(&s, id(N2), HA_SEAL));
+    ck_assert_uint_eq(formed_lead(s.f)->next.epoch, r.epoch);
+    play_fini(&s);
+}
+END_TEST
+
+/* A member is sealed above the epoch; `life` is what the third one has now. Is the primary, which is well, ended for it? */
+static bool ends_for_a_seal(uint64_t life)
+{
+    struct play s;
+    bool ends = false;
+
+    play_setup(&s);
+    for (int i = 0; i < 20 && !ends; i++) {
+        renew(&s);
+        hear(&s, N1, 100, (struct ha_msg){.kind = HA_STATUS, .incarnation = 41, .sealed = 4, .epoch = 4, .state = HA_PRIMARY, .pos = {4, 10}, .ballot = 1});
+        hear(&s, N3, life, (struct ha_msg){.kind = HA_STATUS, .incarnation = 46, .sealed = 4, .epoch = 4, .state = HA_FOLLOWER, .ballot = 1});
+        hear(&s, N2, 901, (struct ha_msg){.kind = HA_STATUS, .incarnation = 45, .sealed = 9, .state = HA_FENCED, .ballot = 1});
+        later(&s, 100);
+        ends = state(&s) == LD_VOTING && formed_lead(s.f)->want.purpose == LEAD_PROMOTE;
+    }
+    play_fini(&s);
+    return ends;
+}
+
+START_TEST(test_a_primary_outlives_its_members_first_copies)
+{
+    ck_assert(!ends_for_a_seal(902));      /* two of three seals would not count: nobody could follow it */
+    ck_assert(ends_for_a_seal(102));
+}
+END_TEST
+
 SUITE(slow, test_a_slow_save_ends_no_try, test_who_begins_says_so_before_its_disk_does, test_a_leader_that_lives_is_not_cut_short,
-      test_who_opened_late_is_not_deposed_at_once)
+      test_who_opened_late_is_not_deposed_at_once, test_an_epoch_that_began_meanwhile_is_not_sealed,
+      test_a_primary_outlives_its_members_first_copies)
