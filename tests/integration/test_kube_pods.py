@@ -157,7 +157,8 @@ class Kube:
         self.net = (213, random.randint(1, 254))
         self.bridge = "kvp%d" % random.randint(100, 999)
         self.gateway = "10.%d.%d.1" % self.net
-        run("ip", "link", "add", self.bridge, "type", "bridge")
+        # an address of its own: else it takes the lowest of its ports', another one with each pod, and who knew the old one waits
+        run("ip", "link", "add", self.bridge, "address", "02:6b:%02x:%02x:00:01" % self.net, "type", "bridge")
         run("ip", "addr", "add", self.gateway + "/24", "dev", self.bridge)
         run("ip", "link", "set", self.bridge, "up")
         self.api = Api(os.path.join(folder, "api"), [], host=self.gateway)
@@ -308,8 +309,6 @@ def test_the_life_of_a_release(kube):
     assert not k.api.two, k.api.two
 
 
-@pytest.mark.xfail(strict=False, reason="known: when sentinels and nodes restart at the same moment, one sentinel may seal the new primary while the "
-                   "others take their full copies; the group then waits (once in six runs on a busy machine)")
 def test_everything_is_stopped_and_comes_back(kube):
     """A cluster that is switched off in order: all pods are ended, all come back, each with another address."""
     k = kube("--set", "group.downAfter=1s,node.shutdownTimeout=3")
