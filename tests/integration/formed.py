@@ -145,12 +145,12 @@ class FormedGroup:
             return c.execute_command("SENTINEL", *words)
 
     def order(self, *words, sentinel=None, timeout=60):
-        """What several decide: said again when somebody was faster, or no majority answered in time (a busy machine)."""
+        """What several decide: said again when somebody was faster, no majority answered in time (a busy machine), or who was just started was not met."""
         def done():
             try:
                 return self.ask(*words, sentinel=sentinel, timeout=timeout)
             except redis.exceptions.ResponseError as e:
-                if str(e).split(" ")[0] in ("ABORTED", "INPROG", "TIMEOUT"):
+                if str(e).split(" ")[0] in ("ABORTED", "INPROG", "TIMEOUT") or "is not at hand: nothing was begun" in str(e):
                     return None
                 if words[0] == "DISSOLVE" and str(e).startswith("NOTFORMED"):
                     return "OK"

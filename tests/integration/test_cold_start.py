@@ -3,6 +3,7 @@ itself, with all that was acknowledged. A sentinel that comes a little later tha
 the epoch that they just began: the members are taking its copy, and until they have it only one memory counts."""
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -60,8 +61,10 @@ class Rack(FormedGroup):
             time.sleep(rng.uniform(0, 0.02))
         writer.join()
         for p in every:
-            wait_until(lambda: p.proc.poll() is not None, 20, what="%s to end\n%s" % (p.name, p.tail()))
-            assert p.proc.returncode == 0, p.tail()
+            try:
+                assert p.proc.wait(20) == 0, p.tail()
+            except subprocess.TimeoutExpired:
+                raise AssertionError("%s did not end\n%s" % (p.name, self.said()))
 
     def said(self):
         return "\n".join("== %s\n%s" % (p.name, p.tail(60)) for p in self.nodes + self.sentinels)
