@@ -468,12 +468,16 @@ static void refused(struct controller *c, const struct redisReply *r)
     timer_set(&c->ask, REFUSED_MS);
 }
 
-/* Somebody else has it: come back when their lease would run out. Nobody has it: a moment later, because a holder whose
- * key was flushed with everything else knows what must be put back, and takes it again at once. */
+static void ask(struct controller *c);
+
+/* Somebody else has it: come back when their lease would run out. Nobody has it, at two looks a moment apart: it is asked
+ * for. A moment, because a holder whose key was flushed with everything else knows what must be put back, and takes it
+ * again at once. */
 static void on_time_left(void *arg, const struct redisReply *r)
 {
     struct controller *c = arg;
     int64_t left = 0;
+    bool was_free = c->free;
 
     if (!r || c->held)
         return;
@@ -482,6 +486,11 @@ static void on_time_left(void *arg, const struct redisReply *r)
         return;
     }
     c->free = reply_i64(r, &left) && left == -2;
+    if (c->free && was_free) {
+        c->free = false;
+        ask(c);
+        return;
+    }
     if (c->was_ours && left > 0) {       /* we had it before we were started again, and it has not run out */
         c->asked_at_ms = c->looked_at_ms - ms_max(c->o.ttl_ms - left, 0);
         take(c);
@@ -564,11 +573,8 @@ static void on_ask(struct timer *t, void *arg)
     timer_set(&c->ask, c->held ? c->o.ttl_ms / 3 : c->o.ttl_ms / 2);
     if (c->held)
         renew(c);
-    else if (c->free)
-        ask(c);
     else
         look_who(c);
-    c->free = false;
 }
 
 static void on_look(struct timer *t, void *arg)

@@ -97,6 +97,18 @@ class Fleet:
     def wait_controller(self):
         return wait_until(lambda: self.holder(), what="a controller")
 
+    def wait_known_controller(self):
+        """Every agent has seen who it is: none of them is about to ask for a role that was free a moment ago."""
+        def known():
+            who = self.holder()
+            for a in self.agents.values():
+                with a.connect() as k:
+                    if not who or k.info("controller").get("controller_holder") != who:
+                        return False
+            return who
+
+        return wait_until(known, what="a controller that every agent knows")
+
     def logs(self):
         return "\n".join("%s: %s" % (n, a.tail(12)) for n, a in self.agents.items())
 
@@ -470,7 +482,7 @@ def test_history_and_restoring(yard, engine):
     need(engine)
     f = Fleet(yard, engine, agents=2)
     f.wait_up("n1", "n2")
-    f.wait_controller()
+    f.wait_known_controller()
     c = f.c
     texts = ['{"host": "10.0.0.%d", "port": 6379}' % i for i in range(1, 6)]
     for i, text in enumerate(texts):
