@@ -79,9 +79,9 @@ const struct fo_row fo_table[] = {
 
     { FO_CALLING_BACK, FE_PROMOTED,           NULL,       repoint_switch_over,      FO_REPOINTING,   "the order was faster than its recall" },
     { FO_CALLING_BACK, FE_UNDONE,             keeps_it,   leading_not_handed_over,  FO_IDLE,         "all is as it was" },
-    { FO_CALLING_BACK, FE_UNDONE,             NULL,       leading_take_it,          FO_PROMOTING,    "then without its help, as an operator asked for it" },
+    { FO_CALLING_BACK, FE_UNDONE,             NULL,       leading_take_it,          FO_ASKING,       "then without its help, as an operator asked for it" },
     { FO_CALLING_BACK, FE_EXPIRED,            keeps_it,   leading_not_handed_over,  FO_IDLE,         "nobody says how it stands: repair sees to that" },
-    { FO_CALLING_BACK, FE_EXPIRED,            NULL,       leading_take_it,          FO_PROMOTING,    "nobody says how it stands, and an operator asked for it" },
+    { FO_CALLING_BACK, FE_EXPIRED,            NULL,       leading_take_it,          FO_ASKING,       "nobody says how it stands, and an operator asked for it" },
     { FO_CALLING_BACK, FE_SETTLED_ELSEWHERE,  NULL,       attempt_withdraw,         FO_IDLE,         "a newer configuration settles it" },
     { FO_CALLING_BACK, FE_SAVE_FAILED,        NULL,       attempt_drop_unsaved,     FO_IDLE,         "our vote is not on disk, so it was not given" },
 

@@ -137,7 +137,7 @@ void leading_take_it(struct core *c, struct group *g)
 {
     say_news(c, NEWS_NOT_HANDED_OVER, g, "the replica is told to take it");
     g->fo.way = WAY_TAKE;
-    leading_promote(c, g);
+    leading_ask_again(c, g);       /* what was chosen for the hand-over is seconds old: it may have been started again since */
 }
 
 void leading_call_off(struct core *c, struct group *g)

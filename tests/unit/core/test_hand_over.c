@@ -151,6 +151,17 @@ START_TEST(test_too_slow)
 }
 END_TEST
 
+/* Everybody who lives is asked anew: who was chosen may have been started again meanwhile. */
+static const char *asked_anew(struct scene *s)
+{
+    ck_assert_int_eq(scene_group(s)->fo.state, FO_ASKING);
+    for (int i = 0; i < 8 && scene_group(s)->fo.state == FO_ASKING; i++)
+        for (int n = 1; n <= 3; n++)
+            if (scene_node(s, n)->w.up)
+                scene_info(s, n, n == 1 ? ROLE_PRIMARY : ROLE_REPLICA, n == 1 ? 0 : 1, n != 1, n == 1 ? 900 : 800 - n);
+    return str_c(&s->all);
+}
+
 START_TEST(test_then_without_its_help)
 {
     struct scene s;
@@ -158,7 +169,8 @@ START_TEST(test_then_without_its_help)
     handing(&s, true, false);
     done(&s, ORDER_HAND_OVER, false);
     ck_assert_ptr_nonnull(strstr(str_c(&s.told), "call-back n1"));
-    ck_assert_ptr_nonnull(strstr(all_as_it_was(&s), "promote n2"));
+    all_as_it_was(&s);
+    ck_assert_ptr_nonnull(strstr(asked_anew(&s), "promote n2"));
     ck_assert_int_eq(scene_group(&s)->fo.state, FO_PROMOTING);
     scene_fini(&s);
 
@@ -166,7 +178,7 @@ START_TEST(test_then_without_its_help)
     later(&s, 1500);
     ck_assert_int_eq(scene_group(&s)->fo.state, FO_CALLING_BACK);
     later(&s, 2000);
-    ck_assert_ptr_nonnull(strstr(str_c(&s.told), "promote n2"));
+    ck_assert_ptr_nonnull(strstr(asked_anew(&s), "promote n2"));
     scene_fini(&s);
 }
 END_TEST
@@ -197,7 +209,7 @@ START_TEST(test_primary_dies_of_it)
     scene_kill(&s, 1);
     scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
     scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
-    ck_assert_ptr_nonnull(strstr(str_c(&s.all), "promote n2"));
+    ck_assert_ptr_nonnull(strstr(asked_anew(&s), "promote n2"));
     scene_fini(&s);
 
     handing(&s, true, true);
