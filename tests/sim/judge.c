@@ -139,8 +139,9 @@ static int proc_of(struct world *w, const struct addr *a)
 
 /* --- promotions ------------------------------------------------------------------------------ */
 
-/* A replica that the leader can ask: all is well between the two, and has been for a while. */
-/* ... and that no rule of its own keeps out: stock sentinels do not promote who lost its primary long ago. */
+/* A replica that the leader can ask: all is well between the two, and has been for a while; and that no rule of its own
+ * keeps out: stock sentinels do not promote who lost its primary long ago. Who lost power and was just started again is
+ * not: no link ended of that, and the leader's questions go nowhere. */
 static bool can_be_asked(struct world *w, struct proc *leader, struct proc *p)
 {
     const struct core *c = sentinel_core(leader->sentinel);
@@ -149,7 +150,7 @@ static bool can_be_asked(struct world *w, struct proc *leader, struct proc *p)
 
     int64_t settled_us = w->now_us - 5000000;      /* what waited for a cut to end was sent again by now */
 
-    if (!p->alive || p->frozen || w->net.cut[leader->host][p->host] || w->net.cut[p->host][leader->host] ||
+    if (!p->alive || p->frozen || w->now_us - p->born_us < 1000000 || w->net.cut[leader->host][p->host] || w->net.cut[p->host][leader->host] ||
         w->net.lossy_us > settled_us)
         return false;
     if (w->net.cut_at_us[leader->host][p->host] > settled_us || w->net.cut_at_us[p->host][leader->host] > settled_us ||

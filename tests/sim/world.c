@@ -208,6 +208,7 @@ void world_start(struct world *w, struct proc *p)
     if (p->alive || !w->hosts[p->host].up)
         return;
     p->alive = true;
+    p->born_us = w->now_us;
     p->frozen = p->busy = false;
     p->wake_us = NEVER_MS;
     p->wake_gen++;

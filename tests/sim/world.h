@@ -73,6 +73,7 @@ struct proc {
     bool busy;             /* waits for its disk */
     uint32_t wake_gen, disk_gen, thaw_gen;
     int64_t wake_us;       /* when its timer is set, NEVER_MS: not */
+    int64_t born_us;       /* when it was started last */
     int64_t thawed_us;     /* when it last went on after a freeze */
     int64_t dying_us;      /* until then its listener outlives it: connects are accepted, then reset */
     uint32_t starts;       /* how often it was started */
