@@ -270,14 +270,13 @@ static struct peer *meet(struct core *c, struct group *g, const char *run_id, co
 
 /* Two configurations of one epoch: an operator ordered a failover where no majority could be
  * had, and a majority that never heard of it elected somebody else. No epoch can tell them
- * apart, so all take the same one of the two, by address: of nodes that we know, or that our
- * own primary says it follows. */
+ * apart, so all take the same one of the two, by address: of nodes that we know, or any when our
+ * own primary says that it is none (who was started anew may know few). */
 static bool wins_tie(const struct core *c, const struct group *g, const struct hello *h)
 {
     const struct node *primary = group_primary(c, g);
     const struct addr *ours = &primary->addr;
-    bool known = group_node_at(g, &h->primary) != NULL ||
-                 (primary->said_role == ROLE_REPLICA && addr_equal(&primary->follows, &h->primary));
+    bool known = group_node_at(g, &h->primary) != NULL || primary->said_role == ROLE_REPLICA;
     int order = strcmp(h->primary.host, ours->host);
 
     return h->config_epoch == g->config_epoch && h->config_epoch != 0 && known &&
