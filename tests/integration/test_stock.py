@@ -60,7 +60,7 @@ def test_replicas_are_sealed_first(cluster, engine, how):
     with old.connect() as k:
         for i in range(100):
             k.set("k%d" % i, "v")
-        assert k.execute_command("WAIT", 3, 10000) == 3, "the replicas have all of it"
+        assert k.execute_command("WAIT", 3, 10000) == 3     # a redis-server streams to a new replica only after its first word
     old.signal(how)
     try:
         new = c.wait_new_primary(old)
@@ -73,8 +73,8 @@ def test_replicas_are_sealed_first(cluster, engine, how):
     assert not logged(c, "+role-not-kept")
     stats = new.info("stats")
     others = [n for n in c.nodes if n not in (old, new)]
-    assert int(stats["sync_partial_ok"]) >= len(others) - 1, "on a busy machine one may have been between two links"
-    assert int(stats["sync_full"]) <= 2, "the old primary, and that one"
+    assert int(stats["sync_partial_ok"]) >= len(others)
+    assert int(stats["sync_full"]) <= 1, "only the old primary may need a copy"
     for n in c.nodes:
         with n.connect() as k:
             assert k.dbsize() == 100
