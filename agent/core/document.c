@@ -3,6 +3,7 @@
 #include "agent/core/document.h"
 
 #include "common/base/dict.h"
+#include "common/base/utf8.h"
 
 #include <string.h>
 
@@ -234,45 +235,6 @@ static int value(struct scan *s)
     }
 }
 
-bool text_is_utf8(const char *p, size_t n, size_t *bad_at)
-{
-    const unsigned char *u = (const unsigned char *)p;
-    size_t i = 0;
-
-    while (i < n) {
-        unsigned char c = u[i];
-        unsigned cp, more;
-
-        if (c < 0x80) {
-            i++;
-            continue;
-        }
-        if (c >= 0xc2 && c <= 0xdf)
-            more = 1, cp = c & 0x1fu;
-        else if (c >= 0xe0 && c <= 0xef)
-            more = 2, cp = c & 0x0fu;
-        else if (c >= 0xf0 && c <= 0xf4)
-            more = 3, cp = c & 0x07u;
-        else
-            break;
-        if (n - i <= more)
-            break;
-        for (unsigned k = 1; k <= more; k++) {
-            if ((u[i + k] & 0xc0) != 0x80)
-                goto out;
-            cp = cp << 6 | (u[i + k] & 0x3fu);
-        }
-        if ((more == 2 && (cp < 0x800 || (cp >= 0xd800 && cp <= 0xdfff))) ||
-            (more == 3 && (cp < 0x10000 || cp > 0x10ffff)))
-            break;
-        i += more + 1;
-    }
-out:
-    if (i < n && bad_at)
-        *bad_at = i;
-    return i >= n;
-}
-
 static int no_name_twice(const cJSON *v, struct err *e)
 {
     struct dict seen;
@@ -305,7 +267,7 @@ int document_parse(const char *p, size_t n, cJSON **out, struct err *e)
 
     if (n > DOCUMENT_MAX_BYTES)
         return err_set(e, ERR_LIMIT, "%zu bytes, a document has at most %zu", n, DOCUMENT_MAX_BYTES);
-    if (!text_is_utf8(p, n, &bad_at))
+    if (!utf8_is_valid(p, n, &bad_at))
         return err_set(e, ERR_FORMAT, "byte %zu is not UTF-8", bad_at + 1);
     blanks(&s);
     if (s.i >= n || p[s.i] != '{')

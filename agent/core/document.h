@@ -19,7 +19,4 @@
  * ERR_LIMIT: too long or too deep. ERR_FORMAT: anything else. */
 int document_parse(const char *p, size_t n, cJSON **out, struct err *e);
 
-/* Are these bytes UTF-8 (no overlong forms, no surrogates, at most U+10FFFF)? */
-bool text_is_utf8(const char *p, size_t n, size_t *bad_at);
-
 #endif

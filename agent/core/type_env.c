@@ -1,8 +1,8 @@
 /* The type "env": gathering variables, and writing them so that every reader agrees. */
 #include "agent/core/type_env.h"
 
-#include "agent/core/document.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static int check(const struct variable *v, struct err *e)
             return err_set(e, ERR_RANGE, "%s.%.*s: byte %zu is the control character 0x%02x, which not every reader keeps", where,
                            (int)v->name.len, v->name.p, i, c);
     }
-    if (!text_is_utf8(v->value.p, v->value.len, &at))
+    if (!utf8_is_valid(v->value.p, v->value.len, &at))
         return err_set(e, ERR_FORMAT, "%s.%.*s: byte %zu is not UTF-8", where, (int)v->name.len, v->name.p, at);
     if (v->name.len + v->value.len + 2 > ENV_VARIABLE_MAX)
         return err_set(e, ERR_LIMIT, "%s.%.*s: %zu bytes are more than a program can be started with (%zu)", where,

@@ -1,13 +1,14 @@
 /* The last answer about each document, and its way to the directory. */
 #include "agent/shell/acks.h"
 
-#include "agent/core/document.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "common/base/utf8.h"
 #include "common/base/vec.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
 
+#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,7 +158,7 @@ static char *print(struct acks *a, const struct ack *k)
         n = sizeof why - 1;
     memcpy(why, k->why, n);
     why[n] = 0;
-    while (!text_is_utf8(why, strlen(why), &bad))     /* what a command printed may be anything */
+    while (!utf8_is_valid(why, strlen(why), &bad))     /* what a command printed may be anything */
         why[bad] = '?';
     cJSON_AddStringToObject(o, "sha", k->sha);
     cJSON_AddStringToObject(o, "st", ack_status_word(k->status));

@@ -3,6 +3,7 @@
 
 #include "common/base/dict.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 #include "common/base/vec.h"
 
 #include <cjson/cJSON.h>
@@ -72,25 +73,6 @@ static int check_tree(const cJSON *o, int depth, struct err *e)
     return rc;
 }
 
-static bool utf8_ok(const char *p, size_t n)
-{
-    for (size_t i = 0; i < n;) {
-        unsigned char c = (unsigned char)p[i];
-        size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : SIZE_MAX;
-
-        if (more > n - i - 1)
-            return false;
-        for (size_t k = 1; k <= more; k++)
-            if (((unsigned char)p[i + k] & 0xc0) != 0x80)
-                return false;
-        if ((c == 0xe0 && (unsigned char)p[i + 1] < 0xa0) || (c == 0xed && (unsigned char)p[i + 1] > 0x9f) ||
-            (c == 0xf0 && (unsigned char)p[i + 1] < 0x90) || (c == 0xf4 && (unsigned char)p[i + 1] > 0x8f))
-            return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 int doc_check(const struct str *doc, struct err *e)
 {
     const char *end = NULL;
@@ -99,7 +81,7 @@ int doc_check(const struct str *doc, struct err *e)
 
     if (doc->len > DOCUMENT_MAX)
         return err_set(e, ERR_LIMIT, "the document has %zu bytes; at most %d are allowed", doc->len, DOCUMENT_MAX);
-    if (!utf8_ok(str_c(doc), doc->len))
+    if (!utf8_is_valid(str_c(doc), doc->len, NULL))
         return err_set(e, ERR_FORMAT, "that is not UTF-8");
     o = strlen(str_c(doc)) == doc->len ? cJSON_ParseWithOpts(str_c(doc), &end, 1) : NULL;
     if (!o)
