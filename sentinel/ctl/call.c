@@ -1,10 +1,9 @@
 /* A blocking face on io/resp_link, for a program that does one thing and ends. */
 #include "sentinel/ctl/call.h"
 
+#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/io/resp_link.h"
-
-#include <stdarg.h>
 
 struct conn {
     struct loop *loop;
@@ -115,15 +114,25 @@ int conn_call(struct conn *c, int argc, const struct slice *argv, struct val **o
     return 0;
 }
 
+int call_words(struct slice argv[CALL_WORDS_MAX], const char *first, va_list ap)
+{
+    int argc = 0;
+
+    for (const char *z = first; z; z = va_arg(ap, const char *)) {
+        CHECK(argc < CALL_WORDS_MAX);
+        argv[argc++] = slice_z(z);
+    }
+    return argc;
+}
+
 int conn_callz(struct conn *c, struct val **out, struct err *e, const char *first, ...)
 {
-    struct slice argv[16];
-    int argc = 0;
+    struct slice argv[CALL_WORDS_MAX];
     va_list ap;
+    int argc;
 
     va_start(ap, first);
-    for (const char *z = first; z && argc < 16; z = va_arg(ap, const char *))
-        argv[argc++] = slice_z(z);
+    argc = call_words(argv, first, ap);
     va_end(ap);
     return conn_call(c, argc, argv, out, e);
 }

@@ -3,7 +3,7 @@
 #include "sentinel/ctl/config.h"
 
 #include "common/base/mem.h"
-#include "common/base/num.h"
+#include "common/io/clock.h"
 #include "sentinel/ctl/table.h"
 
 #include <cjson/cJSON.h>
@@ -112,7 +112,7 @@ static bool is_alive(struct conn *k, const char *node)
     return alive;
 }
 
-int run_config_status(struct ctl *c, struct conn *k, const char *name)
+int config_status(struct ctl *c, struct conn *k, const char *name, int argc, char **argv)
 {
     struct val *v = NULL, *acks = NULL;
     struct table t;
@@ -120,6 +120,7 @@ int run_config_status(struct ctl *c, struct conn *k, const char *name)
     bool good = true;
     int rc = dir_callz(k, &v, "GET", doc_key(key, "config", name), NULL);
 
+    (void)argc, (void)argv;
     if (rc == EXIT_OK_)
         rc = dir_callz(k, &acks, "HGETALL", doc_key(key, "cfgack", name), NULL);
     if (rc != EXIT_OK_)
@@ -242,7 +243,7 @@ static int look(struct conn *k, const char *name, const char *sha, const struct 
 int config_wait(struct ctl *c, struct conn *k, const char *name, const char *sha)
 {
     struct names nodes = {0};
-    int64_t until_ms = dir_now_ms() + c->wait_ms;
+    int64_t until_ms = clock_wall_ms() + c->wait_ms;
     size_t waiting = 0, refused = 0;
     int rc = live_appliers(k, name, &nodes);
 
@@ -253,7 +254,7 @@ int config_wait(struct ctl *c, struct conn *k, const char *name, const char *sha
         table_init(&t, "Acknowledgements", ack_columns, sizeof ack_columns / sizeof ack_columns[0]);
         if (rc == EXIT_OK_)
             rc = look(k, name, sha, &nodes, &t, &waiting, &refused);
-        over = rc != EXIT_OK_ || waiting == 0 || dir_now_ms() >= until_ms;
+        over = rc != EXIT_OK_ || waiting == 0 || clock_wall_ms() >= until_ms;
         if (over && rc == EXIT_OK_ && (nodes.at.n > 0 || c->output != OUT_TEXT))
             table_print(&t, c->output, false);
         table_fini(&t);

@@ -4,6 +4,7 @@
 
 #include "common/base/dict.h"
 #include "common/base/mem.h"
+#include "common/io/clock.h"
 #include "sentinel/ctl/table.h"
 
 #include <stdio.h>
@@ -28,7 +29,7 @@ static void tell(struct watch *w, const char *name, const char *event, size_t by
     char text[32];
 
     table_init(&t, "Change", watch_columns, sizeof watch_columns / sizeof watch_columns[0]);
-    table_put(&t, dir_time(dir_now_ms(), text));
+    table_put(&t, dir_time(clock_wall_ms(), text));
     table_put(&t, name);
     table_put(&t, event);
     if (*sha)

@@ -9,6 +9,8 @@
 
 #define CTL_SENTINELS_MAX 16
 #define CTL_ADDRS_MAX 16
+#define CTL_WORDS_MAX 20
+#define CTL_PATIENCE_MS 60000      /* what several decide together takes so long at most */
 
 /* Exit codes: documented in --help, relied upon by scripts. */
 enum ctl_exit {
@@ -50,24 +52,16 @@ struct verb {
     int (*run)(struct ctl *c, int argc, char **argv);
     bool tables;               /* its output may also be jsonl and tsv */
 };
-/* An option: the same before, behind and between the words of every verb. */
-struct flag {
-    const char *name, *alias;  /* "-s", "--sentinel"; alias NULL: none */
-    const char *arg;           /* what its value is called; NULL: takes none; "=x": only joined, may be left out */
-    const char *env;           /* variable of the environment, or NULL */
-    const char *summary;
-    int (*take)(struct ctl *c, const char *value);      /* 0, or -1: no such value */
-};
-extern const struct flag ctl_flags[];
-extern const size_t ctl_flags_n;
 extern const struct verb verbs[];
 extern const size_t verbs_n;
-/* failing over and what it needs: failing.c */
+/* what a failover needs and what it left: failing.c */
 int run_explain(struct ctl *c, int argc, char **argv);
 int run_journal(struct ctl *c, int argc, char **argv);
-int run_switchover(struct ctl *c, int argc, char **argv);
 int run_peers(struct ctl *c, int argc, char **argv);
 int run_tail(struct ctl *c, int argc, char **argv);
+/* switching.c */
+int run_failover(struct ctl *c, int argc, char **argv);
+int run_switchover(struct ctl *c, int argc, char **argv);
 /* form.c */
 int run_form(struct ctl *c, int argc, char **argv);
 /* what the directory holds: config.c, fleet.c */
@@ -76,9 +70,6 @@ int run_nodes(struct ctl *c, int argc, char **argv);
 int run_services(struct ctl *c, int argc, char **argv);
 int run_resolve(struct ctl *c, int argc, char **argv);
 
-/* SENTINEL <words>, an order that a sentinel leads among the others: what was overtaken or found no majority in time is
- * said again. Waits for long; the refusal is said on stderr. */
-int  ctl_order(struct ctl *c, int n, const char *const *words, struct val **out);
 /* The first sentinel that answers; EXIT_NO_SENTINEL (and a sentence on stderr) if none does. */
 int  ctl_find_sentinel(struct ctl *c);
 /* SENTINEL <sub> [arg]; an error reply becomes a sentence on stderr. */
@@ -87,6 +78,10 @@ int  ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out);
 int  ctl_open_primary(struct ctl *c, const char *group, struct conn **out, struct addr *at);
 /* Any command, words as they are. */
 int  ctl_tell(struct ctl *c, int argc, const struct slice *argv, struct val **out);
+/* SENTINEL <words>, once; fewer than CTL_WORDS_MAX. */
+int  ctl_words(struct ctl *c, int n, const char *const *words, struct val **out);
+/* A link to a data node, with its user and password; each answer may take timeout_ms. */
+int  ctl_open_node(struct ctl *c, const struct addr *at, int64_t timeout_ms, struct conn **out, struct err *e);
 /* The other sentinels of a group, as this one knows them; addresses, at most cap. */
 size_t ctl_other_sentinels(struct ctl *c, const char *group, struct addr *out, size_t cap);
 /* Where clients of the group are told to write. */

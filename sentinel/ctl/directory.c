@@ -2,7 +2,7 @@
 #include "sentinel/ctl/directory.h"
 
 #include "common/base/mem.h"
-#include "common/base/num.h"
+#include "common/io/clock.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,13 +12,11 @@
 
 static int open_at(struct ctl *c, const struct addr *at, struct conn **out)
 {
-    struct conn_opts o = {.loop = c->loop, .resolver = c->resolver, .to = *at, .user = c->node_user,
-                          .password = c->node_password, .timeout_ms = c->timeout_ms};
     struct val *role = NULL;
     struct err e = {0};
     int rc = EXIT_OK_;
 
-    if (conn_open(&o, out, &e) != 0 || conn_callz(*out, &role, &e, "ROLE", NULL) != 0) {
+    if (ctl_open_node(c, at, c->timeout_ms, out, &e) != 0 || conn_callz(*out, &role, &e, "ROLE", NULL) != 0) {
         ctl_say("%s", e.text);
         rc = e.code == ERR_REFUSED ? EXIT_REFUSED : EXIT_FAILED;
     } else if (val_is_error(role)) {
@@ -73,13 +71,12 @@ int dir_call(struct conn *k, struct val **out, int argc, const struct slice *arg
 
 int dir_callz(struct conn *k, struct val **out, const char *first, ...)
 {
-    struct slice argv[16];
-    int argc = 0;
+    struct slice argv[CALL_WORDS_MAX];
     va_list ap;
+    int argc;
 
     va_start(ap, first);
-    for (const char *z = first; z && argc < 16; z = va_arg(ap, const char *))
-        argv[argc++] = slice_z(z);
+    argc = call_words(argv, first, ap);
     va_end(ap);
     return dir_call(k, out, argc, argv);
 }
@@ -137,17 +134,9 @@ int dir_scan(struct conn *k, const char *pattern, struct names *out)
 
 /* --- times --- */
 
-int64_t dir_now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 const char *dir_age(int64_t at_ms, char out[24])
 {
-    int64_t s = (dir_now_ms() - at_ms) / 1000;
+    int64_t s = (clock_wall_ms() - at_ms) / 1000;
 
     if (s < 0)
         s = 0;

@@ -22,6 +22,5 @@ int  dir_scan(struct conn *k, const char *pattern, struct names *out);
 const char *dir_age(int64_t at_ms, char out[24]);
 /* "2026-11-21T19:04:38Z"; "" when it is not known. */
 const char *dir_time(int64_t at_ms, char out[32]);
-int64_t dir_now_ms(void);
 
 #endif

@@ -1,10 +1,11 @@
-/* The verbs around a failover: could it be done, what happened, do it, who votes, what was
- * lost. What a sentinel decides is asked of it; only `tail` reads a file, and asks nobody. */
+/* The verbs around a failover: could it be done, what happened, who votes, what was lost
+ * (doing it is switching.c). Only `tail` reads a file, and asks nobody. */
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/io/file.h"
 #include "common/text/tail_text.h"
 #include "sentinel/ctl/ctl.h"
+#include "sentinel/ctl/json.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -12,78 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-#define PATIENCE_MS 60000
-#define ORDERS_MAX 5
 #define TAIL_MAX (1ull << 30)
-
-static void print_json(cJSON *o)
-{
-    char *text = cJSON_Print(o);
-
-    puts(text);
-    free(text);
-    cJSON_Delete(o);
-}
-
-static cJSON *object(const char *kind)
-{
-    cJSON *o = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(o, "apiVersion", "kvorum/v1");
-    cJSON_AddStringToObject(o, "kind", kind);
-    return o;
-}
 
 static bool is_yes(const struct val *v, const char *field)
 {
     return strcmp(val_field_z(v, field, "no"), "yes") == 0;
-}
-
-static int sentinel_words(struct ctl *c, int n, const char *const *words, struct val **out)
-{
-    struct slice argv[20];
-
-    argv[0] = slice_z("SENTINEL");
-    for (int i = 0; i < n; i++)
-        argv[i + 1] = slice_z(words[i]);
-    return ctl_tell(c, n + 1, argv, out);
-}
-
-int ctl_order(struct ctl *c, int n, const char *const *words, struct val **out)
-{
-    struct slice argv[20];
-    struct err e = {0};
-
-    argv[0] = slice_z("SENTINEL");
-    for (int i = 0; i < n; i++)
-        argv[i + 1] = slice_z(words[i]);
-    conn_be_patient(c->sentinel, PATIENCE_MS);
-    for (int i = 1;; i++) {
-        struct val *v = NULL;
-        int rc;
-
-        if (conn_call(c->sentinel, n + 1, argv, &v, &e) != 0) {
-            ctl_say("%s", e.text);
-            return e.code == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_NO_SENTINEL;
-        }
-        if (!val_is_error(v)) {
-            *out = v;
-            return EXIT_OK_;
-        }
-        if (val_error_is(v, "NOTFORMED") && strcmp(words[0], "dissolve") == 0) {
-            *out = v;                  /* plain is what was asked for: the last time it was done and could not be told */
-            return EXIT_OK_;
-        }
-        if (i < ORDERS_MAX && (val_error_is(v, "ABORTED") || val_error_is(v, "INPROG"))) {
-            val_free(v);
-            conn_sleep(c->loop, 400);
-            continue;
-        }
-        ctl_say("%s", val_z(v, ""));
-        rc = val_error_is(v, "TIMEOUT") ? EXIT_TIMEOUT : EXIT_REFUSED;
-        val_free(v);
-        return rc;
-    }
 }
 
 /* --- explain ------------------------------------------------------------------------------------------- */
@@ -105,7 +39,7 @@ static cJSON *explain_json(const struct val *v)
 {
     static const char *const names[] = {"what", "who", "address", "why"};
     const struct val *lacks = val_field(v, "lacks");
-    cJSON *o = object("Explanation"), *list;
+    cJSON *o = json_object("Explanation"), *list;
 
     for (size_t i = 0; i < sizeof explained / sizeof explained[0]; i++)
         if (explained[i].number)
@@ -165,7 +99,7 @@ int run_explain(struct ctl *c, int argc, char **argv)
         return rc;
     can = is_yes(v, "can-failover");
     if (c->json)
-        print_json(explain_json(v));
+        json_print(explain_json(v), false);
     else
         explain_text(v);
     val_free(v);
@@ -198,7 +132,7 @@ static int by_time(const void *a, const void *b)
 static int collect(struct ctl *c, const char *group, const char *count, struct lines *out)
 {
     struct val *v = NULL;
-    int rc = sentinel_words(c, 3, (const char *const[]){"journal", group, count}, &v);
+    int rc = ctl_words(c, 3, (const char *const[]){"journal", group, count}, &v);
 
     if (rc != EXIT_OK_)
         return rc;
@@ -228,7 +162,7 @@ static void when(int64_t wall_ms, char out[40])
 
 static void print_lines(struct ctl *c, const char *group, const struct lines *l, bool all)
 {
-    cJSON *o = c->json ? object("Journal") : NULL, *list = NULL;
+    cJSON *o = c->json ? json_object("Journal") : NULL, *list = NULL;
 
     if (o) {
         cJSON_AddStringToObject(o, "group", group);
@@ -251,7 +185,7 @@ static void print_lines(struct ctl *c, const char *group, const struct lines *l,
             printf("%s %s\n", time, l->at[i].text);
     }
     if (o)
-        print_json(o);
+        json_print(o, false);
 }
 
 /* The others, one after the other; one that does not answer is left out, and said. */
@@ -301,51 +235,6 @@ int run_journal(struct ctl *c, int argc, char **argv)
     return rc;
 }
 
-/* --- switchover -------------------------------------------------------------------------------------- */
-
-int run_switchover(struct ctl *c, int argc, char **argv)
-{
-    const char *words[] = {"failover", argv[0], "coordinated", "to", NULL, NULL};
-    struct addr to, before, now;
-    struct val *v = NULL;
-    char from[ADDR_TEXT_MAX], at[ADDR_TEXT_MAX], port[8];
-    int rc;
-
-    if (argc > 1) {
-        if (!addr_parse(argv[1], strlen(argv[1]), &to)) {
-            ctl_say("'%s' is no host:port", argv[1]);
-            return EXIT_USAGE;
-        }
-        snprintf(port, sizeof port, "%u", to.port);
-        words[4] = to.host;
-        words[5] = port;
-    }
-    rc = ctl_find_sentinel(c);
-    if (rc != EXIT_OK_)
-        return rc;
-    if (!ctl_primary_addr(c, argv[0], &before)) {
-        ctl_say("the sentinel knows no group '%s'", argv[0]);
-        return EXIT_REFUSED;
-    }
-    conn_be_patient(c->sentinel, PATIENCE_MS);
-    rc = sentinel_words(c, argc > 1 ? 6 : 3, words, &v);
-    val_free(v);
-    if (rc != EXIT_OK_)
-        return rc;
-    addr_text(&before, from);
-    for (int64_t waited = 0; waited < PATIENCE_MS; waited += 20) {
-        if (ctl_primary_addr(c, argv[0], &now) && !addr_equal(&now, &before)) {
-            addr_text(&now, at);
-            printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Switchover\",\"group\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"}\n"
-                           : "%s: %s -> %s\n", argv[0], from, at);
-            return EXIT_OK_;
-        }
-        conn_sleep(c->loop, 20);
-    }
-    ctl_say("%s: no other primary after %d s; `kvorumctl journal %s` says why", argv[0], PATIENCE_MS / 1000, argv[0]);
-    return EXIT_TIMEOUT;
-}
-
 /* --- peers ----------------------------------------------------------------------------------------------------- */
 
 static int list_peers(struct ctl *c, const char *group)
@@ -357,7 +246,7 @@ static int list_peers(struct ctl *c, const char *group)
 
     if (rc != EXIT_OK_)
         return rc;
-    o = object("Peers");
+    o = json_object("Peers");
     cJSON_AddStringToObject(o, "group", group);
     list = cJSON_AddArrayToObject(o, "peers");
     for (size_t i = 0; i < v->n; i++) {
@@ -383,7 +272,7 @@ static int list_peers(struct ctl *c, const char *group)
     }
     val_free(v);
     if (c->json)
-        print_json(o);
+        json_print(o, false);
     else
         cJSON_Delete(o);
     return well ? EXIT_OK_ : EXIT_UNHEALTHY;
@@ -404,14 +293,14 @@ int run_peers(struct ctl *c, int argc, char **argv)
     if (argc == 1)
         return list_peers(c, argv[0]);
     if (argc == 2) {
-        rc = sentinel_words(c, 3, (const char *const[]){"peers", argv[0], "cancel"}, &v);
+        rc = ctl_words(c, 3, (const char *const[]){"peers", argv[0], "cancel"}, &v);
         if (rc == EXIT_OK_)
             printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Kept\",\"group\":\"%s\"}\n" : "%s: no voter is to be replaced\n", argv[0]);
         val_free(v);
         return rc;
     }
-    conn_be_patient(c->sentinel, PATIENCE_MS);
-    rc = sentinel_words(c, 5, (const char *const[]){"peers", argv[0], "replace", argv[2], argv[3]}, &v);
+    conn_be_patient(c->sentinel, CTL_PATIENCE_MS);
+    rc = ctl_words(c, 5, (const char *const[]){"peers", argv[0], "replace", argv[2], argv[3]}, &v);
     if (rc == EXIT_OK_)
         printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Replaced\",\"group\":\"%s\",\"old\":\"%s\",\"new\":\"%s\"}\n"
                        : "%s: %.8s -> %.8s\n", argv[0], argv[2], argv[3]);

@@ -1,6 +1,6 @@
 /* From one sentinel address to everything else: a sentinel that answers, the primary
  * of a group, the group that is the directory. */
-#include "common/base/mem.h"
+#include "common/base/check.h"
 #include "sentinel/ctl/ctl.h"
 
 #include <stdarg.h>
@@ -84,6 +84,17 @@ int ctl_tell(struct ctl *c, int argc, const struct slice *argv, struct val **out
     return EXIT_OK_;
 }
 
+int ctl_words(struct ctl *c, int n, const char *const *words, struct val **out)
+{
+    struct slice argv[CTL_WORDS_MAX];
+
+    CHECK(n < CTL_WORDS_MAX);
+    argv[0] = slice_z("SENTINEL");
+    for (int i = 0; i < n; i++)
+        argv[i + 1] = slice_z(words[i]);
+    return ctl_tell(c, n + 1, argv, out);
+}
+
 size_t ctl_other_sentinels(struct ctl *c, const char *group, struct addr *out, size_t cap)
 {
     struct val *v = NULL;
@@ -130,24 +141,29 @@ int ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out)
     return EXIT_OK_;
 }
 
+int ctl_open_node(struct ctl *c, const struct addr *at, int64_t timeout_ms, struct conn **out, struct err *e)
+{
+    struct conn_opts o = {.loop = c->loop, .resolver = c->resolver, .to = *at, .user = c->node_user,
+                          .password = c->node_password, .timeout_ms = timeout_ms};
+
+    return conn_open(&o, out, e);
+}
+
 static int primary_once(struct ctl *c, const char *group, struct conn **out, struct addr *at, char *why, size_t cap)
 {
-    struct conn_opts o = {.loop = c->loop, .resolver = c->resolver, .user = c->node_user,
-                          .password = c->node_password, .timeout_ms = c->timeout_ms};
     struct val *v = NULL, *role = NULL;
     struct err e = {0};
     int rc = ctl_ask(c, "get-master-addr-by-name", group, &v);
 
     if (rc != EXIT_OK_)
         return rc;
-    if (v->n != 2 || !addr_set(&o.to, val_z(val_at(v, 0), ""), strlen(val_z(val_at(v, 0), "")), val_i64(val_at(v, 1), -1))) {
+    if (v->n != 2 || !addr_set(at, val_z(val_at(v, 0), ""), strlen(val_z(val_at(v, 0), "")), val_i64(val_at(v, 1), -1))) {
         val_free(v);
         ctl_say("the sentinel knows no group '%s'", group);
         return EXIT_REFUSED;
     }
     val_free(v);
-    *at = o.to;
-    if (conn_open(&o, out, &e) != 0) {
+    if (ctl_open_node(c, at, c->timeout_ms, out, &e) != 0) {
         snprintf(why, cap, "%s", e.text);
         return EXIT_FAILED;
     }

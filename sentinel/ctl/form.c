@@ -7,28 +7,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#define WORDS_MAX 20
+#define ORDERS_MAX 5
 
 static const char usage[] = "form <group> async|prefer|strict [primary <host:port>] [setting value ...] [yes], or form <group> plain [force] [yes]";
 
 struct asked {
-    const char *words[WORDS_MAX];
+    struct slice words[CTL_WORDS_MAX];       /* SENTINEL ... */
     int n;
-    bool sure, gives_up;
+    bool sure, gives_up, plain;
     struct addr primary;
     char port[8];
 };
 
 static void add(struct asked *a, const char *word)
 {
-    if (a->n < WORDS_MAX)
-        a->words[a->n++] = word;
+    if (a->n < CTL_WORDS_MAX)
+        a->words[a->n++] = slice_z(word);
 }
 
 static bool read_plain(int argc, char **argv, struct asked *a)
 {
     int at = 2;
 
+    a->plain = true;
     add(a, "dissolve");
     add(a, argv[0]);
     if (at < argc && strcmp(argv[at], "force") == 0) {
@@ -108,6 +109,37 @@ static bool is_meant(struct ctl *c, const char *group, const struct asked *a)
     return strcmp(line, group) == 0;
 }
 
+/* An order that a sentinel leads among the others: what was overtaken or found no majority in time is said again. */
+static int order(struct ctl *c, const struct asked *a, struct val **out)
+{
+    struct err e = {0};
+
+    conn_be_patient(c->sentinel, CTL_PATIENCE_MS);
+    for (int i = 1;; i++) {
+        struct val *v = NULL;
+        int rc;
+
+        if (conn_call(c->sentinel, a->n, a->words, &v, &e) != 0) {
+            ctl_say("%s", e.text);
+            return e.code == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_NO_SENTINEL;
+        }
+        /* NOTFORMED: plain is what was asked for, the last time it was done and could not be told */
+        if (!val_is_error(v) || (a->plain && val_error_is(v, "NOTFORMED"))) {
+            *out = v;
+            return EXIT_OK_;
+        }
+        if (i < ORDERS_MAX && (val_error_is(v, "ABORTED") || val_error_is(v, "INPROG"))) {
+            val_free(v);
+            conn_sleep(c->loop, 400);
+            continue;
+        }
+        ctl_say("%s", val_z(v, ""));
+        rc = val_error_is(v, "TIMEOUT") ? EXIT_TIMEOUT : EXIT_REFUSED;
+        val_free(v);
+        return rc;
+    }
+}
+
 int run_form(struct ctl *c, int argc, char **argv)
 {
     struct asked a = {0};
@@ -117,6 +149,7 @@ int run_form(struct ctl *c, int argc, char **argv)
 
     argc -= said;
     a.sure = said || c->yes;
+    add(&a, "SENTINEL");
     if (!(strcmp(argv[1], "plain") == 0 ? read_plain(argc, argv, &a) : read_mode(argc, argv, &a))) {
         ctl_say("%s", usage);
         return EXIT_USAGE;
@@ -128,7 +161,7 @@ int run_form(struct ctl *c, int argc, char **argv)
         ctl_say("that is not the group's name: nothing was done");
         return EXIT_REFUSED;
     }
-    rc = ctl_order(c, a.n, a.words, &v);
+    rc = order(c, &a, &v);
     if (rc == EXIT_OK_)
         printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Form\",\"group\":\"%s\",\"mode\":\"%s\"}\n" : "%s: %s\n", argv[0],
                argv[1]);

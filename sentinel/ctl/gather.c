@@ -3,6 +3,7 @@
  * known for one moment by the primary itself, so that is where it is asked. */
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "sentinel/ctl/json.h"
 #include "sentinel/ctl/print.h"
 
 #include <cjson/cJSON.h>
@@ -38,12 +39,11 @@ static const char *health_of(const char *flags, const char *link)
 /* INFO replication of the primary, or NULL. */
 static struct val *primary_info(struct ctl *c, const char *ip, int64_t port)
 {
-    struct conn_opts o = {.loop = c->loop, .resolver = c->resolver, .user = c->node_user,
-                          .password = c->node_password, .timeout_ms = c->timeout_ms < 500 ? c->timeout_ms : 500};
     struct conn *k = NULL;
     struct val *v = NULL;
+    struct addr at;
 
-    if (!addr_set(&o.to, ip, strlen(ip), port) || conn_open(&o, &k, NULL) != 0)
+    if (!addr_set(&at, ip, strlen(ip), port) || ctl_open_node(c, &at, c->timeout_ms < 500 ? c->timeout_ms : 500, &k, NULL) != 0)
         return NULL;
     if (conn_callz(k, &v, NULL, "INFO", "replication", NULL) != 0 || v->kind != VAL_TEXT) {
         val_free(v);
@@ -209,9 +209,7 @@ int status_gather(struct ctl *c, struct cJSON **out, bool *healthy)
         return rc;
     }
     *healthy = true;
-    o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "apiVersion", "kvorum/v1");
-    cJSON_AddStringToObject(o, "kind", "Status");
+    o = json_object("Status");
     cJSON_AddStringToObject(o, "sentinel", addr_text(&c->sentinel_addr, at));
     groups = cJSON_AddArrayToObject(o, "groups");
     for (size_t i = 0; i < masters->n; i++)

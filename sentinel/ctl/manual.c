@@ -4,6 +4,7 @@
 #include "common/base/str.h"
 #include "common/base/words.h"
 #include "common/text/man_page.h"
+#include "sentinel/ctl/flags.h"
 
 #include <string.h>
 

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/num.h"
+#include "sentinel/ctl/json.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -114,15 +115,6 @@ static cJSON *row_json(const struct table *t, size_t r)
     return o;
 }
 
-static void print_json(cJSON *o, bool one_line)
-{
-    char *text = one_line ? cJSON_PrintUnformatted(o) : cJSON_Print(o);
-
-    puts(text);
-    free(text);
-    cJSON_Delete(o);
-}
-
 static void print_tsv(const struct table *t, bool begun)
 {
     for (size_t c = 0; !begun && c < t->ncolumns; c++)
@@ -143,16 +135,14 @@ void table_print(const struct table *t, enum ctl_output how, bool begun)
     case OUT_TSV: print_tsv(t, begun); break;
     case OUT_JSONL:
         for (size_t r = 0; r < table_rows(t); r++)
-            print_json(row_json(t, r), true);
+            json_print(row_json(t, r), true);
         break;
     case OUT_JSON:
-        o = cJSON_CreateObject();
-        cJSON_AddStringToObject(o, "apiVersion", "kvorum/v1");
-        cJSON_AddStringToObject(o, "kind", t->kind);
+        o = json_object(t->kind);
         items = cJSON_AddArrayToObject(o, "items");
         for (size_t r = 0; r < table_rows(t); r++)
             cJSON_AddItemToArray(items, row_json(t, r));
-        print_json(o, false);
+        json_print(o, false);
         break;
     }
 }

@@ -1,15 +1,12 @@
-/* The verbs. Each asks a sentinel first; config then goes to the directory's primary. */
-#include "common/base/mem.h"
+/* The table of verbs, and the first of them: status. */
 #include "sentinel/ctl/ctl.h"
+#include "sentinel/ctl/json.h"
 #include "sentinel/ctl/print.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#define FAILOVER_WAIT_MS 60000
 
 static int status_once(struct ctl *c, bool clear)
 {
@@ -26,21 +23,18 @@ static int status_once(struct ctl *c, bool clear)
         return rc;
     }
     if (c->json) {
-        char *z = clear ? cJSON_PrintUnformatted(o) : cJSON_Print(o);
-        str_append_z(&text, z);
-        str_append_c(&text, '\n');
-        free(z);
+        json_print(o, clear);
     } else {
         if (clear && isatty(1))
             str_append_z(&text, "\033[H\033[2J");
         status_print_tree(o, &text, tty);
         if (clear && !isatty(1))
             str_append_c(&text, '\n');
+        fputs(str_c(&text), stdout);
+        cJSON_Delete(o);
     }
-    fputs(str_c(&text), stdout);
     fflush(stdout);
     str_fini(&text);
-    cJSON_Delete(o);
     return healthy ? EXIT_OK_ : EXIT_UNHEALTHY;
 }
 
@@ -55,43 +49,6 @@ static int run_status(struct ctl *c, int argc, char **argv)
         conn_sleep(c->loop, c->watch_ms);
     }
     return status_once(c, false);
-}
-
-static int run_failover(struct ctl *c, int argc, char **argv)
-{
-    struct addr before, now;
-    struct val *v = NULL;
-    char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
-    int rc = ctl_find_sentinel(c);
-
-    (void)argc;
-    if (rc != EXIT_OK_)
-        return rc;
-    if (!ctl_primary_addr(c, argv[0], &before)) {
-        ctl_say("the sentinel knows no group '%s'", argv[0]);
-        return EXIT_REFUSED;
-    }
-    rc = ctl_ask(c, "failover", argv[0], &v);
-    val_free(v);
-    if (rc != EXIT_OK_)
-        return rc;
-    addr_text(&before, from);
-    if (c->no_wait) {
-        printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Failover\",\"group\":\"%s\",\"from\":\"%s\",\"to\":null}\n"
-                       : "%s: failover from %s asked for\n", argv[0], from);
-        return EXIT_OK_;
-    }
-    for (int64_t waited = 0; waited < FAILOVER_WAIT_MS; waited += 20) {
-        if (ctl_primary_addr(c, argv[0], &now) && !addr_equal(&now, &before)) {
-            addr_text(&now, to);
-            printf(c->json ? "{\"apiVersion\":\"kvorum/v1\",\"kind\":\"Failover\",\"group\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"}\n"
-                           : "%s: %s -> %s\n", argv[0], from, to);
-            return EXIT_OK_;
-        }
-        conn_sleep(c->loop, 20);
-    }
-    ctl_say("%s: no other primary after %d s; the sentinels' logs say why", argv[0], FAILOVER_WAIT_MS / 1000);
-    return EXIT_TIMEOUT;
 }
 
 const struct verb verbs[] = {
