@@ -22,19 +22,6 @@
 #define OUTPUT_MAX ((size_t)1 << 20)
 #define UNITS_AT_ONCE 64       /* started by one systemctl */
 
-enum keep_state { KS_IDLE, KS_LOOKING, KS_STARTING, KS_DRAINING, KS_STOPPING, KS_WAITING };
-
-enum keep_event {
-    KE_LOOK,                   /* somebody wants to know, or the time has come */
-    KE_RIGHT,                  /* seen: as wanted */
-    KE_FAILED,                 /* seen: started, and not up */
-    KE_MISSING,                /* seen: some are to be started */
-    KE_SURPLUS,                /* seen: some are to be stopped */
-    KE_MOVING,                 /* seen: some are on their way */
-    KE_DONE,                   /* the systemctl under way ended well */
-    KE_BROKEN                  /* ... or did not */
-};
-
 struct keeper {
     struct scale *scale;
     struct docname name;
@@ -306,15 +293,22 @@ static const struct keep_row {
     {KS_STOPPING, KE_BROKEN,  say_broken,     KS_IDLE,     "systemd refused to stop it"},
 };
 
+static const struct keep_row *row_of(enum keep_state in, enum keep_event on)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].in == in && rows[i].on == on)
+            return &rows[i];
+    return NULL;
+}
+
 static void happen(struct keeper *k, enum keep_event on)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (rows[i].in != k->state || rows[i].on != on)
-            continue;
-        k->state = rows[i].to;
-        rows[i].then(k);
+    const struct keep_row *row = row_of(k->state, on);
+
+    if (!row)
         return;
-    }
+    k->state = row->to;
+    row->then(k);
 }
 
 static void on_timer(struct timer *t, void *arg)
@@ -329,12 +323,13 @@ static void on_timer(struct timer *t, void *arg)
     case KS_LOOKING:
     case KS_STARTING:
     case KS_STOPPING: happen(k, KE_BROKEN); break;
+    case KS_STATES: break;
     }
 }
 
 /* --- who keeps what --- */
 
-static struct keeper *keeper_of(struct scale *s, const struct docname *name)
+static struct keeper *keeper_of(const struct scale *s, const struct docname *name)
 {
     for (size_t i = 0; i < s->at.n; i++)
         if (docname_equal(&s->at.at[i]->name, name))
@@ -421,6 +416,20 @@ void scale_look(struct scale *s)
 {
     for (size_t i = 0; i < s->at.n; i++)
         happen(s->at.at[i], KE_LOOK);
+}
+
+int scale_next(enum keep_state in, enum keep_event on)
+{
+    const struct keep_row *row = row_of(in, on);
+
+    return row ? (int)row->to : -1;
+}
+
+int scale_state_of(const struct scale *s, const struct docname *name)
+{
+    const struct keeper *k = keeper_of(s, name);
+
+    return k ? (int)k->state : -1;
 }
 
 struct scale *scale_new(const struct scale_opts *o)

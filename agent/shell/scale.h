@@ -40,4 +40,22 @@ void scale_free(struct scale *s);            /* instances stay as they are; a sy
 int scale_want(struct scale *s, const struct docname *name, const struct plan_scale *p, struct err *e);
 void scale_look(struct scale *s);            /* all of them, now (a resync) */
 
+/* One document's keeper, for tests. */
+enum keep_state { KS_IDLE, KS_LOOKING, KS_STARTING, KS_DRAINING, KS_STOPPING, KS_WAITING, KS_STATES };
+
+enum keep_event {
+    KE_LOOK,                   /* somebody wants to know, or the time has come */
+    KE_RIGHT,                  /* seen: as wanted */
+    KE_FAILED,                 /* seen: started, and not up */
+    KE_MISSING,                /* seen: some are to be started */
+    KE_SURPLUS,                /* seen: some are to be stopped */
+    KE_MOVING,                 /* seen: some are on their way */
+    KE_DONE,                   /* the systemctl under way ended well, or nobody sends work any more */
+    KE_BROKEN,                 /* the systemctl under way did not end well */
+    KE_KINDS
+};
+
+int scale_next(enum keep_state in, enum keep_event on);                            /* -1: nothing happens */
+int scale_state_of(const struct scale *s, const struct docname *name);            /* -1: it keeps none of that name */
+
 #endif
