@@ -66,6 +66,8 @@ void pod_patch_text(const struct pod_patch *p, struct str *out)
     cJSON *o = cJSON_CreateObject(), *meta = cJSON_AddObjectToObject(o, "metadata"), *labels;
     char *text;
 
+    if (p->uid)
+        cJSON_AddStringToObject(meta, "uid", p->uid);
     if (p->version)
         cJSON_AddStringToObject(meta, "resourceVersion", p->version);
     labels = cJSON_AddObjectToObject(meta, "labels");

@@ -24,6 +24,7 @@ struct pod {
 int pod_read(struct slice json, const char *label_key, struct pod *out, struct err *e);
 
 struct pod_patch {
+    const char *uid;             /* on condition that it is this pod, not one of the same name; NULL: whichever it is */
     const char *version;         /* on condition that it is this one; NULL: whatever it is */
     const char *label_key;
     const char *label;           /* NULL: the label is taken off */

@@ -198,8 +198,8 @@ static void on_shown(void *arg, const struct kube_answer *a)
 static void patch(struct labels *l, enum label_shown shown, bool note, const char *version, kube_fn *fn)
 {
     struct str body = {0}, text = {0};
-    struct pod_patch p = {.version = version, .label_key = l->o->kube_label, .label = value_of(l, shown),
-                          .note_key = note ? l->o->kube_annotation : NULL};
+    struct pod_patch p = {.uid = l->uid[0] ? l->uid : NULL, .version = version, .label_key = l->o->kube_label,
+                          .label = value_of(l, shown), .note_key = note ? l->o->kube_annotation : NULL};
 
     if (note)
         note_text(l, label_shown_name(shown), &text);

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     char said[64];
 
     if (pod_read(in, "kvorum.io/role", &p, &e) == 0) {
-        struct pod_patch patch = {.version = p.version, .label_key = "kvorum.io/role", .label = p.labelled ? p.label : NULL,
+        struct pod_patch patch = {.uid = p.uid, .version = p.version, .label_key = "kvorum.io/role", .label = p.labelled ? p.label : NULL,
                                   .note_key = "n", .note = p.uid};
         struct str out = {0};
 

@@ -5,11 +5,14 @@ import copy
 import http.server
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
 import threading
 import time
+
+import redis
 
 import harness
 
@@ -43,7 +46,34 @@ def merged(base, patch):
     return out
 
 
-class Api:
+class Accounts:
+    """What the kubelet projects for an agent; of `folder`, `namespace` and `ca`."""
+
+    def account(self, name, token="token-1"):
+        """A folder as the kubelet projects it."""
+        folder = os.path.join(self.folder, "account-" + name)
+        os.makedirs(os.path.join(folder, "..v1"), exist_ok=True)
+        self.put_account(folder, "..v1", token)
+        os.symlink("..v1", os.path.join(folder, "..data"))
+        for f in ("token", "ca.crt", "namespace"):
+            os.symlink("..data/" + f, os.path.join(folder, f))
+        return folder
+
+    def put_account(self, folder, part, token):
+        for name, text in (("token", token), ("namespace", self.namespace), ("ca.crt", open(self.ca).read())):
+            with open(os.path.join(folder, part, name), "w") as f:
+                f.write(text)
+
+    def rotate(self, folder, token):
+        """The kubelet's swap of one link."""
+        part = "..v%d" % time.monotonic_ns()
+        os.makedirs(os.path.join(folder, part))
+        self.put_account(folder, part, token)
+        os.symlink(part, os.path.join(folder, "..new"))
+        os.rename(os.path.join(folder, "..new"), os.path.join(folder, "..data"))
+
+
+class Api(Accounts):
     def __init__(self, folder, pods, namespace="ns", tokens=("token-1",), host="127.0.0.1"):
         self.folder, self.namespace, self.host = folder, namespace, host
         os.makedirs(folder, exist_ok=True)
@@ -220,8 +250,11 @@ class Api:
             if h.headers.get("Content-Type") != "application/merge-patch+json":
                 return self.status(415, "UnsupportedMediaType", "not a merge patch")
             patch = json.loads(body)
-            assert set(patch) == {"metadata"} and set(patch["metadata"]) <= {"resourceVersion", "labels", "annotations"}, patch
+            assert set(patch) == {"metadata"} and set(patch["metadata"]) <= {"uid", "resourceVersion", "labels", "annotations"}, patch
             old = self.pods[pod]
+            if patch["metadata"].get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
+                return self.status(409, "Conflict", "Precondition failed: UID in precondition: %s, UID in object meta: %s" % (
+                    patch["metadata"]["uid"], old["metadata"]["uid"]))
             want = patch["metadata"].pop("resourceVersion", None)
             if want is not None and want != old["metadata"]["resourceVersion"]:
                 return self.status(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
@@ -233,32 +266,61 @@ class Api:
                 self.write_down()
             return 200, {}, new
 
-    # --- what an agent needs -----------------------------------------------------------------------------
-
-    def account(self, name, token="token-1"):
-        """A folder as the kubelet projects it."""
-        folder = os.path.join(self.folder, "account-" + name)
-        os.makedirs(os.path.join(folder, "..v1"), exist_ok=True)
-        self.put_account(folder, "..v1", token)
-        os.symlink("..v1", os.path.join(folder, "..data"))
-        for f in ("token", "ca.crt", "namespace"):
-            os.symlink("..data/" + f, os.path.join(folder, f))
-        return folder
-
-    def put_account(self, folder, part, token):
-        for name, text in (("token", token), ("namespace", self.namespace), ("ca.crt", open(self.ca).read())):
-            with open(os.path.join(folder, part, name), "w") as f:
-                f.write(text)
-
-    def rotate(self, folder, token):
-        """The kubelet's swap of one link."""
-        part = "..v%d" % time.monotonic_ns()
-        os.makedirs(os.path.join(folder, part))
-        self.put_account(folder, part, token)
-        os.symlink(part, os.path.join(folder, "..new"))
-        os.rename(os.path.join(folder, "..new"), os.path.join(folder, "..data"))
-
     def agent_lines(self, name, pods, node_port, timeout="1s", check="60s", more=()):
         return ["node 127.0.0.1 %d" % node_port, "kube on", "kube-pods " + " ".join(pods), "kube-pod " + name,
                 "kube-api https://127.0.0.1:%d" % self.port, "kube-folder " + self.account(name), "kube-timeout " + timeout,
                 "kube-check " + check, "http-port %d" % harness.free_port()] + list(more)
+
+
+def follow_failovers(g, api, pods, count, noise):
+    """So many failovers of a formed group whose nodes have an agent each: ordered ones, killed and stopped primaries. After each the
+    label must come to the new primary's pod, and never stand on two. api: labelled(), two, states. How long each took, sorted."""
+    stopped = [None]
+
+    def is_open(n):
+        try:
+            with n.connect(socket_timeout=0.5) as c:
+                return n.is_alive() and c.info("ha").get("ha_state") == "open"
+        except (redis.exceptions.RedisError, OSError):
+            return False             # down, or stopped for a while
+
+    def owner():
+        return next((i for i, n in enumerate(g.nodes) if i != stopped[0] and is_open(n)), None)
+
+    def hand_over(old):
+        """Ordered again until it happened: on a busy machine an order may be given up."""
+        if owner() in (None, old):
+            g.ask("FAILOVER", g.name)
+        return owner() not in (None, old)
+
+    def settled():
+        i = owner()
+        return i is not None and api.labelled() == [pods[i]] and i + 1
+
+    g.order("SET", g.name, "mode", "prefer")
+    took = []
+    now = harness.wait_until(settled, 30, what="the first label") - 1
+    noise()
+    for k in range(count):
+        harness.wait_until(lambda: g.can(), 60, what="a failover to be possible")
+        before = time.monotonic()
+        if k % 5 == 4:
+            g.nodes[now].kill()
+        elif k % 5 == 2:
+            g.nodes[now].signal(signal.SIGSTOP)
+            stopped[0] = now
+        else:
+            harness.wait_until(lambda: hand_over(now), 60, every=1, what="a hand-over")
+        old = now
+        harness.wait_until(lambda: (settled() or 0) not in (0, old + 1), 60,
+                           what="another primary with the label (failover %d, from %d)\n%s" % (k, old, api.states[-5:]))
+        took.append(time.monotonic() - before)
+        if not g.nodes[old].is_alive():
+            g.nodes[old].start()
+        g.nodes[old].signal(signal.SIGCONT)
+        stopped[0] = None
+        assert not api.two, api.two
+        harness.wait_until(settled, 60, what="the label to stay with the primary")
+        now = owner()
+    assert not api.two, api.two
+    return sorted(took)

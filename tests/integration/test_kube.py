@@ -8,11 +8,10 @@ import signal
 import time
 
 import pytest
-import redis
 
 from formed import FormedGroup
 from harness import free_port, wait_until
-from kube_play import Api, make_cert
+from kube_play import Api, follow_failovers, make_cert
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed (scripts/deps test)")
 
@@ -128,6 +127,18 @@ def test_another_pod_of_our_name(yard, api):
     a = start_agent(yard, api, n.port, env={"POD_UID": "uid-of-a-pod-that-was"})
     wait_until(lambda: "is another one by now" in a.log_text())
     assert api.label("demo-0") is None and not api.patches()
+
+
+def test_a_replicas_pod_is_made_anew(yard, api):
+    """What the agent of the pod that was says over and over does not land on its successor."""
+    n, other = yard.node("n"), yard.node("other")
+    with n.connect() as c:
+        c.execute_command("REPLICAOF", "127.0.0.1", other.port)
+    a = start_agent(yard, api, n.port, check="200ms", env={"POD_UID": api.pods["demo-0"]["metadata"]["uid"]})
+    label_is(api, "demo-0", "replica")
+    api.add("demo-0")
+    wait_until(lambda: "409" in a.log_text())
+    assert api.label("demo-0") is None and api.note("demo-0") is None and a.is_alive()
 
 
 # ---- refusals -------------------------------------------------------------------------------------------------------------
@@ -375,54 +386,7 @@ def failovers(count, noise):
             lines = ["directory-sentinel 127.0.0.1 %d" % s.port for s in g.sentinels] + ["directory-group " + g.name]
             lines += ["node-known-as 127.0.0.1 %d" % n.port] + api.agent_lines(PODS[i], PODS, n.port, timeout="1s", check="2s")
             agents.append(g.yard.agent("agent%d" % i, lines))
-        g.order("SET", g.name, "mode", "prefer")
-
-        def is_open(n):
-            try:
-                with n.connect(socket_timeout=0.5) as c:
-                    return n.is_alive() and c.info("ha").get("ha_state") == "open"
-            except (redis.exceptions.RedisError, OSError):
-                return False             # down, or stopped for a while
-
-        def owner():
-            return next((i for i, n in enumerate(g.nodes) if i != stopped[0] and is_open(n)), None)
-
-        def hand_over(old):
-            """Ordered again until it happened: on a busy machine an order may be given up."""
-            if owner() in (None, old):
-                g.ask("FAILOVER", g.name)
-            return owner() not in (None, old)
-
-        stopped = [None]
-        def settled():
-            i = owner()
-            return i is not None and api.labelled() == [PODS[i]] and i + 1
-
-        took = []
-        now = wait_until(settled, 30, what="the first label") - 1
-        noise(api)
-        for k in range(count):
-            wait_until(lambda: g.can(), 60, what="a failover to be possible")
-            before = time.monotonic()
-            if k % 5 == 4:
-                g.nodes[now].kill()
-            elif k % 5 == 2:
-                g.nodes[now].signal(signal.SIGSTOP)
-                stopped[0] = now
-            else:
-                wait_until(lambda: hand_over(now), 60, every=1, what="a hand-over")
-            old = now
-            wait_until(lambda: (settled() or 0) not in (0, old + 1), 60, what="another primary with the label (failover %d, from %d)\n%s" % (k, old, api.states[-5:]))
-            took.append(time.monotonic() - before)
-            if not g.nodes[old].is_alive():
-                g.nodes[old].start()
-            g.nodes[old].signal(signal.SIGCONT)
-            stopped[0] = None
-            assert not api.two, api.two
-            wait_until(settled, 60, what="the label to stay with the primary")
-            now = owner()
-        assert not api.two, api.two
-        took.sort()
+        took = follow_failovers(g, api, PODS, count, lambda: noise(api))
         print("labels followed %d failovers: median %.0f ms, longest %.0f ms; %d states of the pods, never two primary; answers %s"
               % (count, took[len(took) // 2] * 1000, took[-1] * 1000, len(api.states), {s: [r[3] for r in api.requests].count(s) for s in {r[3] for r in api.requests}}))
     except AssertionError as e:

@@ -68,13 +68,13 @@ END_TEST
 
 START_TEST(test_patch)
 {
-    struct pod_patch on = {.version = "42", .label_key = "kvorum.io/role", .label = "primary", .note_key = "kvorum.io/status",
+    struct pod_patch on = {.uid = "u-1", .version = "42", .label_key = "kvorum.io/role", .label = "primary", .note_key = "kvorum.io/status",
                            .note = "{\"n\":1}"};
     struct pod_patch off = {.label_key = "role"};
     struct str s = {0};
 
     pod_patch_text(&on, &s);
-    ck_assert_str_eq(str_c(&s), "{\"metadata\":{\"resourceVersion\":\"42\",\"labels\":{\"kvorum.io/role\":\"primary\"},"
+    ck_assert_str_eq(str_c(&s), "{\"metadata\":{\"uid\":\"u-1\",\"resourceVersion\":\"42\",\"labels\":{\"kvorum.io/role\":\"primary\"},"
                                 "\"annotations\":{\"kvorum.io/status\":\"{\\\"n\\\":1}\"}}}");
     str_clear(&s);
     pod_patch_text(&off, &s);
