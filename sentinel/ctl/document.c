@@ -2,8 +2,8 @@
 #include "sentinel/ctl/document.h"
 
 #include "common/base/dict.h"
+#include "common/base/json_scan.h"
 #include "common/base/mem.h"
-#include "common/base/utf8.h"
 #include "common/base/vec.h"
 
 #include <cjson/cJSON.h>
@@ -52,14 +52,12 @@ void doc_sha(const void *p, size_t n, char out[SHA_TEXT])
 
 /* --- check --- */
 
-static int check_tree(const cJSON *o, int depth, struct err *e)
+static int no_name_twice(const cJSON *o, struct err *e)
 {
     struct dict names;
     bool is_new = true;
     int rc = 0;
 
-    if (depth > DOCUMENT_DEPTH_MAX)
-        return err_set(e, ERR_LIMIT, "more than %d levels deep", DOCUMENT_DEPTH_MAX);
     dict_init(&names);
     for (const cJSON *c = o->child; rc == 0 && c; c = c->next) {
         if (c->string)
@@ -67,7 +65,7 @@ static int check_tree(const cJSON *o, int depth, struct err *e)
         if (!is_new)
             rc = err_set(e, ERR_FORMAT, "the name \"%.200s\" is there twice", c->string);
         else if (c->child)
-            rc = check_tree(c, depth + 1, e);
+            rc = no_name_twice(c, e);
     }
     dict_fini(&names, NULL);
     return rc;
@@ -75,21 +73,16 @@ static int check_tree(const cJSON *o, int depth, struct err *e)
 
 int doc_check(const struct str *doc, struct err *e)
 {
-    const char *end = NULL;
     cJSON *o;
-    int rc = 0;
+    int rc;
 
     if (doc->len > DOCUMENT_MAX)
         return err_set(e, ERR_LIMIT, "the document has %zu bytes; at most %d are allowed", doc->len, DOCUMENT_MAX);
-    if (!utf8_is_valid(str_c(doc), doc->len, NULL))
-        return err_set(e, ERR_FORMAT, "that is not UTF-8");
-    o = strlen(str_c(doc)) == doc->len ? cJSON_ParseWithOpts(str_c(doc), &end, 1) : NULL;
-    if (!o)
-        rc = err_set(e, ERR_FORMAT, "that is not valid JSON, near byte %zu", end ? (size_t)(end - str_c(doc)) : strlen(str_c(doc)));
-    else if (!cJSON_IsObject(o))
-        rc = err_set(e, ERR_FORMAT, "a document is a JSON object: {...}");
-    else
-        rc = check_tree(o, 1, e);
+    rc = json_scan_object(str_c(doc), doc->len, DOCUMENT_DEPTH_MAX, e);
+    if (rc != 0)
+        return rc == ERR_FORMAT ? err_wrap(e, "that is not valid JSON") : rc;
+    o = cJSON_ParseWithLength(str_c(doc), doc->len);
+    rc = o ? no_name_twice(o, e) : err_set(e, ERR_FORMAT, "the JSON library refused the document");
     cJSON_Delete(o);
     return rc;
 }
