@@ -107,7 +107,7 @@ static int previous(struct conn *k, const char *name, char out[NUM_I64_MAX])
     return rc;
 }
 
-static cJSON *diff_json(const char *name, const struct version *from, const struct version *to, char *lines)
+static cJSON *diff_json(const char *name, const struct version *from, const struct version *to, struct str *lines)
 {
     cJSON *o = json_object("Diff"), *list;
 
@@ -115,8 +115,10 @@ static cJSON *diff_json(const char *name, const struct version *from, const stru
     cJSON_AddStringToObject(o, "from", from->sha);
     cJSON_AddStringToObject(o, "to", to->sha);
     list = cJSON_AddArrayToObject(o, "lines");
-    for (char *save = NULL, *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-        cJSON_AddItemToArray(list, cJSON_CreateString(line));
+    for (char *p = lines->p, *end; p && (end = strchr(p, '\n')) != NULL; p = end + 1) {
+        *end = '\0';
+        cJSON_AddItemToArray(list, cJSON_CreateString(p));
+    }
     return o;
 }
 
@@ -138,7 +140,7 @@ int config_diff(struct ctl *c, struct conn *k, const char *name, int argc, char 
     str_set(&is, b.bytes.p, b.bytes.len);
     size_t lines = doc_diff(str_c(&was), str_c(&is), &out);
     if (c->output == OUT_JSON || c->output == OUT_JSONL) {
-        json_print(diff_json(name, &a, &b, out.p), c->output == OUT_JSONL);
+        json_print(diff_json(name, &a, &b, &out), c->output == OUT_JSONL);
     } else if (lines > 0) {
         fputs(str_c(&out), stdout);
     } else if (strcmp(a.sha, b.sha) != 0) {

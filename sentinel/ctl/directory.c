@@ -51,7 +51,7 @@ int dir_open(struct ctl *c, struct conn **out)
     return rc == EXIT_OK_ ? ctl_open_primary(c, group, out, &at) : rc;
 }
 
-int dir_call(struct conn *k, struct val **out, int argc, const struct slice *argv)
+static int call(struct conn *k, struct val **out, int argc, const struct slice *argv)
 {
     struct err e = {0};
 
@@ -78,7 +78,7 @@ int dir_callz(struct conn *k, struct val **out, const char *first, ...)
     va_start(ap, first);
     argc = call_words(argv, first, ap);
     va_end(ap);
-    return dir_call(k, out, argc, argv);
+    return call(k, out, argc, argv);
 }
 
 /* --- lists of keys --- */

@@ -9,7 +9,6 @@
 /* The node that takes writes. On failure a sentence was printed and the exit code is returned. */
 int  dir_open(struct ctl *c, struct conn **out);
 /* A command; an error reply becomes a sentence and EXIT_REFUSED, no reply EXIT_FAILED. *out is the caller's. */
-int  dir_call(struct conn *k, struct val **out, int argc, const struct slice *argv);
 int  dir_callz(struct conn *k, struct val **out, const char *first, ...) __attribute__((sentinel));
 
 struct names { VEC(char *) at; };

@@ -1,6 +1,5 @@
 /* Who is there: the nodes whose agents beat (node:<id>), the services and their instances
  * (svcs:<name>, and the hash `services` that older clients read). */
-#include "common/base/mem.h"
 #include "common/base/num.h"
 #include "sentinel/ctl/directory.h"
 #include "sentinel/ctl/table.h"
@@ -232,13 +231,51 @@ static const struct column instance_columns[] = {
     {"zone", "ZONE", false},       {"weight", "WEIGHT", true},      {"tags", "TAGS", false},
 };
 
+/* Of our agents' instances; returns how many take work. */
+static size_t put_instances(struct table *t, const struct val *v)
+{
+    char text[300];
+    size_t up = 0;
+
+    for (size_t i = 0; i + 1 < v->n; i += 2) {
+        const char *value = val_z(v->at[i + 1], "");
+        int64_t w;
+
+        up += is_up(value);
+        table_put(t, part(value, NULL, text));
+        table_put(t, val_z(v->at[i], ""));
+        table_put(t, part(value, "state", text));
+        table_put(t, part(value, "zone", text));
+        part(value, "w", text);
+        table_put(t, num_i64(text, strlen(text), &w) ? text : "");
+        table_put(t, part(value, "tags", text));
+    }
+    return up;
+}
+
+/* What a client registered: its address is all that is known. */
+static void put_registered(struct table *t, const char *address)
+{
+    table_put(t, address);
+    for (size_t i = 1; i < t->ncolumns; i++)
+        table_put(t, i == 2 ? "registered" : "");
+}
+
+/* For people and for $(...): the addresses that take work, one a line. */
+static void print_addresses(const struct table *t)
+{
+    for (size_t r = 0; r < table_rows(t); r++)
+        if (strcmp(table_cell(t, r, 2), "drain") != 0)
+            printf("%s\n", table_cell(t, r, 0));
+}
+
 int run_resolve(struct ctl *c, int argc, char **argv)
 {
     struct conn *k = NULL;
     struct val *v = NULL, *mirror = NULL;
     struct table t;
-    char key[300], text[300];
-    size_t up = 0;
+    char key[300];
+    size_t up;
     int rc = dir_open(c, &k);
 
     (void)argc;
@@ -250,33 +287,16 @@ int run_resolve(struct ctl *c, int argc, char **argv)
         rc = dir_callz(k, &mirror, "HGET", "services", argv[0], NULL);
     if (rc != EXIT_OK_)
         goto out;
-    for (size_t i = 0; i + 1 < v->n; i += 2) {
-        const char *value = val_z(v->at[i + 1], "");
-        int64_t w;
-
-        up += is_up(value);
-        table_put(&t, part(value, NULL, text));
-        table_put(&t, val_z(v->at[i], ""));
-        table_put(&t, part(value, "state", text));
-        table_put(&t, part(value, "zone", text));
-        part(value, "w", text);
-        table_put(&t, num_i64(text, strlen(text), &w) ? text : "");
-        table_put(&t, part(value, "tags", text));
-    }
+    up = put_instances(&t, v);
     if (mirror && mirror->kind == VAL_TEXT) {
         up++;
-        table_put(&t, val_z(mirror, ""));
-        for (size_t i = 1; i < t.ncolumns; i++)
-            table_put(&t, i == 2 ? "registered" : "");
+        put_registered(&t, val_z(mirror, ""));
     }
     table_sort(&t);
-    if (c->output == OUT_TEXT) {                 /* for people and for $(...): the addresses that take work, one a line */
-        for (size_t r = 0; r < table_rows(&t); r++)
-            if (strcmp(table_cell(&t, r, 2), "drain") != 0)
-                printf("%s\n", table_cell(&t, r, 0));
-    } else {
+    if (c->output == OUT_TEXT)
+        print_addresses(&t);
+    else
         table_print(&t, c->output, false);
-    }
     if (up == 0) {
         ctl_say(table_rows(&t) ? "no instance of '%s' takes work now" : "no service is called '%s'; `kvorumctl services` shows what there is", argv[0]);
         rc = EXIT_FAILED;

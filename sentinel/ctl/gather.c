@@ -1,7 +1,6 @@
 /* Asks a sentinel for its groups and each primary for its replicas' offsets. The
  * sentinel's view says who belongs and who is well; how far a replica lags is only
  * known for one moment by the primary itself, so that is where it is asked. */
-#include "common/base/mem.h"
 #include "common/base/num.h"
 #include "sentinel/ctl/json.h"
 #include "sentinel/ctl/print.h"
