@@ -397,6 +397,7 @@ static const struct option rows[] = {
     INT("hz", hz, 1, 500, "10", "Accepted; background work is looked at ten times a second, and more often while there is some."),
     TUNES("dynamic-hz", "yes"),
     TUNES("set-proc-title", "yes"),
+    TUNES("socket-mark-id", "0"),
     TUNES("proc-title-template", "\"{title} {listen-addr} {server-mode}\""),
     TUNES("supervised", "no"),
     TUNES("oom-score-adj", "no"),

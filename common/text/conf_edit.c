@@ -170,6 +170,11 @@ static void place_error(struct err *e, int rc, const char *where, const struct e
     e->code = rc;
 }
 
+size_t conf_mark(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 int conf_apply(struct conf_source *s, const char *file, const char *text, size_t len, struct err *e)
 {
     struct conf_words w;
@@ -178,7 +183,7 @@ int conf_apply(struct conf_source *s, const char *file, const char *text, size_t
     int rc = 0;
 
     conf_words_init(&w);
-    for (size_t at = 0, line = 1; at < len && rc == 0; line++) {
+    for (size_t at = conf_mark(text, len), line = 1; at < len && rc == 0; line++) {
         const char *end = memchr(text + at, '\n', len - at);
         size_t n = end ? (size_t)(end - (text + at)) : len - at;
 

@@ -29,6 +29,8 @@ struct conf_source {
 
 void conf_source_init(struct conf_source *s, const struct option_table *t, void *base);
 void conf_source_fini(struct conf_source *s);
+/* What some editors put before the first line (the byte order mark of UTF-8): so many bytes to pass over, 0 or 3. */
+size_t conf_mark(const char *text, size_t len);
 /* All lines of text; e: "<file>:<line>: '<directive>': what is wrong, what is allowed". */
 int  conf_apply(struct conf_source *s, const char *file, const char *text, size_t len, struct err *e);
 /* Command line words: --name value... [--name value...]; also "--name value" in one word, values

@@ -168,6 +168,8 @@ static int rewrite_config(struct save *s, const struct saved *what, struct err *
     put_users(s->sh, lines);
     sentinel_conf_to_file(&s->sh->opt->sentinel, what, lines);
     rc = conf_file_rewrite(s->sh->config_path, lines, sentinel_conf_key, e);
+    if (rc != 0)
+        err_wrap(e, "the configuration file (rewritten, because there is no 'state-dir')");
     conf_lines_free(lines);
     return rc;
 }
