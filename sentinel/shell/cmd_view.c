@@ -149,6 +149,9 @@ static void formed_fields(struct fields *f, const struct group *g, const struct 
     number(f, "record-ballot", (int64_t)r->ballot);
     number(f, "record-change", (int64_t)r->change);
     number(f, "sync-acks", r->k);
+    number(f, "member-drop-after", r->drop_after_ms);
+    if (conf && conf->opt.profile)
+        text(f, "profile", conf->opt.profile);
     number(f, "members", r->n_members);
     number(f, "voters", r->n_voters);
     number(f, "lease-ms", lease_ms > 0 ? lease_ms : 0);
@@ -180,6 +183,8 @@ static void master_fields(struct call *c, const struct group *g)
     if (p->loose)
         text(&f, "role-kept", "no");
     text(&f, "crash-evidence", g->opt[GOPT_CRASH_EVIDENCE] ? "yes" : "no");
+    text(&f, "seal-replicas", g->opt[GOPT_SEAL] ? "yes" : "no");
+    number(&f, "master-reboot-down-after-period", g->opt[GOPT_REBOOT_DOWN_AFTER_MS]);
     if (conf && conf->opt.directory)
         text(&f, "directory", conf->opt.directory);
     if (save_trouble(f.sh->save))
