@@ -64,6 +64,8 @@ int run_failover(struct ctl *c, int argc, char **argv);
 int run_switchover(struct ctl *c, int argc, char **argv);
 /* form.c */
 int run_form(struct ctl *c, int argc, char **argv);
+/* any.c */
+int run_any(struct ctl *c, int argc, char **argv);
 /* what the directory holds: config.c, fleet.c */
 int run_config(struct ctl *c, int argc, char **argv);
 int run_nodes(struct ctl *c, int argc, char **argv);

@@ -32,7 +32,7 @@ static int try_sentinel(struct ctl *c, const struct addr *a, struct err *e)
         addr_text(a, at);
         rc = err_set(e, ERR_REFUSED, "%s: %s%s", at, val_z(v, ""),
                      strstr(val_z(v, ""), "unknown command") ? " (that is no sentinel: -s takes a sentinel's address)"
-                     : strstr(val_z(v, ""), "NOAUTH") ? " (give the password with -a, --askpass or KVORUM_PASSWORD)" : "");
+                     : strstr(val_z(v, ""), "NOAUTH") ? " (give the password with -a, --pass-file, --askpass or KVORUM_PASSWORD)" : "");
     }
     val_free(v);
     if (rc != 0) {
@@ -130,7 +130,7 @@ int ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out)
 
     if (conn_callz(c->sentinel, &v, &e, "SENTINEL", sub, arg, NULL) != 0) {
         ctl_say("%s", e.text);
-        return EXIT_NO_SENTINEL;
+        return e.code == ERR_TIMEOUT ? EXIT_TIMEOUT : EXIT_NO_SENTINEL;
     }
     if (val_is_error(v)) {
         ctl_say("SENTINEL %s%s%s: %s", sub, arg ? " " : "", arg ? arg : "", val_z(v, ""));

@@ -2,13 +2,14 @@
 #include "sentinel/ctl/flags.h"
 
 #include "common/base/num.h"
+#include "common/io/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 
-static char asked_password[256];
+static char asked_password[256], pass_file[256], node_pass_file[256];
 
 static int take_sentinel(struct ctl *c, const char *v)
 {
@@ -32,6 +33,38 @@ static int take_user(struct ctl *c, const char *v) { c->user = v; return 0; }
 static int take_password(struct ctl *c, const char *v) { c->password = v; return 0; }
 static int take_node_user(struct ctl *c, const char *v) { c->node_user = v; return 0; }
 static int take_node_password(struct ctl *c, const char *v) { c->node_password = v; return 0; }
+
+/* The first line of a file: a mounted secret, a credential of systemd. */
+static int first_line(const char *path, char *into, size_t cap)
+{
+    struct str text = {0};
+    struct err e = {0};
+    size_t n = 0;
+
+    if (file_slurp(path, 65536, &text, &e) != 0)
+        ctl_say("%s", e.text);
+    else if ((n = strcspn(str_c(&text), "\r\n")) == 0 || n >= cap)
+        ctl_say("%s: the first line is %s", path, n ? "too long" : "empty");
+    if (n > 0 && n < cap) {
+        memcpy(into, str_c(&text), n);
+        into[n] = '\0';
+    }
+    str_fini(&text);
+    return n > 0 && n < cap ? 0 : -1;
+}
+
+static int take_pass_file(struct ctl *c, const char *v)
+{
+    c->password = pass_file;
+    return first_line(v, pass_file, sizeof pass_file);
+}
+
+static int take_node_pass_file(struct ctl *c, const char *v)
+{
+    c->node_password = node_pass_file;
+    return first_line(v, node_pass_file, sizeof node_pass_file);
+}
+
 static int take_directory(struct ctl *c, const char *v) { c->directory = v; return 0; }
 static int take_no_wait(struct ctl *c, const char *v) { (void)v; c->no_wait = true; return 0; }
 
@@ -104,9 +137,11 @@ static int take_askpass(struct ctl *c, const char *v)
 const struct flag ctl_flags[] = {
     {"-s", "--sentinel", "host:port[,...]", "KVORUM_SENTINEL", "sentinels to ask, the first that answers is taken (127.0.0.1:26379)", take_sentinel},
     {"-a", "--pass", "password", "KVORUM_PASSWORD", "password of the sentinel", take_password},
+    {"--pass-file", NULL, "file", "KVORUM_PASSWORD_FILE", "that password is the first line of this file", take_pass_file},
     {"--askpass", NULL, NULL, NULL, "read that password from the terminal", take_askpass},
     {"--user", NULL, "name", "KVORUM_USER", "user at the sentinel", take_user},
     {"-A", "--node-pass", "password", "KVORUM_NODE_PASSWORD", "password of the data nodes", take_node_password},
+    {"--node-pass-file", NULL, "file", "KVORUM_NODE_PASSWORD_FILE", "that password is the first line of this file", take_node_pass_file},
     {"--node-user", NULL, "name", "KVORUM_NODE_USER", "user at the data nodes", take_node_user},
     {"-d", "--directory", "group|host:port", "KVORUM_DIRECTORY", "the group that holds config:<type>:<component>, or host:port of its primary", take_directory},
     {"-o", "--output", "text|json|jsonl|tsv", "KVORUM_OUTPUT", "for people (text), or stable JSON for programs; lists also as JSON lines or tab-separated", take_output},

@@ -49,8 +49,10 @@ int run_failover(struct ctl *c, int argc, char **argv)
     int rc = find_group(c, argv[0], &before);
 
     (void)argc;
-    if (rc == EXIT_OK_)
+    if (rc == EXIT_OK_) {
+        conn_be_patient(c->sentinel, CTL_PATIENCE_MS);       /* a formed group's is answered when it is decided */
         rc = ctl_ask(c, "failover", argv[0], &v);
+    }
     val_free(v);
     if (rc != EXIT_OK_)
         return rc;

@@ -62,7 +62,8 @@ const struct verb verbs[] = {
      "Exit code 6: at least one group is not well (a node or sentinel down, no quorum).",
      0, 0, run_status},
     {"failover", "<group> [--no-wait]", "Give the group another primary, now.",
-     "A formed group, and a kvnode primary that is well, hands over; else the best replica is promoted. Asks the sentinel to fail over and waits until it names another primary, 60 s at most.\n"
+     "A formed group, and a kvnode primary that is well, hands over; else the best replica is promoted. Waits until the\n"
+     "sentinel names another primary, 60 s at most.\n"
      "Exit code 4: the sentinel refused (one is running, or no replica is fit); 5: not seen to happen in time.",
      1, 1, run_failover},
     {"switchover", "<group> [host:port]", "Let the primary hand over to another node: nothing that was acknowledged is lost.",
@@ -74,12 +75,12 @@ const struct verb verbs[] = {
      "The answer of the sentinel that was asked, of this moment. One line per thing that lacks: what it is, who, a word\n"
      "for programs, a sentence. Lines with ! forbid a failover by themselves. With -o json the object is {apiVersion,\n"
      "kind, group, mode, canFailover, to, toAddress, seenBy, voters, votersUsable, votersNeeded, members, membersUsable,\n"
-     "sealsNeeded, lacks: [{what, who, address, why, blocks, text}]}.\n"
+     "sealsNeeded, promises, lacks: [{what, who, address, why, blocks, text}]}.\n"
      "Exit code 0: it could; 6: it could not.",
      1, 1, run_explain},
     {"journal", "<group> [count] [all]", "What happened in the group: who saw what when, votes, seals, refusals, losses.",
-     "The last lines (100) that the sentinel remembers since its start, oldest first. With `all` every sentinel of the group\n"
-     "is asked and their lines are put in the order of their clocks, each behind the sentinel's address.",
+     "The last lines (100) of the sentinel's journal, oldest first; with a state folder it outlives a restart. With `all` every\n"
+     "sentinel of the group is asked and their lines are put in the order of their clocks, each behind the sentinel's address.",
      1, 3, run_journal},
     {"peers", "<group> [replace <old-id> <new-id> | cancel]", "Who votes in the group; put another sentinel in a voter's place.",
      "A voter that lost its memory (its state-dir) is replaced by its own new memory: if it has another id now, name both;\n"
@@ -96,6 +97,12 @@ const struct verb verbs[] = {
      "only they have is not in the plain group. Both say what is given up and ask for the group's name, or take `yes`.\n"
      "Exit code 4: refused, with the reason; 5: not decided in time (it goes on being tried).",
      2, 14, run_form},
+    {"sentinel", "<command> [word ...]", "Any SENTINEL command, for what has no verb of its own.",
+     "`kvorumctl sentinel drop orders 10.0.0.7 6379`, `kvorumctl sentinel failover orders to 10.0.0.7 6379 force 0`,\n"
+     "`kvorumctl sentinel set orders down-after-milliseconds 3000`: the answer comes as it is, one value a line, or with -o json as\n"
+     "{apiVersion, kind, reply}. Nothing is asked again before it is done. kvorum-sentinel --print-docs has all commands.\n"
+     "Exit code 4: refused; 5: no answer in time.",
+     1, CTL_WORDS_MAX - 2, run_any},
     {"tail", "<file>", "Print what a demoted node saved of its discarded writes.",
      "The file is tail-<epoch>-<first>-<end>.resp in the folder of the node that was demoted. No sentinel is asked.\n"
      "Exit code 1: the file cannot be read, or is no tail.",
