@@ -264,6 +264,15 @@ kvorum-sentinel.conf: |
         path: password
 {{- end }}
 {{- end -}}
+{{/* Where kvorumctl finds its passwords, so that it runs by `kubectl exec` as it stands. */}}
+{{- define "kvorum.ctlEnv" -}}
+{{- if .Values.auth.existingSecret }}
+{{- if .Values.auth.sentinels }}
+- {name: KVORUM_PASSWORD_FILE, value: /etc/kvorum/auth/password}
+{{- end }}
+- {name: KVORUM_NODE_PASSWORD_FILE, value: /etc/kvorum/auth/password}
+{{- end }}
+{{- end -}}
 {{- define "kvorum.authMount" -}}
 {{- if .Values.auth.existingSecret }}
 - name: auth

@@ -308,14 +308,28 @@ def test_budgets(docs):
 
 def test_secrets_are_files(docs):
     for name, _, spec in pods(docs):
-        if name.endswith("-test"):
-            continue                     # kvorumctl takes its password from the environment; see helm/README.md
-        for c in spec["containers"]:
+        for c in containers(spec):
             assert not any("secretKeyRef" in e.get("valueFrom", {}) for e in c.get("env", [])), (name, c["name"])
     for d in of(docs, "ConfigMap"):
         for text in d["data"].values():
             assert not re.search(r"^(requirepass|masterauth|\S*password|sentinel (auth-pass|sentinel-pass)) ", text, re.M), text
     assert not of(docs, "Secret"), "the chart makes no passwords: helm upgrade would make others"
+
+
+def test_kvorumctl_finds_its_passwords():
+    """In the sentinels' pods, where people run it, and in those of helm test: the files are mounted where the variables say."""
+    for sentinels, want in (("true", {"KVORUM_PASSWORD_FILE", "KVORUM_NODE_PASSWORD_FILE"}), ("false", {"KVORUM_NODE_PASSWORD_FILE"})):
+        seen = 0
+        for name, _, spec in pods(render("--set", "auth.existingSecret=s", "--set", "auth.sentinels=" + sentinels)):
+            for c in containers(spec):
+                env = {e["name"]: e.get("value") for e in c.get("env", []) if e["name"].startswith("KVORUM_")}
+                if c["name"] == "sentinel" or c["command"][0].endswith("kvorumctl"):
+                    assert set(env) == want and set(env.values()) == {"/etc/kvorum/auth/password"}, (name, env)
+                    assert {"name": "auth", "mountPath": "/etc/kvorum/auth", "readOnly": True} in c["volumeMounts"], name
+                    assert any(v["name"] == "auth" and v["secret"]["secretName"] == "s" for v in spec["volumes"]), name
+                    seen += 1
+        assert seen >= 4
+    assert not any(e["name"].startswith("KVORUM_") for _, _, spec in pods(render()) for c in containers(spec) for e in c.get("env", []))
 
 
 def test_auth_reaches_everybody():
