@@ -59,6 +59,9 @@ void boot_print_man(const struct boot_spec *spec)
     boot_questions(&md);
     str_append_z(&md, "\nDirectives are those of the configuration file; the command line has the last word.\n");
     reference(spec, &md);
+    str_append_z(&md, "\n## Signals\n\n`SIGTERM` and `SIGINT` stop it. A primary of a formed group hands over first, kvorum-agent lets its services\n"
+                      "drain; a second signal does not wait. `SIGHUP` opens `logfile` again after a rotation; kvorum-agent also reads all\n"
+                      "documents again. None of them reads the configuration again.\n");
     str_append_z(&md, "\n## Exit status\n\n0: asked to stop, or asked a question and answered. 1: it could not start; one line on standard error\n"
                       "(and in the log) says why.\n\n## See also\n\n**kvnode**(8), **kvorum-sentinel**(8), **kvorum-agent**(8), **kvorumctl**(1)\n");
     man_page(&p, (struct slice){str_c(&md), md.len}, &out);

@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <fcntl.h>
@@ -42,23 +43,7 @@ static int check_port(void *base, struct err *e)
     return o->port == 13 ? err_set(e, ERR_RANGE, "port 13 is unlucky") : 0;
 }
 
-static char dir[64];
-
-static void enter(void)
-{
-    strcpy(dir, "/tmp/kvbootXXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(chdir(dir), 0);
-}
-
-static void leave(void)
-{
-    char cmd[128];
-
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-    ck_assert_int_eq(system(cmd), 0);
-}
+static char dir[FOLDER_MAX];
 
 static void put_file(const char *name, const char *text)
 {
@@ -146,7 +131,7 @@ START_TEST(files_and_options)
 {
     char want[128];
 
-    enter();
+    folder_enter(dir);
     put_file("a.conf", "# comment\nport 1\nport 2\n");
     ok(run_with(false, "", (const char *[]){"prog", NULL}), "port=6379 path=-");
     snprintf(want, sizeof want, "port=2 path=%s/a.conf", dir);
@@ -160,13 +145,13 @@ START_TEST(files_and_options)
     ok(run("a.conf", "-"), "port=77");
     ok(run("", "--sentinel", "--port", "8"), "port=8");
     ok(run("a.conf", "--sentinel"), "port=2");
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
 START_TEST(errors_are_one_line)
 {
-    enter();
+    folder_enter(dir);
     put_file("bad.conf", "port 1\nprot 2\n");
     put_file("range.conf", "port 99999999\n");
     put_file("unlucky.conf", "port 13\n");
@@ -183,13 +168,13 @@ START_TEST(errors_are_one_line)
     bad(run("--dir", "/no/such/folder"), "prog: 'dir': cannot enter /no/such/folder");
     bad(run("--logfile", "/no/such/folder/log"), "prog: 'logfile': ");
     bad(run_with(true, "", (const char *[]){"prog", "--port", "1", NULL}), "prog: needs a configuration file");
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
 START_TEST(questions)
 {
-    enter();
+    folder_enter(dir);
     put_file("a.conf", "port 1\nhz 10\n");
     put_file("bad.conf", "prot 2\n");
     ck_assert_int_eq(run("--version"), 0);
@@ -201,13 +186,14 @@ START_TEST(questions)
     ck_assert_ptr_nonnull(strstr(said, "Where to listen."));
     ck_assert_int_eq(run("--print-man"), 0);
     ck_assert_int_eq(strncmp(said, ".TH PROG 8 ", 11), 0);
+    ck_assert_ptr_nonnull(strstr(said, ".SH \"SIGNALS\""));
     ck_assert_ptr_nonnull(strstr(said, "Where to listen."));
     ck_assert_int_eq(run("a.conf", "--check-config"), 0);
     ck_assert_ptr_nonnull(strstr(said, "'hz' is accepted"));
     ck_assert_ptr_nonnull(strstr(said, "configuration is fine"));
     ck_assert_int_eq(run("--check-config", "a.conf"), 0);
     bad(run("bad.conf", "--check-config"), "prog: bad.conf:1: 'prot'");
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
@@ -216,7 +202,7 @@ START_TEST(dir_then_logfile_and_pidfile)
     struct str text = {0};
     char want[128];
 
-    enter();
+    folder_enter(dir);
     ck_assert_int_eq(system("mkdir sub"), 0);
     put_file("a.conf", "dir sub\nlogfile log.txt\npidfile p.pid\n");
     snprintf(want, sizeof want, "path=%s/a.conf cwd=sub", dir);
@@ -226,18 +212,18 @@ START_TEST(dir_then_logfile_and_pidfile)
     ck_assert_ptr_nonnull(strstr(str_c(&text), " * up\n"));
     ck_assert(!file_exists("sub/p.pid"));
     str_fini(&text);
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
 START_TEST(background)
 {
-    enter();
+    folder_enter(dir);
     ck_assert_int_eq(run("--daemonize", "yes", "--logfile", "log.txt"), 0);
     for (int i = 0; i < 200 && !file_exists("daemon"); i++)
         usleep(10000);
     ck_assert(file_exists("daemon"));
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
