@@ -1,5 +1,5 @@
-/* HTTP requests as loop events (curl_multi). Retry policy is the caller's. curl is
- * initialised with the first request. */
+/* HTTP requests as loop events (curl_multi). Retry policy is the caller's. libcurl is loaded and
+ * initialised with the first request, which stops the loop for some 10 ms; without it requests fail and say so. */
 #ifndef KV_IO_HTTP_CLIENT_H
 #define KV_IO_HTTP_CLIENT_H
 

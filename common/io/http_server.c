@@ -3,6 +3,7 @@
 #include "common/io/http_server.h"
 
 #include "common/base/mem.h"
+#include "common/io/library.h"
 #include "common/io/sock.h"
 
 #include <errno.h>
@@ -11,6 +12,19 @@
 
 #define CONNECTIONS_MAX 256
 #define IDLE_SECONDS 30u
+
+#define MHD_CALLS(X)                                                                                                \
+    X(run, MHD_run)                                                                                                 \
+    X(get_timeout, MHD_get_timeout)                                                                                 \
+    X(create_response_from_buffer, MHD_create_response_from_buffer)                                                 \
+    X(add_response_header, MHD_add_response_header)                                                                 \
+    X(queue_response, MHD_queue_response)                                                                           \
+    X(destroy_response, MHD_destroy_response)                                                                       \
+    X(get_connection_values, MHD_get_connection_values)                                                             \
+    X(start_daemon, MHD_start_daemon)                                                                               \
+    X(get_daemon_info, MHD_get_daemon_info)                                                                         \
+    X(stop_daemon, MHD_stop_daemon)
+LIBRARY(mhd, LIBMICROHTTPD, MHD_CALLS);
 
 struct http_server {
     struct loop *loop;
@@ -30,11 +44,11 @@ static void run(struct http_server *h)
     MHD_UNSIGNED_LONG_LONG ms;
 
     h->in_run = true;
-    MHD_run(h->daemon);
+    mhd.run(h->daemon);
     h->in_run = false;
     if (h->stopped)
         return;
-    if (MHD_get_timeout(h->daemon, &ms) == MHD_YES)
+    if (mhd.get_timeout(h->daemon, &ms) == MHD_YES)
         timer_set(&h->timer, (int64_t)ms);
     else
         timer_clear(&h->timer);
@@ -54,20 +68,20 @@ static void on_timer(struct timer *t, void *arg)
 
 static enum MHD_Result send_answer(struct MHD_Connection *c, struct http_answer *a)
 {
-    struct MHD_Response *r = MHD_create_response_from_buffer(a->body.len, a->body.p ? a->body.p : (void *)"",
+    struct MHD_Response *r = mhd.create_response_from_buffer(a->body.len, a->body.p ? a->body.p : (void *)"",
                                                              MHD_RESPMEM_MUST_COPY);
     enum MHD_Result ok;
 
     if (!r)
         return MHD_NO;
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
+    mhd.add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE,
                             a->content_type ? a->content_type : "text/plain; charset=utf-8");
-    MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    mhd.add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    mhd.add_response_header(r, "X-Content-Type-Options", "nosniff");
     if (a->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-    ok = MHD_queue_response(c, (unsigned)a->status, r);
-    MHD_destroy_response(r);
+        mhd.add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+    ok = mhd.queue_response(c, (unsigned)a->status, r);
+    mhd.destroy_response(r);
     return ok;
 }
 
@@ -94,7 +108,7 @@ static void answer_route(struct http_server *h, struct MHD_Connection *c, const 
     for (size_t i = 0; i < h->n; i++) {
         if (strcmp(h->routes[i].path, url) != 0)
             continue;
-        MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_query, &q);
+        mhd.get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_query, &q);
         h->routes[i].run(h->owner, str_c(&q.text), a);
         str_fini(&q.text);
         return;
@@ -147,6 +161,8 @@ int http_server_start(struct loop *l, const char *host, uint16_t port, const str
 
     if (!sock_fill_local(host, port, &sa, &len))
         return err_set(e, ERR_RANGE, "cannot serve HTTP on '%s': give an IPv4 or IPv6 address", host);
+    if (library_load(&mhd_library, e) != 0)
+        return err_wrap(e, "cannot serve HTTP on port %d", port);
     if (sa.ss_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     h = mem_zalloc(sizeof *h);
@@ -155,14 +171,14 @@ int http_server_start(struct loop *l, const char *host, uint16_t port, const str
     h->routes = mem_dup(routes, n * sizeof *routes);
     h->n = n;
     errno = 0;
-    h->daemon = MHD_start_daemon(flags, port, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&sa,
+    h->daemon = mhd.start_daemon(flags, port, NULL, NULL, on_request, h, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&sa,
                                  MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
                                  MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_END);
-    info = h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    info = h->daemon ? mhd.get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (!info) {
         err_sys(e, "Failed listening on port %d (HTTP), address %s", port, host && host[0] ? host : "*");
         if (h->daemon)
-            MHD_stop_daemon(h->daemon);
+            mhd.stop_daemon(h->daemon);
         mem_free(h->routes);
         mem_free(h);
         return ERR_SYS;
@@ -170,7 +186,7 @@ int http_server_start(struct loop *l, const char *host, uint16_t port, const str
     fd_watch_init(&h->watch, l, on_ready, h);
     fd_watch_set(&h->watch, info->epoll_fd, EV_READ);
     timer_init(&h->timer, l, on_timer, h);
-    info = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    info = mhd.get_daemon_info(h->daemon, MHD_DAEMON_INFO_BIND_PORT);
     h->port = info ? info->port : port;
     *out = h;
     return 0;
@@ -180,7 +196,7 @@ static void stop_now(void *arg)
 {
     struct http_server *h = arg;
 
-    MHD_stop_daemon(h->daemon);
+    mhd.stop_daemon(h->daemon);
     mem_free(h->routes);
     mem_free(h);
 }

@@ -1,5 +1,7 @@
 /* A route table served from the loop by libmicrohttpd (MHD_USE_EPOLL without a thread:
- * its epoll descriptor and timeout become ours). GET and HEAD only; request bodies are refused. */
+ * its epoll descriptor and timeout become ours). GET and HEAD only; request bodies are refused.
+ * The first http_server_start of a process loads libmicrohttpd (some 10 ms): daemons that must not stop open their
+ * port before their loop runs. */
 #ifndef KV_IO_HTTP_SERVER_H
 #define KV_IO_HTTP_SERVER_H
 

@@ -3,12 +3,15 @@
 #include "common/io/listen.h"
 
 #include "common/base/mem.h"
+#include "common/io/library.h"
+#include "common/io/log.h"
 #include "common/io/sock.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -87,6 +90,21 @@ static struct listener *make(struct loop *l, int fd, listen_fn *fn, void *arg)
 static int inherited[INHERITED_MAX];
 static int ninherited = -1;
 
+#define SYSTEMD_CALLS(X) X(listen_fds, sd_listen_fds)
+LIBRARY(systemd, LIBSYSTEMD, SYSTEMD_CALLS);
+
+static int count_inherited(void)
+{
+    struct err e = {0};
+
+    if (!getenv("LISTEN_FDS"))
+        return 0;
+    if (library_load(&systemd_library, &e) == 0)
+        return systemd.listen_fds(1);
+    log_error("the sockets that systemd opened are not taken: %s", e.text);
+    return 0;
+}
+
 static bool same_place(int fd, const struct sockaddr *sa, socklen_t len)
 {
     struct sockaddr_storage has;
@@ -103,7 +121,7 @@ static bool same_place(int fd, const struct sockaddr *sa, socklen_t len)
 static int take_inherited(const struct sockaddr *sa, socklen_t len)
 {
     if (ninherited < 0) {
-        int n = sd_listen_fds(1);
+        int n = count_inherited();
         ninherited = 0;
         for (int i = 0; i < n && ninherited < INHERITED_MAX; i++)
             inherited[ninherited++] = SD_LISTEN_FDS_START + i;

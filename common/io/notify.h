@@ -1,4 +1,5 @@
-/* What systemd is told (libsystemd's sd_notify); all do nothing outside of it. */
+/* What systemd is told (libsystemd's sd_notify); all do nothing outside of it. The first call loads libsystemd: daemons
+ * make one before their loop runs. */
 #ifndef KV_IO_NOTIFY_H
 #define KV_IO_NOTIFY_H
 
