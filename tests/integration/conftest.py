@@ -1,10 +1,12 @@
 """What every integration test may ask for; logs of a failed test are left behind."""
 import os
+import re
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import formed  # noqa: E402
 import harness  # noqa: E402
 
 
@@ -14,6 +16,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes minutes; only with --long")
+    config.addinivalue_line("markers", "alone: measures time, or needs all of the machine; scripts/test runs it when nothing else does")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -39,12 +42,13 @@ def _failed(request):
 
 def _finish(request, yards):
     where = os.environ.get("KVORUM_LOGS")
+    wrong = []
     for yard in yards:
-        wrong = explained_wrong(yard)
+        wrong += explained_wrong(yard)
         if where and (wrong or _failed(request)):
-            yard.keep_logs(os.path.join(where, request.node.name.replace("/", "_")))
+            yard.keep_logs(os.path.join(where, re.sub(r"[^\w.=-]+", "_", "%s-%s" % (request.node.path.stem, request.node.name))))
         yard.close()
-        assert not wrong, "SENTINEL EXPLAIN said otherwise than it came:\n" + "\n".join(wrong)
+    assert not wrong, "SENTINEL EXPLAIN said otherwise than it came:\n" + "\n".join(wrong)
 
 
 def explained_wrong(yard):
@@ -63,19 +67,29 @@ def yard(request):
     _finish(request, [y])
 
 
-@pytest.fixture
-def cluster(request):
-    """cluster(nodes=3, sentinels=3, ...) -> harness.Cluster, closed at the end."""
+def _maker(request, kind):
+    """make(...) -> one of a kind; what was made, also in part, is closed at the end."""
     made = []
 
     def make(**kw):
-        c = harness.Cluster.__new__(harness.Cluster)
-        made.append(c)
-        c.__init__(**kw)
-        return c
+        made.append(kind.__new__(kind))
+        made[-1].__init__(**kw)
+        return made[-1]
 
     yield make
-    _finish(request, [c.yard for c in made if hasattr(c, "yard")])
+    _finish(request, [x.yard for x in made if hasattr(x, "yard")])
+
+
+@pytest.fixture
+def cluster(request):
+    """cluster(nodes=3, sentinels=3, ...) -> harness.Cluster, closed at the end."""
+    yield from _maker(request, harness.Cluster)
+
+
+@pytest.fixture
+def group(request):
+    """group(nodes=3, sentinels=3, ...) -> formed.FormedGroup, closed at the end."""
+    yield from _maker(request, formed.FormedGroup)
 
 
 def need(program):

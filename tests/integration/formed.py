@@ -2,19 +2,13 @@
 that write all the time and remember what was acknowledged, and questions to the sentinels."""
 import os
 import shutil
+import subprocess
 import threading
 import time
 
 import redis
 
-from harness import Yard, free_port, monitor_lines, wait_until
-
-
-def pairs(reply):
-    """A flat list of names and values, or a map of RESP3, as a dict."""
-    if isinstance(reply, dict):
-        return reply
-    return {reply[i]: reply[i + 1] for i in range(0, len(reply), 2)}
+from harness import Yard, find, free_port, monitor_lines, pairs, wait_until
 
 
 class Writers:
@@ -99,6 +93,11 @@ class FormedGroup:
             self.add_node()
         for _ in range(sentinels):
             self.add_sentinel()
+
+    def ctl(self, *words, typed=None):
+        """kvorumctl, with what an operator types."""
+        return subprocess.run([find("kvorumctl"), "-s", "127.0.0.1:%d" % self.sentinels[0].port] + list(words), capture_output=True,
+                              text=True, timeout=90, input=typed)
 
     # --- processes ---------------------------------------------------------------------------
 

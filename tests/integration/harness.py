@@ -22,10 +22,18 @@ BIN = os.environ.get("KVORUM_BIN", os.path.join(TOP, "build", "release", "bin"))
 _given = set()
 
 
+def _ports():
+    """Below the range of outgoing connections; of several pytest workers each has a part of its own."""
+    me, count = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    size = 18000 // count
+    return 12000 + int(me[2:]) % count * size, size
+
+
 def free_port():
-    """A port nobody listens on, below the range of outgoing connections; never the same one twice."""
+    """A port nobody listens on, never the same one twice."""
+    first, size = _ports()
     for _ in range(2000):
-        port = random.randint(12000, 29999)
+        port = first + random.randrange(size)
         if port in _given:
             continue
         with socket.socket() as s:
@@ -54,6 +62,14 @@ def wait_until(condition, timeout=20.0, every=0.02, what=None):
         if time.monotonic() > end:
             raise AssertionError("waited %.0f s for %s; last: %r" % (timeout, what or condition, last))
         time.sleep(every)
+
+
+def holds(condition, seconds, why=lambda: ""):
+    """True all the while: for what must not happen, however long one waits. why() says what the logs know."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert condition(), why() or condition
+        time.sleep(0.05)
 
 
 class Process:
@@ -165,6 +181,20 @@ def find(program):
     """One of ours (KVORUM_BIN), or one on PATH."""
     ours = os.path.join(BIN, program)
     return ours if os.access(ours, os.X_OK) else shutil.which(program)
+
+
+def faulty(program):
+    """One of ours that was built with faults to inject (asan, debug), or None."""
+    for folder in (os.environ.get("KVORUM_FAULTY_BIN"), os.path.join(TOP, "build", "asan", "bin"), BIN):
+        path = folder and os.path.join(folder, program)
+        if path and os.access(path, os.X_OK) and b"KVORUM_FAULT" in open(path, "rb").read():
+            return path
+    return None
+
+
+def pairs(reply):
+    """A flat list of names and values, or a map of RESP3, as a dict."""
+    return dict(zip(reply[::2], reply[1::2])) if isinstance(reply, list) else reply
 
 
 class Yard:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 import redis
 from harness import wait_until
-from test_differential import Wire
+from wire import Wire
 
 ROUNDS = int(os.environ.get("KVORUM_ACL_ROUNDS", "150"))
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")

@@ -6,7 +6,7 @@ import os
 import pytest
 from conftest import need
 from harness import wait_until
-from test_agent import FILE, Site, line
+from agent_site import FILE, Site, line
 
 GOOD = {
     "files": {"files": [FILE]},

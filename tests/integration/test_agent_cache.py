@@ -1,10 +1,9 @@
 """What the agent boots from when the directory is away: what is in force, never what was refused, never something older."""
 import os
-import subprocess
 
 from conftest import need
 from harness import wait_until
-from test_agent import Site, line, script
+from agent_site import Site, line, script
 
 
 def away(s):
@@ -27,8 +26,7 @@ def test_a_crash_after_the_swap_does_not_go_back(yard):
     s.agent.stop()
     s.redis_doc(7002)
     # The first fdatasync is the journal's "swapping", the second its "committed".
-    run = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=KILL:when=2",
-                            s.agent.program, s.agent.conf], cwd=s.agent.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = s.traced("fdatasync", "signal=KILL:when=2")
     run.wait(20)
     assert s.text() == line(7002) and not journal_is_empty(s)
     s.node.kill()

@@ -9,9 +9,8 @@ import sys
 import time
 
 import pytest
-from conftest import need
 from harness import wait_until
-from test_agent import ENGINES, Site, script
+from agent_site import ENGINES, Site, script
 
 DOC = "env:web"
 PLACE = {"root": "files", "path": "default/web"}
@@ -200,39 +199,25 @@ SHORT = ["fsync", "renameat", "linkat", "fchown"]      # the others with --long
 @pytest.mark.parametrize("call", [c if c in SHORT else pytest.param(c, marks=pytest.mark.long) for c in CALLS])
 def test_kill_9_at_every_system_call(yard, call):
     """strace ends the agent at the n-th call of one kind, for n = 1, 2, ... until the application gets through."""
-    need("strace")
     s = Site(yard, start=False)
     env_doc(s, numbered(1000), **OWNED)
     s.apply(DOC)
     s.agent.start()
     wait(s, "ok")
     s.agent.stop()
-    ends = 0
-    for n in range(1, 400, 3 if call == "openat" else 1):
+
+    def prepare(n):
         s.c.delete("cfgack:" + DOC)
         env_doc(s, numbered(1000 + n), **OWNED)
-        run = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
-                                "inject=%s:signal=KILL:when=%d" % (call, n), s.agent.program, s.agent.conf],
-                               cwd=s.agent.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-        def over():
-            return run.poll() is not None or (version(s) == 1000 + n and (s.ack(DOC) or {}).get("st") == "ok" and
-                                              s.stats()["acks_waiting"] == 0)
+    def through(n):
+        return version(s) == 1000 + n and (s.ack(DOC) or {}).get("st") == "ok" and s.stats()["acks_waiting"] == 0
 
-        try:
-            wait_until(over, 20, every=0.01, what="the end of an application or of the agent")
-        finally:
-            ended = run.poll() is not None
-            if not ended:
-                subprocess.run(["pkill", "-KILL", "-P", str(run.pid)])
-            run.wait()
+    def check(n):
         version(s)
         took = wait_converged(s, 1000 + n)
         assert took < 2, "%s %d: converged after %.1f s" % (call, n, took)
-        s.agent.stop()
-        ends += ended
-        if not ended:
-            break
-    assert not ended, "the application never got through"
+
+    crashes = s.killed_at_every(call, prepare, through, check, step=3 if call == "openat" else 1)
     if call in SHORT and not (call == "fchown" and os.geteuid() != 0):
-        assert ends > 0, "no crash happened: the injection does not work"
+        assert crashes > 0, "no crash happened: the injection does not work"

@@ -2,7 +2,7 @@
 import os
 
 from harness import wait_until
-from test_agent import Site
+from agent_site import Site
 
 DOC = "service:web"
 

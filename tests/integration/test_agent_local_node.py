@@ -6,7 +6,7 @@ import pytest
 from conftest import need
 from formed import FormedGroup
 from harness import wait_until
-from test_agent import ENGINES
+from agent_site import ENGINES
 
 
 def roles(agent):

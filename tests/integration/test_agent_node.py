@@ -2,9 +2,7 @@
 import json
 import os
 import random
-import signal
 import socket
-import subprocess
 import threading
 import time
 
@@ -12,7 +10,7 @@ import pytest
 import redis
 from conftest import need
 from harness import wait_until
-from test_agent import ENGINES, Site
+from agent_site import ENGINES, Site
 
 DOC = "node:stat"
 
@@ -42,10 +40,6 @@ class Beside(Site):
 
     def no_journal(self):
         return os.listdir(os.path.join(self.agent.folder, "state", "journal", "node")) == []
-
-    def resync(self):
-        with self.agent.connect() as c:
-            c.execute_command("AGENT", "RESYNC")
 
     def sets(self):
         """How many CONFIG SET the node has had."""
@@ -443,37 +437,23 @@ SHORT = ["fsync", "fdatasync", "unlink"]      # the others with --long
 @pytest.mark.parametrize("call", [c if c in SHORT else pytest.param(c, marks=pytest.mark.long) for c in CALLS])
 def test_kill_9_at_every_system_call(yard, call):
     """strace ends the agent at the n-th call of one kind, for n = 1, 2, ... until the application gets through."""
-    need("strace")
     s = Beside(yard, start=False)
     s.basic_node(numbers(1000))
     s.agent.start()
     s.wait("ok")
     s.agent.stop()
-    for n in range(1, 200, 3 if call in ("openat", "read") else 1):
-        port = 1000 + n
+
+    def prepare(n):
         s.c.delete("cfgack:" + DOC)
-        s.node_doc(numbers(port))
-        run = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-e", "trace=" + call, "-e",
-                                "inject=%s:signal=KILL:when=%d" % (call, n), s.agent.program, s.agent.conf],
-                               cwd=s.agent.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        s.node_doc(numbers(1000 + n))
 
-        def over():
-            return run.poll() is not None or ((s.ack(DOC) or {}).get("st") == "ok" and s.no_journal() and
-                                              s.stats()["acks_waiting"] == 0)
+    def through(n):
+        return (s.ack(DOC) or {}).get("st") == "ok" and s.no_journal() and s.stats()["acks_waiting"] == 0
 
-        try:
-            wait_until(over, 20, every=0.01, what="the end of an application or of the agent")
-        finally:
-            ended = run.poll() is not None
-            if not ended:
-                subprocess.run(["pkill", "-KILL", "-P", str(run.pid)])
-            run.wait()
+    def check(n):
         whole(s)
-        took = wait_converged(s, port)
+        took = wait_converged(s, 1000 + n)
         assert took < 2, "%s %d: converged after %.1f s" % (call, n, took)
-        s.agent.signal(signal.SIGTERM)
-        s.agent.stop()
-        if not ended:
-            break
-    assert n > 1 or call not in ("fsync", "fdatasync", "unlink"), "no crash happened: the injection does not work"
-    assert not ended, "the application never got through"
+
+    crashes = s.killed_at_every(call, prepare, through, check, 200, 3 if call in ("openat", "read") else 1)
+    assert crashes > 0 or call not in ("fsync", "fdatasync", "unlink"), "no crash happened: the injection does not work"

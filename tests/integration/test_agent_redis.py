@@ -3,8 +3,7 @@ import json
 
 import pytest
 import redis
-from harness import wait_until
-from test_agent import ENGINES, Site
+from agent_site import ENGINES, Site
 
 DOC = "redis:stat"
 
@@ -32,7 +31,6 @@ def test_looked_at_and_never_written(yard, engine):
     s.wait_ack("ok", doc=DOC, sha_of="config:" + DOC)
     s.c.delete("config:" + DOC)
     s.wait_ack("vanished", doc=DOC)
-    resyncs = s.stats()["resyncs"]
-    wait_until(lambda: s.stats()["resyncs"] > resyncs + 2, what="resyncs")
+    s.wait_resyncs(3)
     assert not s.c.exists("config:" + DOC)
     assert "s3cret" not in s.agent.log_text() + str(s.c.hgetall("cfgack:" + DOC))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from harness import wait_until
-from test_agent import ENGINES, FILE, Site, line
+from agent_site import ENGINES, FILE, Site, line
 
 PORTS = {"type": "object", "required": ["host", "port"],
          "properties": {"port": {"type": "integer", "minimum": 7000, "maximum": 7999},

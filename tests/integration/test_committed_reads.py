@@ -7,10 +7,8 @@ import socket
 import threading
 import time
 
-import pytest
 import redis
 
-from formed import FormedGroup
 from harness import wait_until
 
 
@@ -148,16 +146,8 @@ class Watchers:
                 value, asked, answered, most[2], most[1])
 
 
-@pytest.fixture
-def group(request):
-    g = FormedGroup(down_after=800)
-    yield g
-    from conftest import _finish
-    _finish(request, [g.yard])
-
-
 def test_reads_never_go_back(group):
-    group.wait_met()
+    group = group(down_after=800).wait_met()
     group.form("strict")
     group.wait_whole()
     w = Watchers(group)

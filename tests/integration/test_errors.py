@@ -4,7 +4,7 @@ import socket
 import subprocess
 
 import pytest
-from harness import Process, find, free_port, monitor_lines, wait_until
+from harness import find, free_port, monitor_lines, wait_until
 
 PROGRAMS = ["kvnode", "kvorum-sentinel", "kvorum-agent"]
 

@@ -5,8 +5,7 @@ import shutil
 import pytest
 import redis
 
-from formed import pairs
-from harness import free_port, monitor_lines, wait_until
+from harness import free_port, monitor_lines, pairs, wait_until
 
 
 def explain(s, group="demo"):

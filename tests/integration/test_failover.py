@@ -8,7 +8,7 @@ import time
 import pytest
 import redis
 from conftest import need
-from harness import Yard, find, monitor_lines, wait_until
+from harness import monitor_lines, wait_until
 
 ENGINES = ["kvnode", "redis-server"]
 

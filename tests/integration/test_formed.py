@@ -3,27 +3,13 @@ taken away. Each acknowledged write is remembered and must be there at the end; 
 import json
 import os
 import shutil
-import subprocess
 import time
 
 import pytest
 import redis
 
-from formed import FormedGroup, Writers
-from harness import find, wait_until
-
-
-@pytest.fixture
-def group(request):
-    made = []
-
-    def make(**kw):
-        made.append(FormedGroup(**kw))
-        return made[-1]
-
-    yield make
-    from conftest import _finish
-    _finish(request, [g.yard for g in made])
+from formed import Writers
+from harness import wait_until
 
 
 def test_formed_under_load_and_a_crash(group):
@@ -151,50 +137,45 @@ def test_story(group):
     g.check_all_there(acked)
 
 
-def ctl(g, *words):
-    return subprocess.run([find("kvorumctl"), "-s", "127.0.0.1:%d" % g.sentinels[0].port] + list(words), capture_output=True,
-                          text=True, timeout=90)
-
-
 def test_the_operators_program(group):
     """The same by kvorumctl: form, look, hand over, read what happened, plain again."""
     g = group().wait_met()
-    wait_until(lambda: ctl(g, "form", g.name, "strict", "sync-acks", "1").returncode == 0, what="the group to be formed")
+    wait_until(lambda: g.ctl("form", g.name, "strict", "sync-acks", "1").returncode == 0, what="the group to be formed")
     g.wait_whole()
-    r = ctl(g, "status")
+    r = g.ctl("status")
     assert r.returncode == 0 and "demo  epoch 1  strict" in r.stdout, r
-    r = ctl(g, "explain", g.name)
+    r = g.ctl("explain", g.name)
     assert r.returncode == 0 and "demo (strict): a failover could be completed now, to 127.0.0.1:" in r.stdout, r
-    x = json.loads(ctl(g, "-o", "json", "explain", g.name).stdout)
+    x = json.loads(g.ctl("-o", "json", "explain", g.name).stdout)
     assert x["canFailover"] is True and x["voters"] == 3 and x["members"] == 3 and x["sealsNeeded"] == 2
-    r = ctl(g, "peers", g.name)
+    r = g.ctl("peers", g.name)
     assert r.returncode == 0 and r.stdout.count(" voter ") == 3, r
     old = g.primary()
     to = next(n for n in g.nodes if n is not old)
     # on a busy machine no majority may answer in time: then all is as it was, and it is said again
-    r = wait_until(lambda: (lambda x: x if "ABORTED" not in x.stderr else None)(ctl(g, "switchover", g.name, "127.0.0.1:%d" % to.port)))
+    r = wait_until(lambda: (lambda x: x if "ABORTED" not in x.stderr else None)(g.ctl("switchover", g.name, "127.0.0.1:%d" % to.port)))
     assert r.returncode == 0 and r.stdout.startswith("demo: 127.0.0.1:%d -> 127.0.0.1:" % old.port), r
     g.wait_whole()
     to = g.primary()
-    r = ctl(g, "switchover", g.name, "127.0.0.1:%d" % to.port)
+    r = g.ctl("switchover", g.name, "127.0.0.1:%d" % to.port)
     assert r.returncode == 4 and "primary already" in r.stderr, r
-    r = ctl(g, "journal", g.name, "300", "all")
+    r = g.ctl("journal", g.name, "300", "all")
     assert r.returncode == 0 and "0 lost; " in r.stdout and ":%d " % g.sentinels[2].port in r.stdout, r
     times = [line[:23] for line in r.stdout.splitlines()]
     assert times == sorted(times)
-    r = ctl(g, "peers", g.name, "replace", "a", "b")
+    r = g.ctl("peers", g.name, "replace", "a", "b")
     assert r.returncode == 4 and "does not vote" in r.stderr, r
     replica = next(n for n in g.nodes if n is not g.primary())
     replica.kill()
-    wait_until(lambda: ctl(g, "explain", g.name).returncode == 6, what="kvorumctl explain to say no")
-    r = ctl(g, "explain", g.name)
+    wait_until(lambda: g.ctl("explain", g.name).returncode == 6, what="kvorumctl explain to say no")
+    r = g.ctl("explain", g.name)
     assert "could not be completed" in r.stdout and "! seals " in r.stdout and "not-at-hand" in r.stdout, r
     replica.start()
     g.wait_whole()
-    r = ctl(g, "form", g.name, "plain")
+    r = g.ctl("form", g.name, "plain")
     assert r.returncode == 0, r
-    wait_until(lambda: "strict" not in ctl(g, "status").stdout, what="a plain group")
-    assert ctl(g, "tail", "/nowhere/at/all").returncode == 1
+    wait_until(lambda: "strict" not in g.ctl("status").stdout, what="a plain group")
+    assert g.ctl("tail", "/nowhere/at/all").returncode == 1
 
 
 def test_prefer_goes_on_alone(group):

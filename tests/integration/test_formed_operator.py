@@ -1,26 +1,12 @@
 """What only an operator can say of a formed group: which of several nodes with data leads, that a group is over although
 not all of it is heard, that a voter is to be replaced; and that it is said once."""
-import subprocess
 import threading
 
 import pytest
 import redis
 
-from formed import FormedGroup, Writers
-from harness import find, free_port, wait_until
-
-
-@pytest.fixture
-def group(request):
-    made = []
-
-    def make(**kw):
-        made.append(FormedGroup(**kw))
-        return made[-1]
-
-    yield make
-    from conftest import _finish
-    _finish(request, [g.yard for g in made])
+from formed import Writers
+from harness import free_port, wait_until
 
 
 def waiting_with_data(group):
@@ -94,19 +80,14 @@ def test_two_operators_name_two(group):
     assert len(ids) == 1
 
 
-def ctl(g, *words, typed=None):
-    return subprocess.run([find("kvorumctl"), "-s", "127.0.0.1:%d" % g.sentinels[0].port] + list(words), capture_output=True,
-                          text=True, timeout=90, input=typed)
-
-
 def test_the_primary_is_named_by_kvorumctl(group):
     g = waiting_with_data(group)
     words = ["form", g.name, "strict", "primary", "127.0.0.1:%d" % g.nodes[2].port, "sync-acks", "1"]
-    r = ctl(g, *words, typed="what?\n")
+    r = g.ctl(*words, typed="what?\n")
     assert r.returncode == 4 and "nothing was done" in r.stderr, r
     assert "127.0.0.1:%d" % g.nodes[0].port in r.stderr and "127.0.0.1:%d" % g.nodes[1].port in r.stderr, r
     assert r.stderr.count("replaces it") == 2, r
-    r = wait_until(lambda: (lambda x: x if x.returncode == 0 else None)(ctl(g, *words, typed=g.name + "\n")), 60, what="the group to be formed")
+    r = wait_until(lambda: (lambda x: x if x.returncode == 0 else None)(g.ctl(*words, typed=g.name + "\n")), 60, what="the group to be formed")
     g.wait_whole()
     assert g.primary() is g.nodes[2] and g.master()["sync-acks"] == "1"
 
@@ -128,9 +109,9 @@ def test_dissolved_without_those_not_heard(group):
     with pytest.raises(redis.exceptions.ResponseError, match="may go on as this group among themselves"):
         g.ask("DISSOLVE", g.name, "FORCE")
     assert g.order("FAILOVER", g.name, "FORCE", "0", "TO", "127.0.0.1", str(last.port)) == "OK"
-    r = ctl(g, "form", g.name, "plain", "force", typed="no\n")
+    r = g.ctl("form", g.name, "plain", "force", typed="no\n")
     assert r.returncode == 4 and "nothing was done" in r.stderr and r.stderr.count("stays fenced") == 2, r
-    r = wait_until(lambda: (lambda x: x if x.returncode == 0 else None)(ctl(g, "form", g.name, "plain", "force", "yes")), 60, what="a plain group")
+    r = wait_until(lambda: (lambda x: x if x.returncode == 0 else None)(g.ctl("form", g.name, "plain", "force", "yes")), 60, what="a plain group")
     wait_until(lambda: last.info("replication")["role"] == "master" and g.primary() is last, what="a plain primary")
     with last.connect() as c:
         assert c.set("alone", "1")
@@ -189,7 +170,7 @@ def test_a_replacement_outlives_the_one_who_was_told(group):
     told.start()
     wait_until(lambda: g.peers(told)[new]["voter"] == "yes" and g.peers(told)[old]["voter"] == "no" if old in g.peers(told)
                else g.peers(told)[new]["voter"] == "yes", 60, what="the voter to be replaced")
-    assert ctl(g, "peers", g.name, "cancel").returncode == 0
+    assert g.ctl("peers", g.name, "cancel").returncode == 0
 
 
 def test_the_journal_outlives_the_sentinel(group):

@@ -8,27 +8,15 @@ import urllib.request
 import pytest
 import redis
 
-from formed import FormedGroup, Writers
+from formed import Writers
 from harness import find, free_port, monitor_lines, wait_until
-
-
-@pytest.fixture
-def group(request):
-    made = []
-
-    def make(**kw):
-        made.append(FormedGroup(**kw))
-        return made[-1]
-
-    yield make
-    from conftest import _finish
-    _finish(request, [g.yard for g in made])
 
 
 def switches(g):
     return sum(s.log_text().count("+switch-master " + g.name) for s in g.sentinels)
 
 
+@pytest.mark.alone
 def test_a_busy_primary_is_not_a_dead_one(group):
     g = group().wait_met().form("strict")
     g.wait_whole()

@@ -9,15 +9,7 @@ import time
 import pytest
 from ha_play import Play
 from ha_scene import form_with_ghosts, play, refused, status  # noqa: F401
-from harness import BIN, TOP, Process, find, free_port, wait_until
-
-
-def faulty_program():
-    for folder in (os.environ.get("KVORUM_FAULTY_BIN"), os.path.join(TOP, "build", "asan", "bin"), BIN):
-        path = folder and os.path.join(folder, "kvnode")
-        if path and os.access(path, os.X_OK) and b"KVORUM_FAULT" in open(path, "rb").read():
-            return path
-    return None
+from harness import Process, faulty, find, free_port, wait_until
 
 
 class Sweep:
@@ -118,7 +110,7 @@ class Sweep:
 
 @pytest.mark.parametrize("form", ["state-dir", "beside-the-data"])
 def test_killed_at_every_write_of_its_record(yard, form):
-    program = faulty_program()
+    program = faulty("kvnode")
     if not program:
         pytest.skip("no build with fault points (scripts/build asan kvnode)")
     s, n, quiet = Sweep(yard, program, form), 1, 0
@@ -149,7 +141,7 @@ def test_killed_at_every_system_call(yard, form):
 
 def test_disk_that_refuses(yard, play):
     """Nothing is promised that is not on disk; when the disk is back, it is."""
-    program = faulty_program()
+    program = faulty("kvnode")
     if not program:
         pytest.skip("no build with fault points (scripts/build asan kvnode)")
     switch = os.path.join(yard.folder, "switch")

@@ -121,6 +121,7 @@ def test_two_nodes(yard, play):
 # ---- the lease ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_lease_lapses_and_returns(yard, play):
     n = node_of(yard)
     form_with_ghosts(play, n)
@@ -151,6 +152,7 @@ def test_one_voter_is_no_majority(yard, play):
         assert wait_until(lambda: c.set("a", "2"), 5)
 
 
+@pytest.mark.alone
 def test_slow_command_neither_dead_nor_deposed(yard, play):
     """Stuck below stall-max: PING is answered and the lease renewed, by the control thread alone."""
     n = node_of(yard, lines=["stall-max 4000"])

@@ -2,14 +2,13 @@
 with the same words; what is aborted, refused or late leaves everything as it was."""
 import signal
 import socket
-import threading
 import time
 
 import pytest
 import redis
 from conftest import need
 from harness import free_port, wait_until
-from test_replication import follow, in_sync, same_digest, wait_in_sync
+from replicas import Writer, follow, in_sync, same_digest, wait_in_sync
 
 PAIRS = [("kvnode", "kvnode"), ("kvnode", "redis-server"), ("redis-server", "kvnode")]
 
@@ -40,32 +39,6 @@ def error_of(node, *words):
         with pytest.raises(redis.exceptions.ResponseError) as e:
             c.execute_command(*words)
         return str(e.value)
-
-
-class Writer(threading.Thread):
-    """Writes where the office is until told to stop; remembers what was acknowledged."""
-
-    def __init__(self, nodes, name):
-        super().__init__(daemon=True)
-        self.nodes, self.name, self.acked, self.longest, self.stop_now = nodes, name, [], 0.0, False
-
-    def run(self):
-        n, at, last = 0, 0, time.monotonic()
-        conns = [x.connect() for x in self.nodes]
-        while not self.stop_now:
-            key = "%s:%d" % (self.name, n)
-            n += 1
-            try:
-                conns[at].set(key, n)
-            except redis.exceptions.RedisError:
-                at = (at + 1) % len(conns)
-                continue
-            now = time.monotonic()
-            self.longest = max(self.longest, now - last)
-            last = now
-            self.acked.append(key)
-        for c in conns:
-            c.close()
 
 
 @pytest.mark.parametrize("first,second", PAIRS)

@@ -2,7 +2,6 @@
 
 The replica is stopped (SIGSTOP) to see what waits. "Executed" is what a dirty read says.
 """
-import os
 import signal
 import socket
 import subprocess

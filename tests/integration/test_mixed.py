@@ -5,7 +5,6 @@ import subprocess
 import urllib.request
 
 import pytest
-import redis
 from conftest import need
 from harness import free_port, wait_until
 

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 import redis
 from harness import find, free_port, wait_until
-from test_differential import Wire
+from wire import Wire
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 import redis
-from harness import BIN, TOP, Process, find, free_port, wait_until
+from harness import Process, faulty, find, free_port, wait_until
 
 
 def node(yard, name, lines=(), start=True, **kw):
@@ -90,17 +90,9 @@ def test_a_plain_node_without_state_dir_writes_nothing(yard):
     assert sorted(os.listdir(n.folder)) == ["log.txt", "node.conf"]
 
 
-def faulty_program():
-    for folder in (os.environ.get("KVORUM_FAULTY_BIN"), os.path.join(TOP, "build", "asan", "bin"), BIN):
-        path = folder and os.path.join(folder, "kvnode")
-        if path and os.access(path, os.X_OK) and b"KVORUM_FAULT" in open(path, "rb").read():
-            return path
-    return None
-
-
 def test_killed_while_it_rewrites(yard):
     """At every call: afterwards it starts and follows the old primary, or the new one, and what was answered with OK is there."""
-    program = faulty_program()
+    program = faulty("kvnode")
     if not program:
         pytest.skip("no build with fault points (scripts/build asan kvnode)")
     port, n, struck = free_port(), 1, True

@@ -10,7 +10,7 @@ import pytest
 import redis
 from conftest import need
 from harness import wait_until
-from test_replication import compare, fill_every_encoding, same_digest
+from replicas import compare, fill_every_encoding, same_digest
 
 
 def dump_of(node):

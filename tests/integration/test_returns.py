@@ -9,6 +9,7 @@ import pytest
 from conftest import need
 from harness import wait_until
 
+pytestmark = pytest.mark.alone
 ENGINES = ["kvnode", "redis-server"]
 
 

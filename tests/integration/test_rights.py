@@ -4,20 +4,16 @@ import time
 import pytest
 import redis
 from conftest import need
-from harness import monitor_lines, wait_until
+from harness import monitor_lines, pairs, wait_until
 
 ENGINES = ["redis-server", "kvnode"]
 ALL = "+multi +exec +ping +info +slaveof +config|rewrite +client|kill +client|setname +publish +subscribe +script|kill +failover &*"
 
 
-def fields(flat):
-    return dict(zip(flat[::2], flat[1::2])) if isinstance(flat, list) else flat
-
-
 def rights(s, what="MASTER"):
     with s.connect() as c:
         got = c.execute_command("SENTINEL", what, "demo")
-        return fields(got[0] if what == "REPLICAS" else got).get("rights")
+        return pairs(got[0] if what == "REPLICAS" else got).get("rights")
 
 
 def watch(yard, a, extra=()):
@@ -104,7 +100,7 @@ def test_a_wrong_password_is_told_once(yard):
     a = yard.node("node1", lines=["requirepass right"])
     s, p = watch(yard, a, ["sentinel auth-pass demo wrong"])
     soon(s)
-    wait_until(lambda: fields(s.connect().execute_command("SENTINEL", "MASTER", "demo")).get("misconfigured"), 20)
+    wait_until(lambda: pairs(s.connect().execute_command("SENTINEL", "MASTER", "demo")).get("misconfigured"), 20)
     time.sleep(1.5)
     assert rights(s) is None
     assert s.log_text().count("+misconfigured") == 1

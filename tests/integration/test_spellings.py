@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import redis
 from conftest import need
-from harness import Process, find, free_port, wait_until
+from harness import Process, find, free_port, pairs, wait_until
 
 E = redis.exceptions.ResponseError
 
@@ -20,10 +20,6 @@ def sentinel(yard):
 def ask(p, *words):
     with p.connect() as c:
         return c.execute_command("SENTINEL", *words)
-
-
-def fields(flat):
-    return dict(zip(flat[::2], flat[1::2])) if isinstance(flat, list) else flat
 
 
 def test_primary_is_master(sentinel):
@@ -130,8 +126,8 @@ def test_a_name_server_that_hangs_holds_up_nothing(yard, slow_names):
         lines = ["port %d" % port, "sentinel resolve-hostnames yes", "sentinel announce-hostnames yes",
                  "sentinel monitor m localhost %d 2" % a.port, "sentinel down-after-milliseconds m 1000"]
         ss.append(yard.add(Process("sentinel%d" % i, find("kvorum-sentinel"), lines, yard.folder, port, env=env)))
-    wait_until(lambda: all(int(fields(ask(s, "MASTER", "m"))["num-other-sentinels"]) == 2 and
-                           [fields(r)["name"] for r in ask(s, "REPLICAS", "m")] == ["localhost:%d" % b.port] for s in ss), 20)
+    wait_until(lambda: all(int(pairs(ask(s, "MASTER", "m"))["num-other-sentinels"]) == 2 and
+                           [pairs(r)["name"] for r in ask(s, "REPLICAS", "m")] == ["localhost:%d" % b.port] for s in ss), 20)
     assert ask(ss[0], "GET-MASTER-ADDR-BY-NAME", "m") == ["localhost", str(a.port)]
     begin()
     # somebody waits for a look-up, nobody else does
@@ -140,7 +136,7 @@ def test_a_name_server_that_hangs_holds_up_nothing(yard, slow_names):
     waits.send_command("SENTINEL", "MONITOR", "other", "nowhere.invalid", 1, 1)
     for s in ss:
         with s.connect(socket_timeout=1) as k:
-            assert k.ping() and fields(k.execute_command("SENTINEL", "MASTER", "m"))["flags"] == "master"
+            assert k.ping() and pairs(k.execute_command("SENTINEL", "MASTER", "m"))["flags"] == "master"
     a.kill()
     wait_until(lambda: all(ask(s, "GET-MASTER-ADDR-BY-NAME", "m") == ["localhost", str(b.port)] for s in ss), 10)
     wait_until(lambda: b.info("replication")["role"] == "master", 5)

@@ -13,20 +13,11 @@ import time
 
 import pytest
 import redis
-from harness import BIN, TOP, Process, find, free_port, monitor_lines, wait_until
+from harness import Process, faulty, find, free_port, monitor_lines, wait_until
 
-FAULTY = os.path.join(TOP, "build", "asan", "bin")
 KINDS = ("kill", "short", "lose")
 CALLS = ("write", "fdatasync", "fsync", "rename", "openat", "unlink")
 ASAN = {"ASAN_OPTIONS": "detect_leaks=0"}
-
-
-def faulty_program():
-    for folder in (os.environ.get("KVORUM_FAULTY_BIN"), FAULTY, BIN):
-        path = folder and os.path.join(folder, "kvorum-sentinel")
-        if path and os.access(path, os.X_OK) and b"KVORUM_FAULT" in open(path, "rb").read():
-            return path
-    return None
 
 
 class Heard:
@@ -155,7 +146,7 @@ class Sweep:
 
 
 def sweep_with_faults(yard, form, epochs, kinds_at):
-    program = faulty_program()
+    program = faulty("kvorum-sentinel")
     if not program:
         pytest.skip("no build with fault points (scripts/build asan kvorum-sentinel)")
     s, n, quiet = Sweep(yard, form), 1, 0

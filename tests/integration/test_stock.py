@@ -8,14 +8,10 @@ import time
 import pytest
 import redis
 from conftest import need
-from harness import free_port, monitor_lines, wait_until
+from harness import free_port, monitor_lines, pairs, wait_until
 
 ENGINES = ["redis-server", "kvnode"]
 HOLE = ("127.0.0.1", 1)
-
-
-def pairs(flat):
-    return dict(zip(flat[::2], flat[1::2])) if isinstance(flat, list) else flat
 
 
 def explain(s):
@@ -276,6 +272,7 @@ def test_the_outage_is_told(cluster, engine):
     assert min(int(x.split("+failover-outage demo ")[1].split(" ")[0]) for x in logged(c, "+failover-outage demo")) < 2000
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_old_primary_that_is_back_is_demoted_at_once(cluster, engine):
     """From its first answer on, several times; 100 ms on a machine that is not busy with other things."""

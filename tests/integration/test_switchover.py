@@ -7,7 +7,7 @@ import pytest
 import redis
 from conftest import need
 from harness import wait_until
-from test_handover import Writer
+from replicas import Writer
 
 E = redis.exceptions.ResponseError
 
