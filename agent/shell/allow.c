@@ -8,10 +8,8 @@
 
 void allow_fini(struct allow *a)
 {
-    for (size_t i = 0; i < a->commands.n; i++)
-        mem_free(a->commands.at[i]);
-    for (size_t i = 0; i < a->units.n; i++)
-        mem_free(a->units.at[i]);
+    vec_clear_owned(&a->commands);
+    vec_clear_owned(&a->units);
     vec_fini(&a->commands);
     vec_fini(&a->units);
 }

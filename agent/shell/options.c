@@ -35,90 +35,82 @@ static int read_addr(int argc, const struct slice *argv, struct addr *out, struc
     return 0;
 }
 
-static int set_sentinel(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+/* A further address of a list; fresh: the first one. */
+static int add_addr(struct addr_list *l, size_t most, const char *what, int argc, const struct slice *argv, bool fresh, struct err *e)
 {
-    struct agent_options *o = base;
     struct addr a = {0};
     int rc = read_addr(argc, argv, &a, e);
 
     if (rc != 0)
         return rc;
     if (fresh)
-        vec_clear(&o->sentinels);
-    if (o->sentinels.n >= 64)
-        return err_set(e, ERR_LIMIT, "more than 64 sentinels");
-    vec_push(&o->sentinels, a);
+        vec_clear(l);
+    if (l->n >= most)
+        return err_set(e, ERR_LIMIT, "more than %zu %s", most, what);
+    vec_push(l, a);
     return 0;
 }
 
-static void put_addr(const struct addr *a, struct str *out) { str_printf(out, "%s %u", a->host, a->port); }
+static void put_addrs(const struct addr *at, size_t n, struct str *out)
+{
+    for (size_t i = 0; i < n; i++)
+        str_printf(out, "%s%s %u", i ? " " : "", at[i].host, at[i].port);
+}
+
+static void put_texts(char *const *at, size_t n, struct str *out)
+{
+    for (size_t i = 0; i < n; i++)
+        str_printf(out, "%s%s", i ? " " : "", at[i]);
+}
+
+static int set_sentinel(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    return add_addr(&((struct agent_options *)base)->sentinels, 64, "sentinels", argc, argv, fresh, e);
+}
 
 static void get_sentinel(const void *base, struct str *out)
 {
     const struct agent_options *o = base;
 
-    for (size_t i = 0; i < o->sentinels.n; i++) {
-        str_append_z(out, i ? " " : "");
-        put_addr(&o->sentinels.at[i], out);
-    }
-}
-
-static int set_directory(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
-{
-    struct agent_options *o = base;
-
-    (void)fresh;
-    return read_addr(argc, argv, &o->directory, e);
-}
-
-static void get_directory(const void *base, struct str *out)
-{
-    const struct agent_options *o = base;
-
-    if (addr_is_set(&o->directory))
-        put_addr(&o->directory, out);
-}
-
-static int set_node(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
-{
-    struct agent_options *o = base;
-
-    (void)fresh;
-    return read_addr(argc, argv, &o->node, e);
-}
-
-static void get_node(const void *base, struct str *out)
-{
-    const struct agent_options *o = base;
-
-    if (addr_is_set(&o->node))
-        put_addr(&o->node, out);
+    put_addrs(o->sentinels.at, o->sentinels.n, out);
 }
 
 static int set_known_as(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
 {
-    struct agent_options *o = base;
-    struct addr a = {0};
-    int rc = read_addr(argc, argv, &a, e);
-
-    if (rc != 0)
-        return rc;
-    if (fresh)
-        vec_clear(&o->known_as);
-    if (o->known_as.n >= 16)
-        return err_set(e, ERR_LIMIT, "more than 16 addresses of one node");
-    vec_push(&o->known_as, a);
-    return 0;
+    return add_addr(&((struct agent_options *)base)->known_as, 16, "addresses of one node", argc, argv, fresh, e);
 }
 
 static void get_known_as(const void *base, struct str *out)
 {
     const struct agent_options *o = base;
 
-    for (size_t i = 0; i < o->known_as.n; i++) {
-        str_append_z(out, i ? " " : "");
-        put_addr(&o->known_as.at[i], out);
-    }
+    put_addrs(o->known_as.at, o->known_as.n, out);
+}
+
+static int set_directory(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    (void)fresh;
+    return read_addr(argc, argv, &((struct agent_options *)base)->directory, e);
+}
+
+static void get_directory(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    put_addrs(&o->directory, addr_is_set(&o->directory), out);
+}
+
+static int set_node(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
+{
+    (void)fresh;
+    return read_addr(argc, argv, &((struct agent_options *)base)->node, e);
+}
+
+static void get_node(const void *base, struct str *out)
+{
+    const struct agent_options *o = base;
+
+    put_addrs(&o->node, addr_is_set(&o->node), out);
 }
 
 static int set_pods(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
@@ -127,8 +119,7 @@ static int set_pods(void *base, int argc, const struct slice *argv, bool fresh, 
     char name[POD_NAME_MAX];
 
     if (fresh)
-        while (o->kube_pods.n)
-            mem_free(vec_pop(&o->kube_pods));
+        vec_clear_owned(&o->kube_pods);
     for (int i = 0; i < argc; i++) {
         if (!pod_name_ok(argv[i]) || !WORD_OF(argv[i], name))
             return err_set(e, ERR_RANGE, "'%.100s' is no name of a pod", argv[i].p);
@@ -143,8 +134,7 @@ static void get_pods(const void *base, struct str *out)
 {
     const struct agent_options *o = base;
 
-    for (size_t i = 0; i < o->kube_pods.n; i++)
-        str_printf(out, "%s%s", i ? " " : "", o->kube_pods.at[i]);
+    put_texts(o->kube_pods.at, o->kube_pods.n, out);
 }
 
 static bool root_name_ok(struct slice s)
@@ -195,8 +185,7 @@ static int set_command(void *base, int argc, const struct slice *argv, bool fres
     char path[PATH_MAX];
 
     if (fresh)
-        while (o->allow.commands.n)
-            mem_free(vec_pop(&o->allow.commands));
+        vec_clear_owned(&o->allow.commands);
     if (argc < 1)
         return err_set(e, ERR_RANGE, "must be the absolute path of a program");
     for (int i = 0; i < argc; i++) {
@@ -213,8 +202,7 @@ static void get_command(const void *base, struct str *out)
 {
     const struct agent_options *o = base;
 
-    for (size_t i = 0; i < o->allow.commands.n; i++)
-        str_printf(out, "%s%s", i ? " " : "", o->allow.commands.at[i]);
+    put_texts(o->allow.commands.at, o->allow.commands.n, out);
 }
 
 static int set_unit(void *base, int argc, const struct slice *argv, bool fresh, struct err *e)
@@ -223,8 +211,7 @@ static int set_unit(void *base, int argc, const struct slice *argv, bool fresh, 
     char pattern[300];
 
     if (fresh)
-        while (o->allow.units.n)
-            mem_free(vec_pop(&o->allow.units));
+        vec_clear_owned(&o->allow.units);
     for (int i = 0; i < argc; i++) {
         if (!WORD_OF(argv[i], pattern) || !pattern[0])
             return err_set(e, ERR_RANGE, "a unit pattern is too long or empty");
@@ -237,8 +224,7 @@ static void get_unit(const void *base, struct str *out)
 {
     const struct agent_options *o = base;
 
-    for (size_t i = 0; i < o->allow.units.n; i++)
-        str_printf(out, "%s%s", i ? " " : "", o->allow.units.at[i]);
+    put_texts(o->allow.units.at, o->allow.units.n, out);
 }
 
 static const struct option rows[] = {
@@ -281,7 +267,7 @@ static const struct option rows[] = {
     {"unixsocketperm", OPT_PERM, AT(unixsocketperm), .dflt = "700", .flags = OPT_FIXED, .summary = "Mode of that socket."},
     {"http-bind", OPT_STR, AT(http_bind), .dflt = "127.0.0.1", .flags = OPT_FIXED, .summary = "Address of the HTTP port."},
     {"http-port", OPT_INT, AT(http_port), .max = 65535, .dflt = "0", .flags = OPT_FIXED, .summary = "/healthz, /startupz, /livez, /readyz, /metrics and /status; 0: none (9381 in our samples)."},
-    {"ready-max-lag", OPT_MS, AT(ready_lag_ms), .min = 0, .max = 86400000, .dflt = "10s", .unit_ms = 1, .unit = "milliseconds",
+    {"ready-max-lag", OPT_MS, AT(ready_lag_ms), .min = 0, .max = 86400000, .dflt = "10s", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "/readyz: a replica that has not heard its primary for longer is not ready. 0: only its link must be up."},
     {"kube", OPT_WORD, AT(kube), .dflt = "auto", .words = kube_words, .flags = OPT_FIXED,
      .summary = "Show the local node's role as a label of our pod in Kubernetes. auto: when kube-pods and node are given and there is an API around."},
@@ -301,25 +287,25 @@ static const struct option rows[] = {
      .summary = "An address under which sentinels know the local node. Its run id is compared in any case."},
     {"kube-api", OPT_STR, AT(kube_api), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "https://host:port of the API. Empty: KUBERNETES_SERVICE_HOST and _PORT of the environment."},
     {"kube-folder", OPT_STR, AT(kube_folder), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Folder of the files token, ca.crt and namespace, read again while running. Empty: /var/run/secrets/kubernetes.io/serviceaccount."},
-    {"kube-timeout", OPT_MS, AT(kube_timeout_ms), .min = 100, .max = 60000, .dflt = "3s", .unit_ms = 1, .unit = "milliseconds",
+    {"kube-timeout", OPT_MS, AT(kube_timeout_ms), .min = 100, .max = 60000, .dflt = "3s", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "A request to the API takes no longer."},
-    {"kube-check", OPT_MS, AT(kube_check_ms), .min = 100, .max = 86400000, .dflt = "60s", .unit_ms = 1, .unit = "milliseconds",
+    {"kube-check", OPT_MS, AT(kube_check_ms), .min = 100, .max = 86400000, .dflt = "60s", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "The label is looked at, or said again, this often, give or take a quarter."},
-    {"quiesce-min", OPT_MS, AT(quiesce_ms), .min = 0, .max = 10000, .dflt = "20ms", .unit_ms = 1, .unit = "milliseconds",
+    {"quiesce-min", OPT_MS, AT(quiesce_ms), .min = 0, .max = 10000, .dflt = "20ms", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "Quiet time after a push before everything is read; further pushes start it again ..."},
-    {"quiesce-max", OPT_MS, AT(quiesce_max_ms), .min = 0, .max = 60000, .dflt = "200ms", .unit_ms = 1, .unit = "milliseconds",
+    {"quiesce-max", OPT_MS, AT(quiesce_max_ms), .min = 0, .max = 60000, .dflt = "200ms", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "... but never beyond this."},
-    {"resync-interval", OPT_MS, AT(resync_ms), .min = 100, .max = 86400000, .dflt = "60s", .unit_ms = 1, .unit = "milliseconds",
+    {"resync-interval", OPT_MS, AT(resync_ms), .min = 100, .max = 86400000, .dflt = "60s", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "Everything is read this often even if nothing was pushed, give or take a quarter."},
-    {"ping-interval", OPT_MS, AT(ping_ms), .min = 50, .max = 600000, .dflt = "5s", .unit_ms = 1, .unit = "milliseconds",
+    {"ping-interval", OPT_MS, AT(ping_ms), .min = 50, .max = 600000, .dflt = "5s", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "Both connections to the directory are pinged this often."},
-    {"ping-timeout", OPT_MS, AT(ping_timeout_ms), .min = 20, .max = 600000, .dflt = "3s", .unit_ms = 1, .unit = "milliseconds",
+    {"ping-timeout", OPT_MS, AT(ping_timeout_ms), .min = 20, .max = 600000, .dflt = "3s", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "Without an answer for so long both are opened again."},
-    {"poll-interval", OPT_MS, AT(poll_ms), .min = 50, .max = 600000, .dflt = "1s", .unit_ms = 1, .unit = "milliseconds",
+    {"poll-interval", OPT_MS, AT(poll_ms), .min = 50, .max = 600000, .dflt = "1s", .unit_ms = 1, .unit = "milliseconds", .flags = OPT_FIXED,
      .summary = "How often a directory is read that offers neither tracking nor keyspace events."},
     {"dir", OPT_STR, AT(dir), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Working folder."},
     {"logfile", OPT_STR, AT(logfile), .dflt = "", .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "Log file; empty is standard output."},
-    {"loglevel", OPT_WORD, AT(loglevel), .dflt = "notice", .words = loglevels, .summary = "How much is logged."},
+    {"loglevel", OPT_WORD, AT(loglevel), .dflt = "notice", .words = loglevels, .flags = OPT_FIXED, .summary = "How much is logged."},
     {"pidfile", OPT_STR, AT(pidfile), .flags = OPT_FIXED | OPT_EMPTY_IS_NULL, .summary = "File that holds the process id while it runs."},
     {"daemonize", OPT_BOOL, AT(daemonize), .dflt = "no", .flags = OPT_FIXED, .summary = "Go to the background."},
     {"syslog-enabled", OPT_BOOL, AT(syslog_enabled), .dflt = "no", .flags = OPT_FIXED, .summary = "Log to syslog too."},
@@ -416,8 +402,7 @@ void agent_options_free(struct agent_options *o)
     option_free(&agent_option_table, o);
     vec_fini(&o->sentinels);
     vec_fini(&o->known_as);
-    while (o->kube_pods.n)
-        mem_free(vec_pop(&o->kube_pods));
+    vec_clear_owned(&o->kube_pods);
     vec_fini(&o->kube_pods);
     roots_fini(&o->roots);
     allow_fini(&o->allow);

@@ -10,12 +10,14 @@
 
 enum kube_said { KUBE_SAID_AUTO, KUBE_SAID_ON, KUBE_SAID_OFF };
 
+struct addr_list { struct addr *at; size_t n, cap; };      /* a VEC(struct addr) that can be handed on */
+
 struct agent_options {
     char *node_id, *group;
     char *state_dir;
     bool controller;
     char *announce_host;
-    VEC(struct addr) sentinels;
+    struct addr_list sentinels;
     char *directory_group;
     struct addr directory;               /* fixed address, instead of sentinels */
     struct addr node;                    /* the data node beside it; unset: none */
@@ -35,7 +37,7 @@ struct agent_options {
     char *kube_api, *kube_folder, *kube_namespace, *kube_pod, *kube_group;
     char *kube_label, *kube_annotation, *kube_primary, *kube_replica, *kube_other;
     VEC(char *) kube_pods;               /* all of the set, ours too */
-    VEC(struct addr) known_as;           /* addresses by which sentinels know the local node */
+    struct addr_list known_as;           /* addresses by which sentinels know the local node */
     int64_t kube_timeout_ms, kube_check_ms;
     char *dir, *logfile, *pidfile, *syslog_ident;
     int loglevel;

@@ -67,6 +67,12 @@
     } while (0)
 
 #define vec_clear(v) ((v)->n = 0)
+/* Of pointers to memory of their own (mem_*): that is freed, too. */
+#define vec_clear_owned(v)                  \
+    do {                                    \
+        while ((v)->n > 0)                  \
+            mem_free(vec_pop(v));           \
+    } while (0)
 #define vec_fini(v)                 \
     do {                            \
         mem_free((v)->at);          \

@@ -39,6 +39,68 @@ START_TEST(test_a_whole_file)
 }
 END_TEST
 
+/* What was read is told as it stands in a file. */
+static const struct { const char *option, *lines, *is; } lists[] = {
+    {"directory-sentinel", "directory-sentinel 10.0.0.1 26379\ndirectory-sentinel ::1 26380\ndirectory-group g\n", "10.0.0.1 26379 ::1 26380"},
+    {"directory-sentinel", "directory h 1\n", ""},
+    {"directory", "directory h 1\n", "h 1"},
+    {"directory", "directory-sentinel h 1\ndirectory-group g\n", ""},
+    {"node", "directory h 1\nnode 10.0.0.7 6379\n", "10.0.0.7 6379"},
+    {"node", "directory h 1\n", ""},
+    {"node-known-as", "directory h 1\nnode-known-as a 1\nnode-known-as b 2\n", "a 1 b 2"},
+    {"kube-pods", "directory h 1\nkube-pods a-0 a-1\nkube-pods a-2\n", "a-0 a-1 a-2"},
+    {"root", "directory h 1\nroot a /x\nroot b /y\n", "a /x b /y"},
+    {"allow-command", "directory h 1\nallow-command /bin/a /bin/b\nallow-command /c\n", "/bin/a /bin/b /c"},
+    {"allow-unit", "directory h 1\nallow-unit x@* y\n", "x@* y"},
+};
+
+START_TEST(test_lists_there_and_back)
+{
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        struct agent_options o;
+        struct err e = {0};
+        struct str out = {0};
+
+        ck_assert_msg(load(&o, lists[i].lines, &e) == 0, "%s: %s", lists[i].lines, e.text);
+        option_get(option_find(&agent_option_table, slice_z(lists[i].option)), &o, &out);
+        ck_assert_str_eq(str_c(&out), lists[i].is);
+        str_fini(&out);
+        agent_options_free(&o);
+    }
+}
+END_TEST
+
+static const struct { const char *line; int most; } bounds[] = {
+    {"directory-sentinel h 1\n", 64}, {"node-known-as h 1\n", 16}, {"kube-pods p\n", 64},
+};
+
+START_TEST(test_lists_end_somewhere)
+{
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        for (int more = 0; more <= 1; more++) {
+            struct str text = {0};
+            struct agent_options o;
+            struct err e = {0};
+
+            str_set_z(&text, i == 0 ? "directory-group g\n" : "directory h 1\n");
+            for (int k = 0; k < bounds[i].most + more; k++)
+                str_append_z(&text, bounds[i].line);
+            ck_assert_msg((load(&o, str_c(&text), &e) == 0) == !more, "%s: %s", bounds[i].line, e.text);
+            ck_assert(!more || strstr(e.text, "more than"));
+            str_fini(&text);
+            agent_options_free(&o);
+        }
+}
+END_TEST
+
+/* Nothing of it can be set while the agent runs: no row may promise that. */
+START_TEST(test_every_row_says_that_it_needs_a_restart)
+{
+    for (size_t i = 0; i < agent_option_table.n; i++)
+        ck_assert_msg(agent_option_table.rows[i].flags & OPT_FIXED, "%s", agent_option_table.rows[i].name);
+}
+END_TEST
+
 static const struct { const char *text, *says; } wrong[] = {
     {"", "no way to the directory"},
     {"directory-sentinel h 1\n", "'directory-group' is missing"},
@@ -80,4 +142,5 @@ START_TEST(test_the_node_is_called_as_its_host)
 }
 END_TEST
 
-SUITE(options, test_a_whole_file, test_nonsense, test_the_node_is_called_as_its_host)
+SUITE(options, test_a_whole_file, test_lists_there_and_back, test_lists_end_somewhere, test_every_row_says_that_it_needs_a_restart,
+      test_nonsense, test_the_node_is_called_as_its_host)
