@@ -188,6 +188,17 @@ const char *apply_state_name(enum apply_state s) { return state_names[s]; }
 const char *apply_event_name(enum apply_event_kind k) { return event_names[k]; }
 const char *apply_step_name(enum apply_step_kind k) { return step_names[k]; }
 const char *ack_status_word(enum ack_status s) { return ack_words[s]; }
+
+bool ack_status_from(const char *word, enum ack_status *out)
+{
+    for (int s = 0; s < ACK_STATUSES; s++)
+        if (strcmp(ack_words[s], word) == 0) {
+            *out = (enum ack_status)s;
+            return true;
+        }
+    return false;
+}
+
 bool ack_in_force(enum ack_status s) { return s == ACK_OK || s == ACK_OVERRIDE || s == ACK_PENDING_RESTART; }
 
 void apply_init(struct apply *a)

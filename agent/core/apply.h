@@ -135,6 +135,7 @@ const char *apply_state_name(enum apply_state s);
 const char *apply_event_name(enum apply_event_kind k);
 const char *apply_step_name(enum apply_step_kind k);
 const char *ack_status_word(enum ack_status s);
+bool ack_status_from(const char *word, enum ack_status *out);    /* false: not one of these words, *out is as it was */
 bool ack_in_force(enum ack_status s);                   /* ok, override, pending_restart */
 
 /* What the records of a journal and a look at the files amount to. */

@@ -1,6 +1,7 @@
 /* The last answer about each document, and its way to the directory. */
 #include "agent/shell/acks.h"
 
+#include "agent/source/docfile.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/base/utf8.h"
@@ -9,10 +10,9 @@
 #include "common/io/log.h"
 
 #include <cjson/cJSON.h>
-#include <dirent.h>
 #include <string.h>
-#include <unistd.h>
 
+#define KIND "ackq"
 #define SEQ_BLOCK 1000           /* numbers reserved on disk at a time */
 #define ERR_MAX 1024             /* of a reason, as sent */
 
@@ -31,13 +31,6 @@ struct acks {
     uint64_t delivered;
     struct directory *directory;     /* the one last given; NULL before */
 };
-
-static void path_of(const struct acks *a, const struct docname *doc, struct str *out)
-{
-    str_printf(out, "%s/ackq/%s", a->state, doc->type);
-    if (doc->component[0])
-        str_printf(out, "/%s", doc->component);
-}
 
 static int64_t next_seq(struct acks *a)
 {
@@ -69,40 +62,24 @@ static struct entry *entry_of(struct acks *a, const struct docname *doc)
     return n;
 }
 
-static void load_type(struct acks *a, const char *type)
+static void load_one(void *arg, const struct docname *doc)
 {
-    struct docname doc = {0};
-    struct str path = {0};
-    struct dirent *d;
-    DIR *dir;
+    struct acks *a = arg;
+    struct str text = {0}, path = {0};
+    cJSON *tree = NULL;
 
-    if (!slice_copy_z(slice_z(type), doc.type, sizeof doc.type))
-        return;
-    path_of(a, &doc, &path);
-    dir = opendir(str_c(&path));
-    while (dir && (d = readdir(dir)) != NULL) {
-        struct str text = {0}, file = {0};
-        cJSON *tree = NULL;
+    docfile_path(a->state, KIND, doc, &path);
+    if (file_slurp(str_c(&path), 65536, &text, NULL) == 0 && (tree = cJSON_ParseWithLength(str_c(&text), text.len)) != NULL) {
+        struct entry *n = entry_of(a, doc);
 
-        if (docname_make(&doc, slice_z(type), slice_z(d->d_name))) {
-            path_of(a, &doc, &file);
-            if (file_slurp(str_c(&file), 65536, &text, NULL) == 0 &&
-                (tree = cJSON_ParseWithLength(str_c(&text), text.len)) != NULL) {
-                struct entry *n = entry_of(a, &doc);
-
-                mem_free(n->json);
-                n->json = str_take(&text);
-                n->on_disk = true;
-            } else if (strncmp(d->d_name, ".", 1) != 0) {
-                unlink(str_c(&file));
-            }
-        }
-        cJSON_Delete(tree);
-        str_fini(&text);
-        str_fini(&file);
+        mem_free(n->json);
+        n->json = str_take(&text);
+        n->on_disk = true;
+    } else if (doc->component[0] != '.') {
+        docfile_forget(a->state, KIND, doc);
     }
-    if (dir)
-        closedir(dir);
+    cJSON_Delete(tree);
+    str_fini(&text);
     str_fini(&path);
 }
 
@@ -110,22 +87,13 @@ struct acks *acks_new(const char *state, const char *node)
 {
     struct acks *a = mem_zalloc(sizeof *a);
     struct str path = {0}, text = {0};
-    struct dirent *d;
-    DIR *dir;
 
     a->state = state;
     a->node = node;
     str_printf(&path, "%s/ackseq", state);
     if (file_slurp(str_c(&path), 64, &text, NULL) == 0 && num_i64_in(str_c(&text), text.len, 0, INT64_MAX / 2, &a->seq))
         a->seq_reserved = a->seq;
-    str_clear(&path);
-    str_printf(&path, "%s/ackq", state);
-    dir = opendir(str_c(&path));
-    while (dir && (d = readdir(dir)) != NULL)
-        if (d->d_name[0] != '.')
-            load_type(a, d->d_name);
-    if (dir)
-        closedir(dir);
+    docfile_each(state, KIND, NULL, load_one, a);
     str_fini(&path);
     str_fini(&text);
     return a;
@@ -183,8 +151,8 @@ static void keep(struct acks *a, struct entry *n)
     struct err e;
 
     folder.component[0] = 0;
-    path_of(a, &folder, &dir);
-    path_of(a, &n->doc, &path);
+    docfile_path(a->state, KIND, &folder, &dir);
+    docfile_path(a->state, KIND, &n->doc, &path);
     if (file_make_dirs(str_c(&dir), 0700, &e) != 0 || file_replace_soon(str_c(&path), n->json, strlen(n->json), 0600, true, &e) != 0)
         log_warning("acks: %s", e.text);
     else
@@ -195,13 +163,8 @@ static void keep(struct acks *a, struct entry *n)
 
 static void drop_file(struct acks *a, struct entry *n)
 {
-    struct str path = {0};
-
-    if (!n->on_disk)
-        return;
-    path_of(a, &n->doc, &path);
-    unlink(str_c(&path));
-    str_fini(&path);
+    if (n->on_disk)
+        docfile_forget(a->state, KIND, &n->doc);
     n->on_disk = false;
 }
 

@@ -1,14 +1,13 @@
 /* Records of what is in force, and the folders of last good files. */
 #include "agent/shell/applied.h"
 
-#include "agent/core/document.h"
 #include "agent/core/schema.h"
+#include "agent/source/docfile.h"
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/io/file.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,11 +106,6 @@ static void take_settings(struct applied *a, const cJSON *o)
     }
 }
 
-static void path_of(const char *state, const struct docname *doc, struct str *out)
-{
-    str_printf(out, "%s/applied/%s/%s", state, doc->type, doc->component);
-}
-
 int applied_save(const char *state, const struct docname *doc, const struct applied *a, struct err *e)
 {
     cJSON *o = cJSON_CreateObject(), *files;
@@ -135,7 +129,7 @@ int applied_save(const char *state, const struct docname *doc, const struct appl
     if (a->settings.n)
         put_settings(a, o);
     text = cJSON_Print(o);
-    path_of(state, doc, &path);
+    docfile_path(state, "applied", doc, &path);
     rc = file_replace_soon(str_c(&path), text, strlen(text), 0600, true, e);     /* the journal's commit is on disk */
     cJSON_free(text);
     cJSON_Delete(o);
@@ -151,7 +145,7 @@ int applied_load(const char *state, const struct docname *doc, struct applied *a
     int rc;
 
     applied_init(a);
-    path_of(state, doc, &path);
+    docfile_path(state, "applied", doc, &path);
     rc = file_slurp(str_c(&path), (size_t)16 << 20, &text, e);
     if (rc != 0)
         goto out;
@@ -164,9 +158,7 @@ int applied_load(const char *state, const struct docname *doc, struct applied *a
     slice_copy_z(slice_z(tree_text(o, "sha", "")), a->sha, sizeof a->sha);
     slice_copy_z(slice_z(tree_text(o, "fingerprint", "")), a->fingerprint, sizeof a->fingerprint);
     a->at_wall_ms = tree_int(o, "t", 0);
-    for (int s = 0; s < ACK_STATUSES; s++)
-        if (strcmp(ack_status_word((enum ack_status)s), tree_text(o, "st", "")) == 0)
-            a->status = (enum ack_status)s;
+    ack_status_from(tree_text(o, "st", ""), &a->status);
     cJSON_ArrayForEach(f, tree_at(o, "files"))
         add_file(a, tree_text(f, "root", ""), tree_text(f, "path", ""), tree_text(f, "sha", ""));
     take_settings(a, o);
@@ -177,36 +169,11 @@ out:
     return rc;
 }
 
-void applied_forget(const char *state, const struct docname *doc)
-{
-    struct str path = {0};
-
-    path_of(state, doc, &path);
-    unlink(str_c(&path));
-    str_fini(&path);
-}
+void applied_forget(const char *state, const struct docname *doc) { docfile_forget(state, "applied", doc); }
 
 void applied_each(const char *state, const char *type, void (*fn)(void *arg, const struct docname *doc), void *arg)
 {
-    VEC(struct docname) found = {0};       /* first all names: fn may remove the files */
-    struct str path = {0};
-    struct dirent *d;
-    DIR *dir;
-
-    str_printf(&path, "%s/applied/%s", state, type);
-    dir = opendir(str_c(&path));
-    while (dir && (d = readdir(dir)) != NULL) {
-        struct docname name;
-
-        if (docname_make(&name, slice_z(type), slice_z(d->d_name)))
-            vec_push(&found, name);
-    }
-    if (dir)
-        closedir(dir);
-    for (size_t i = 0; i < found.n; i++)
-        fn(arg, &found.at[i]);
-    vec_fini(&found);
-    str_fini(&path);
+    docfile_each(state, "applied", type, fn, arg);
 }
 
 bool applied_owns(const struct applied *a, const char *root, const char *path)
@@ -242,7 +209,7 @@ int kept_folder(const char *state, const struct docname *doc, unsigned keep, cha
     DIR *dir;
     int rc;
 
-    str_printf(&path, "%s/lkg/%s/%s", state, doc->type, doc->component);
+    docfile_path(state, "lkg", doc, &path);
     rc = file_make_dirs(str_c(&path), 0700, e);
     dir = rc == 0 ? opendir(str_c(&path)) : NULL;
     if (rc == 0 && !dir)

@@ -2,13 +2,12 @@
 #include "agent/shell/journal.h"
 
 #include "agent/core/schema.h"
+#include "agent/source/docfile.h"
 #include "common/base/mem.h"
 #include "common/io/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,11 +15,6 @@
 #define SUM_HEX 16
 
 static const char *const record_words[] = {"swapping", "undoing", "committed", "undone"};
-
-static void path_of(const char *state, const struct docname *doc, struct str *out)
-{
-    str_printf(out, "%s/journal/%s/%s", state, doc->type, doc->component);
-}
 
 static void put_line(cJSON *record, struct str *out)
 {
@@ -87,7 +81,7 @@ int journal_start(const char *state, const struct docname *doc, const struct jou
     if (b->node)
         cJSON_AddStringToObject(r, "node", b->node);
     put_line(r, &text);
-    path_of(state, doc, &path);
+    docfile_path(state, "journal", doc, &path);
     fd = open(str_c(&path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         rc = err_sys(e, "create %s", str_c(&path));
@@ -112,7 +106,7 @@ int journal_note(const char *state, const struct docname *doc, enum journal_reco
     if (what == JOURNAL_COMMITTED)
         cJSON_AddStringToObject(r, "status", ack_status_word(status));
     put_line(r, &text);
-    path_of(state, doc, &path);
+    docfile_path(state, "journal", doc, &path);
     fd = open(str_c(&path), O_WRONLY | O_APPEND | O_CLOEXEC);
     if (fd < 0)
         rc = err_sys(e, "journal %s", str_c(&path));
@@ -132,7 +126,7 @@ int journal_forget(const char *state, const struct docname *doc, struct err *e)
     struct str path = {0};
     int rc = 0;
 
-    path_of(state, doc, &path);
+    docfile_path(state, "journal", doc, &path);
     if (unlink(str_c(&path)) != 0 && errno != ENOENT)
         rc = err_sys(e, "remove journal %s", str_c(&path));
     str_fini(&path);
@@ -202,9 +196,7 @@ static void take_record(struct journal *j, const cJSON *r)
         j->seen.undone = true;
     else if (strcmp(word, record_words[JOURNAL_COMMITTED]) == 0) {
         j->seen.committed = true;
-        for (int s = 0; s < ACK_STATUSES; s++)
-            if (strcmp(ack_status_word((enum ack_status)s), tree_text(r, "status", "")) == 0)
-                j->status = (enum ack_status)s;
+        ack_status_from(tree_text(r, "status", ""), &j->status);
     }
 }
 
@@ -214,7 +206,7 @@ int journal_load(const char *state, const struct docname *doc, struct journal *j
     const char *p;
     int rc;
 
-    path_of(state, doc, &path);
+    docfile_path(state, "journal", doc, &path);
     rc = file_slurp(str_c(&path), JOURNAL_MAX, &text, e);
     p = str_c(&text);
     while (rc == 0 && *p) {
@@ -241,41 +233,7 @@ int journal_load(const char *state, const struct docname *doc, struct journal *j
     return rc;
 }
 
-static void each_component(const char *state, const char *type, void (*fn)(void *, const struct docname *), void *arg)
-{
-    VEC(struct docname) found = {0};       /* first all names: fn may remove the files */
-    struct str path = {0};
-    struct dirent *d;
-    DIR *dir;
-
-    str_printf(&path, "%s/journal/%s", state, type);
-    dir = opendir(str_c(&path));
-    while (dir && (d = readdir(dir)) != NULL) {
-        struct docname name;
-
-        if (docname_make(&name, slice_z(type), slice_z(d->d_name)))
-            vec_push(&found, name);
-    }
-    if (dir)
-        closedir(dir);
-    for (size_t i = 0; i < found.n; i++)
-        fn(arg, &found.at[i]);
-    vec_fini(&found);
-    str_fini(&path);
-}
-
 void journal_each(const char *state, void (*fn)(void *arg, const struct docname *doc), void *arg)
 {
-    struct str path = {0};
-    struct dirent *d;
-    DIR *dir;
-
-    str_printf(&path, "%s/journal", state);
-    dir = opendir(str_c(&path));
-    while (dir && (d = readdir(dir)) != NULL)
-        if (d->d_name[0] != '.')
-            each_component(state, d->d_name, fn, arg);
-    if (dir)
-        closedir(dir);
-    str_fini(&path);
+    docfile_each(state, "journal", NULL, fn, arg);
 }

@@ -4,23 +4,17 @@
 
 #include "agent/core/document.h"
 #include "agent/source/digest.h"
+#include "agent/source/docfile.h"
 #include "common/base/buf.h"
-#include "common/base/num.h"
 #include "common/io/file.h"
 #include "common/text/resp_request.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MAGIC "kvorum-cache 1 "
 #define CACHE_MAX ((size_t)96 * 1024 * 1024)
-
-static void path_of(const char *state, const char *kind, const struct docname *doc, struct str *out)
-{
-    str_printf(out, "%s/%s/%s/%s", state, kind, doc->type, doc->component);
-}
 
 static void put_record(struct buf *out, const char *source, const struct input *i)
 {
@@ -58,7 +52,7 @@ int cache_save(const char *state, const struct docname *doc, const struct inputs
         if (i && i->kind != INPUT_WRONG)
             put_record(&body, of->at.at[k], i);
     }
-    path_of(state, "cache", doc, &path);
+    docfile_path(state, "cache", doc, &path);
     sha_bytes(buf_data(&body), buf_len(&body), sha);
     str_printf(&text, MAGIC "%s ", sha);
     if (file_slurp(str_c(&path), CACHE_MAX, &old, NULL) == 0 && old.len >= text.len &&
@@ -75,14 +69,7 @@ out:
     return rc;
 }
 
-void cache_forget(const char *state, const struct docname *doc)
-{
-    struct str path = {0};
-
-    path_of(state, "cache", doc, &path);
-    unlink(str_c(&path));
-    str_fini(&path);
-}
+void cache_forget(const char *state, const struct docname *doc) { docfile_forget(state, "cache", doc); }
 
 static int add_record(int argc, const struct slice *argv, struct inputs *in, struct err *e)
 {
@@ -140,7 +127,7 @@ int cache_load(const char *state, const struct docname *doc, struct inputs *in, 
     int rc;
 
     inputs_init(&fresh);
-    path_of(state, "cache", doc, &path);
+    docfile_path(state, "cache", doc, &path);
     rc = file_slurp(str_c(&path), CACHE_MAX, &text, e);
     if (rc != 0)
         goto out;
@@ -178,7 +165,7 @@ bool override_load(const char *state, const struct docname *doc, struct str *out
     struct err why = {0};
     int rc;
 
-    path_of(state, "override", doc, &path);
+    docfile_path(state, "override", doc, &path);
     rc = file_slurp(str_c(&path), DOCUMENT_MAX_BYTES + 1, out, &why);
     str_fini(&path);
     if (rc != 0 && !(rc == ERR_SYS && why.sys_errno == ENOENT) && e)

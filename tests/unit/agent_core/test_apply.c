@@ -4,7 +4,6 @@
 #include "common/base/str.h"
 #include "tests/support/suite.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct apply_terms terms = {.check_ms = 1000, .reload_ms = 2000, .probe_ms = 3000};
@@ -185,4 +184,18 @@ START_TEST(test_what_a_crash_left)
 }
 END_TEST
 
-SUITE(apply, test_roads, test_every_pair, test_deadlines_follow_the_terms, test_reasons_add_up, test_what_a_crash_left)
+START_TEST(test_words_there_and_back)
+{
+    enum ack_status is = ACK_HELD;
+
+    for (int k = 0; k < ACK_STATUSES; k++) {
+        ck_assert(ack_status_from(ack_status_word((enum ack_status)k), &is));
+        ck_assert_int_eq(is, k);
+    }
+    is = ACK_INVALID;
+    ck_assert(!ack_status_from("", &is) && !ack_status_from("OK", &is) && !ack_status_from("okay", &is));
+    ck_assert_int_eq(is, ACK_INVALID);
+}
+END_TEST
+
+SUITE(apply, test_roads, test_every_pair, test_deadlines_follow_the_terms, test_reasons_add_up, test_what_a_crash_left, test_words_there_and_back)
