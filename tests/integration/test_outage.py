@@ -7,23 +7,10 @@ import urllib.request
 import pytest
 import redis
 
-from formed import FormedGroup
 from harness import free_port, wait_until
 
+pytestmark = pytest.mark.alone
 HEARTBEAT_MS = 200             # the longest time between two proofs of the old primary at down-after 1000, and some for a busy machine
-
-
-@pytest.fixture
-def group(request):
-    made = []
-
-    def make(**kw):
-        made.append(FormedGroup(**kw))
-        return made[-1]
-
-    yield make
-    from conftest import _finish
-    _finish(request, [g.yard for g in made])
 
 
 class OneWriter:
