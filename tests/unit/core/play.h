@@ -97,6 +97,15 @@ static inline const struct ha_msg *said(const struct play *s, const char *to, en
     return NULL;
 }
 
+/* What the operator who holds this ticket is told in this step. */
+static inline const struct formed_action *reply_to(const struct play *s, uint64_t ticket)
+{
+    for (size_t i = 0; i < s->out.list.n; i++)
+        if (s->out.list.at[i].kind == FA_REPLY && s->out.list.at[i].ticket == ticket)
+            return &s->out.list.at[i];
+    return NULL;
+}
+
 static inline void hear(struct play *s, int from, uint64_t life, struct ha_msg m)
 {
     memcpy(m.from, id(from), ID_MAX);

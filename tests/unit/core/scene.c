@@ -375,6 +375,23 @@ void scene_kill(struct scene *s, int node)
     scene_down(s, sub, HOW_REFUSED);
 }
 
+const char *scene_elect(struct scene *s)
+{
+    scene_answer(s, 2, true, "", 0);
+    return scene_answer(s, 3, true, scene_id(1), 1);
+}
+
+void scene_fail_over(struct scene *s)
+{
+    scene_kill(s, 1);
+    scene_elect(s);
+    scene_info(s, 2, ROLE_REPLICA, 1, false, 800);
+    scene_info(s, 3, ROLE_REPLICA, 1, false, 700);
+    scene_info(s, 2, ROLE_PRIMARY, 0, false, 800);
+    scene_info(s, 3, ROLE_REPLICA, 2, true, 800);
+    ck_assert_int_eq(scene_group(s)->fo.state, FO_IDLE);
+}
+
 /* --- the scene itself ---------------------------------------------------------------------------- */
 
 void scene_forget(struct scene *s)

@@ -65,5 +65,9 @@ void scene_mute(struct scene *s, int node);         /* node: answers nothing any
 
 /* Node i is killed: both links close, the reconnects are refused. */
 void scene_kill(struct scene *s, int node);
+/* Of three sentinels: s2 sees n1 down too, s3 votes for us. Returns what the vote was answered with. */
+const char *scene_elect(struct scene *s);
+/* Of three nodes: n1 is killed, we are elected, n2 leads and n3 follows it; the failover is over. */
+void scene_fail_over(struct scene *s);
 
 #endif

@@ -42,8 +42,7 @@ START_TEST(test_order_of_preference)
 
         scene_init(&s, 3, 2);
         scene_kill(&s, 1);
-        scene_answer(&s, 2, true, "", 0);
-        scene_answer(&s, 3, true, scene_id(1), 1);
+        scene_elect(&s);
         tell(&s, 2, cases[i].n2);
         tell(&s, 3, cases[i].n3);
         g = scene_group(&s);
@@ -65,8 +64,7 @@ START_TEST(test_down_and_disconnected)
     scene_kill(&s, 1);
     scene_kill(&s, 2);
     scene_down(&s, scene_cmd(&s, 3), HOW_TIMEOUT);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_elect(&s);
     scene_info(&s, 4, ROLE_REPLICA, 1, false, 1);
     ck_assert_int_eq(scene_group(&s)->fo.promoted, scene_node(&s, 4)->id);
     ck_assert_int_eq(scene_node(&s, 2)->refused, REFUSED_DISCONNECTED);
@@ -84,8 +82,7 @@ START_TEST(test_silent)
     scene_mute(&s, 3);
     scene_pass(&s, 8000);
     scene_kill(&s, 1);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_elect(&s);
     for (int i = 0; i < 2; i++) {
         scene_info(&s, 2, ROLE_REPLICA, 1, false, 1);
         scene_info(&s, 3, ROLE_REPLICA, 1, false, 9);

@@ -98,14 +98,6 @@ START_TEST(test_what_is_no_evidence)
 }
 END_TEST
 
-static const struct formed_action *reply_to(const struct play *s, uint64_t ticket)
-{
-    for (size_t i = 0; i < s->out.list.n; i++)
-        if (s->out.list.at[i].kind == FA_REPLY && s->out.list.at[i].ticket == ticket)
-            return &s->out.list.at[i];
-    return NULL;
-}
-
 START_TEST(test_settings_are_answered_when_they_are_there)
 {
     struct ha_record r = record();

@@ -90,8 +90,7 @@ static void elected(struct scene *s, int nodes)
 {
     scene_init(s, nodes, 2);
     scene_kill(s, 1);
-    scene_answer(s, 2, true, "", 0);
-    ck_assert_str_eq(scene_answer(s, 3, true, scene_id(1), 1), "+elected-leader n1; +failover-state-select-slave n1");
+    ck_assert_str_eq(scene_elect(s), "+elected-leader n1; +failover-state-select-slave n1");
     ck_assert_int_eq(scene_group(s)->fo.state, FO_ASKING);
 }
 
@@ -214,8 +213,7 @@ START_TEST(test_silence_knows_no_veto)
     scene_init(&s, 3, 2);
     scene_mute(&s, 1);
     scene_pass(&s, 6100);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_elect(&s);
     for (int i = 0; i < 2; i++) {          /* the periodic question was on its way already */
         scene_info(&s, 2, ROLE_REPLICA, 1, true, 500);
         scene_info(&s, 3, ROLE_REPLICA, 1, true, 501);
@@ -383,8 +381,7 @@ START_TEST(test_nobody_to_promote_is_not_asked_for_votes_again)
 
     scene_init(&s, 1, 2);
     scene_kill(&s, 1);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_elect(&s);
     ck_assert_ptr_nonnull(strstr(str_c(&s.all), "-failover-abort-no-good-slave"));
     for (int i = 0; i < 60; i++) {
         scene_answer(&s, 2, true, "", 0);

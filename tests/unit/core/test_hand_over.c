@@ -240,8 +240,7 @@ START_TEST(test_an_office_handed_over_is_found)
     ck_assert(!scene_node(&s, 1)->sdown);
     scene_pass(&s, 200);
     ck_assert(scene_node(&s, 1)->sdown);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_elect(&s);
     for (int i = 0; i < 2; i++) {
         scene_info(&s, 2, ROLE_REPLICA, 1, true, 900);
         scene_info(&s, 4, ROLE_REPLICA, 1, true, 900);

@@ -211,14 +211,6 @@ START_TEST(test_hand_over_is_called_off_before_finish)
 }
 END_TEST
 
-static const struct formed_action *reply_to(const struct play *s, uint64_t ticket)
-{
-    for (size_t i = 0; i < s->out.list.n; i++)
-        if (s->out.list.at[i].kind == FA_REPLY && s->out.list.at[i].ticket == ticket)
-            return &s->out.list.at[i];
-    return NULL;
-}
-
 /* All memories were lost at once: no seal will ever count, and a try that waits for them must not keep the operator out. */
 START_TEST(test_an_operator_gets_past_a_try_that_waits_for_ever)
 {

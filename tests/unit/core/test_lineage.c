@@ -91,8 +91,7 @@ START_TEST(test_history_before_preference)
         says(&s, 1, (struct says){ROLE_PRIMARY, 0, 'a', 0, 300, -1, 0});
         says(&s, 1, (struct says){ROLE_PRIMARY, 0, 'b', 'a', 1000, 500, 0});
         scene_kill(&s, 1);
-        scene_answer(&s, 2, true, "", 0);
-        scene_answer(&s, 3, true, scene_id(1), 1);
+        scene_elect(&s);
         if (n2.priority < 0)
             scene_down(&s, scene_cmd(&s, 2), HOW_TIMEOUT);
         else

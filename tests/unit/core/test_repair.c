@@ -53,14 +53,7 @@ START_TEST(test_the_old_primary_comes_back)
 
     scene_init(&s, 3, 2);
     s.now += 10;
-    scene_kill(&s, 1);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
-    scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
-    scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
-    scene_info(&s, 2, ROLE_PRIMARY, 0, false, 800);
-    scene_info(&s, 3, ROLE_REPLICA, 2, true, 800);
-    ck_assert_int_eq(scene_group(&s)->fo.state, FO_IDLE);
+    scene_fail_over(&s);
     s.now += 1000;
     scene_tick(&s);
     scene_up(&s, scene_cmd(&s, 1));
@@ -86,13 +79,7 @@ START_TEST(test_the_old_primary_comes_back_at_once)
 
     scene_init(&s, 3, 2);
     s.now += 10;
-    scene_kill(&s, 1);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
-    scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
-    scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
-    scene_info(&s, 2, ROLE_PRIMARY, 0, false, 800);
-    scene_info(&s, 3, ROLE_REPLICA, 2, true, 800);
+    scene_fail_over(&s);
     s.now += 300;
     scene_up(&s, scene_cmd(&s, 1));
     scene_pong(&s, scene_cmd(&s, 1), PONG_OK);
@@ -114,13 +101,7 @@ START_TEST(test_the_old_primary_still_loads)
 
     scene_init(&s, 3, 2);
     s.now += 10;
-    scene_kill(&s, 1);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
-    scene_info(&s, 2, ROLE_REPLICA, 1, false, 800);
-    scene_info(&s, 3, ROLE_REPLICA, 1, false, 700);
-    scene_info(&s, 2, ROLE_PRIMARY, 0, false, 800);
-    scene_info(&s, 3, ROLE_REPLICA, 2, true, 800);
+    scene_fail_over(&s);
     s.now += 300;
     scene_up(&s, scene_cmd(&s, 1));
     scene_pong(&s, scene_cmd(&s, 1), PONG_LOADING);

@@ -27,8 +27,7 @@ static void chosen(struct scene *s, int nodes)
     scene_seals(s, 300);
     s->now += 10;
     scene_kill(s, 1);
-    scene_answer(s, 2, true, "", 0);
-    scene_answer(s, 3, true, scene_id(1), 1);
+    scene_elect(s);
     scene_info(s, 2, ROLE_REPLICA, 1, false, 500);
 }
 
@@ -59,8 +58,7 @@ START_TEST(test_nobody_is_sealed_for_nothing)
     scene_init(&s, 2, 2);
     scene_seals(&s, 300);
     scene_kill(&s, 1);
-    scene_answer(&s, 2, true, "", 0);
-    scene_answer(&s, 3, true, scene_id(1), 1);
+    scene_elect(&s);
     memset(never.run_id, 'c', ID_HEX);
     ck_assert_ptr_nonnull(strstr(scene_info_is(&s, 2, &never), "-failover-abort-no-good-slave"));
     ck_assert_ptr_null(strstr(str_c(&s.all), "seal"));
