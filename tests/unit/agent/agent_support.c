@@ -3,24 +3,21 @@
 
 #include "common/base/mem.h"
 #include "common/io/file.h"
-#include "tests/support/suite.h"
+#include "tests/support/folder.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 void scene_init(struct scene *s)
 {
     struct err e = {0};
 
     memset(s, 0, sizeof *s);
-    snprintf(s->folder, sizeof s->folder, "/tmp/kvorum-agent-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(s->folder));
+    folder_make(s->folder);
     snprintf(s->root, sizeof s->root, "%s/root", s->folder);
     snprintf(s->state, sizeof s->state, "%s/state", s->folder);
     ck_assert_int_eq(mkdir(s->root, 0755), 0);
@@ -33,16 +30,10 @@ void scene_init(struct scene *s)
     ck_assert_int_eq(roots_add(&s->roots, "r", s->root, &e), 0);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
 void scene_fini(struct scene *s)
 {
     roots_fini(&s->roots);
-    nftw(s->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    folder_remove(s->folder);
 }
 
 static void full(const struct scene *s, const char *path, char out[512]) { snprintf(out, 512, "%s/%s", s->folder, path); }

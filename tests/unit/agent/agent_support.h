@@ -1,11 +1,10 @@
-/* For the suites of this folder: a folder that goes away, files in it, a loop that turns. */
+/* For the suites of this folder: a folder that goes away, files in it. */
 #ifndef KV_TESTS_AGENT_SUPPORT_H
 #define KV_TESTS_AGENT_SUPPORT_H
 
 #include "agent/shell/roots.h"
 #include "agent/shell/stage.h"
-#include "common/io/clock.h"
-#include "common/io/loop.h"
+#include "tests/support/turns.h"
 
 struct scene {
     char folder[64];             /* has "root" and "state" */
@@ -22,15 +21,5 @@ bool scene_has(const struct scene *s, const char *path);
 const char *scene_list(const struct scene *s, const char *path);
 /* A plan with files of root "r": path, bytes, path, bytes, ..., NULL. */
 struct plan *scene_plan(const char *path, ...) __attribute__((sentinel));
-
-#define turn_until(l, cond)                                                   \
-    do {                                                                      \
-        int64_t until_ = clock_mono_ms() + 10000;                             \
-        while (!(cond)) {                                                     \
-            loop_again(l);                                                    \
-            loop_run_once((l), true);                                         \
-            ck_assert_msg(clock_mono_ms() < until_, "never: %s", #cond);      \
-        }                                                                     \
-    } while (0)
 
 #endif

@@ -1,11 +1,10 @@
 /* Values that stand in files of their own: from-file. */
 #include "common/io/conf_file.h"
-#include "common/base/mem.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,7 +30,7 @@ static const struct option rows[] = {
 };
 static const struct option_table table = {rows, 3};
 
-static char folder[64];
+static char folder[FOLDER_MAX];
 static struct opts o;
 
 static const char *put(const char *name, const char *text)
@@ -65,18 +64,14 @@ static int load(const char *text, struct err *e)
 
 static void setup(void)
 {
-    snprintf(folder, sizeof folder, "/tmp/conf-file-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make(folder);
 }
 
 static void teardown(void)
 {
-    char command[100];
-
     option_free(&table, &o);
     memset(&o, 0, sizeof o);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove(folder);
 }
 
 START_TEST(test_from_file)

@@ -1,10 +1,10 @@
 /* Whole files: read, replace, lock. */
 #include "common/io/file.h"
 
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,23 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[64];
-
-static void enter(void)
-{
-    strcpy(dir, "/tmp/kvfileXXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(chdir(dir), 0);
-}
-
-static void leave(void)
-{
-    char cmd[128];
-
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(cmd, sizeof cmd, "rm -rf %s", dir);
-    ck_assert_int_eq(system(cmd), 0);
-}
+static char dir[FOLDER_MAX];
 
 START_TEST(replace_keeps_mode_and_links)
 {
@@ -37,7 +21,7 @@ START_TEST(replace_keeps_mode_and_links)
     struct err e;
     struct stat st;
 
-    enter();
+    folder_enter(dir);
     ck_assert_int_eq(file_replace("a", "one", 3, 0600, &e), 0);
     ck_assert_int_eq(stat("a", &st), 0);
     ck_assert_int_eq(st.st_mode & 0777, 0600);
@@ -51,7 +35,7 @@ START_TEST(replace_keeps_mode_and_links)
     ck_assert_int_eq(file_slurp("a", 0, &got, &e), 0);
     ck_assert_str_eq(str_c(&got), "three");
     str_fini(&got);
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
@@ -59,13 +43,13 @@ START_TEST(replace_leaves_nothing_behind_on_failure)
 {
     struct err e;
 
-    enter();
+    folder_enter(dir);
     ck_assert_int_eq(mkdir("taken", 0700), 0);
     ck_assert_int_eq(file_replace("taken", "x", 1, 0600, &e), ERR_SYS);
     ck_assert_int_eq(file_replace("no/such/folder", "x", 1, 0600, &e), ERR_SYS);
     ck_assert_int_eq(e.sys_errno, ENOENT);
     ck_assert_int_eq(system("test \"$(ls | wc -l)\" = 1"), 0);
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
@@ -74,14 +58,14 @@ START_TEST(slurp_has_a_limit)
     struct str got = {0};
     struct err e;
 
-    enter();
+    folder_enter(dir);
     ck_assert_int_eq(file_slurp("none", 0, &got, &e), ERR_SYS);
     ck_assert_int_eq(e.sys_errno, ENOENT);
     ck_assert_int_eq(file_replace("a", "123456", 6, 0600, &e), 0);
     ck_assert_int_eq(file_slurp("a", 5, &got, &e), ERR_LIMIT);
     ck_assert_int_eq(file_slurp("a", 6, &got, &e), 0);
     str_fini(&got);
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
@@ -93,7 +77,7 @@ START_TEST(lock_names_its_holder)
     pid_t pid;
     char want[64];
 
-    enter();
+    folder_enter(dir);
     ck_assert_int_eq(pipe(pipes), 0);
     pid = fork();
     if (pid == 0) {
@@ -111,7 +95,7 @@ START_TEST(lock_names_its_holder)
     close(fd);
     close(pipes[0]);
     close(pipes[1]);
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 
@@ -120,7 +104,7 @@ START_TEST(folders_and_paths)
     char out[PATH_MAX], want[PATH_MAX];
     struct err e;
 
-    enter();
+    folder_enter(dir);
     ck_assert_int_eq(file_make_dirs("x/y/z", 0755, &e), 0);
     ck_assert_int_eq(file_make_dirs("x/y/z", 0755, &e), 0);
     ck_assert(file_exists("x/y/z"));
@@ -130,7 +114,7 @@ START_TEST(folders_and_paths)
     ck_assert_ptr_nonnull(getcwd(want, sizeof want - 8));
     strcat(want, "/x/f");
     ck_assert_str_eq(out, want);
-    leave();
+    folder_leave(dir);
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* Sessions whose output waits to be allowed: what leaves, in which order, and how such a session ends. */
 #include "common/io/session.h"
 
-#include "common/base/mem.h"
 #include "tests/support/client.h"
+#include "tests/support/serving.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -42,34 +42,22 @@ static void on_gone(struct session *s)
 static void begin(struct cl *c)
 {
     static const struct resp_server_hooks hooks = {.gone = on_gone};
-    struct err e;
 
     gone = 0;
     who = NULL;
     l = loop_new();
-    command_table_init(&table);
-    command_table_add(&table, session_commands, session_commands_n);
-    command_table_add(&table, own, sizeof own / sizeof own[0]);
-    resp_server_init(&srv, l, &table, &hooks, NULL);
-    ck_assert_int_eq(resp_server_listen(&srv, "127.0.0.1", 0, 16, &e), 0);
+    serving_open(&srv, &table, l, own, sizeof own / sizeof own[0], &hooks, NULL);
     cl_open_at(c, l, resp_server_port(&srv));
 }
 
 static void finish(struct cl *c)
 {
     cl_close(c);
-    resp_server_fini(&srv);
-    command_table_fini(&table);
+    serving_close(&srv, &table);
     loop_free(l);
 }
 
-static void turns(void)
-{
-    for (int i = 0; i < 5; i++) {
-        loop_again(l);
-        loop_run_once(l, true);
-    }
-}
+static void turns(void) { turn_times(l, 5); }
 
 /* Sends, and after some turns this much and no more has come in all. */
 static void gets(struct cl *c, const char *text, const char *want)

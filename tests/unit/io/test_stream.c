@@ -58,6 +58,7 @@ static void on_drained(struct stream *s, void *owner)
 static const struct stream_events events = {on_up, on_data, on_end, on_drained};
 
 static struct loop *l;
+static struct listener *li;
 static struct end_told server, client;
 
 static void accepted(int fd, const struct addr *peer, bool is_unix, void *arg)
@@ -66,17 +67,28 @@ static void accepted(int fd, const struct addr *peer, bool is_unix, void *arg)
     server.s = stream_from_fd(l, fd, &events, &server);
 }
 
-static struct listener *begin(uint16_t *port)
+static void begin(void)
 {
-    struct listener *li = NULL;
-    struct err e;
-
     l = loop_new();
+    li = NULL;
     memset(&server, 0, sizeof server);
     memset(&client, 0, sizeof client);
+}
+
+/* A port that `accepted` listens at. */
+static uint16_t begin_listening(void)
+{
+    struct err e;
+
+    begin();
     ck_assert_int_eq(listener_open(l, "127.0.0.1", 0, 16, accepted, NULL, &li, &e), 0);
-    *port = listener_port(li);
-    return li;
+    return listener_port(li);
+}
+
+static void finish(void)
+{
+    listener_close(li);
+    loop_free(l);
 }
 
 static struct addr at(uint16_t port)
@@ -87,39 +99,37 @@ static struct addr at(uint16_t port)
     return a;
 }
 
-START_TEST(bytes_go_both_ways)
+static void begin_connected(void)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
-    char *big = mem_zalloc(3 << 20);
+    struct addr to = at(begin_listening());
 
     client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
     turn_until(l, client.up && server.s);
+}
+
+START_TEST(bytes_go_both_ways)
+{
+    char *big = mem_zalloc(3 << 20);
+
+    begin_connected();
     stream_write(client.s, "hello", 5);
     turn_until(l, server.got == 5);
     stream_write(server.s, big, 3 << 20);
     turn_until(l, client.got == 3 << 20);
     ck_assert_int_ge(server.drained, 1);
-    ck_assert_int_eq(stream_peer(client.s).port, port);
+    ck_assert_int_eq(stream_peer(client.s).port, listener_port(li));
     ck_assert_str_eq(stream_local(client.s).host, "127.0.0.1");
     stream_close(server.s);
     turn_until(l, client.told);
     ck_assert_int_eq(client.how, STREAM_EOF);
     mem_free(big);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 START_TEST(one_write_per_turn)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
-
-    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
-    turn_until(l, client.up && server.s);
+    begin_connected();
     for (int i = 0; i < 100; i++)
         stream_write(client.s, "0123456789", 10);
     ck_assert_uint_eq(stream_bytes_out(client.s), 0);
@@ -127,18 +137,16 @@ START_TEST(one_write_per_turn)
     ck_assert_int_eq(server.data_calls, 1);
     stream_close(client.s);
     stream_close(server.s);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 START_TEST(refused_is_told_later)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
+    struct addr to = at(begin_listening());
 
     listener_close(li);
+    li = NULL;
     client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
     ck_assert(!client.told);
     turn_until(l, client.told);
@@ -148,7 +156,7 @@ START_TEST(refused_is_told_later)
     client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
     turn_until(l, client.told);
     ck_assert_int_eq(client.how, STREAM_UNREACHABLE);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
@@ -156,8 +164,7 @@ START_TEST(connect_times_out)
 {
     struct addr to;
 
-    l = loop_new();
-    memset(&client, 0, sizeof client);
+    begin();
     addr_set(&to, "192.0.2.1", 9, 9);      /* TEST-NET: nobody answers, or there is no route */
     client.s = stream_connect(l, &to, NULL, 50, &events, &client);
     turn_until(l, client.told || client.up);
@@ -165,18 +172,13 @@ START_TEST(connect_times_out)
               client.how == STREAM_REFUSED);
     if (client.up)
         stream_close(client.s);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 START_TEST(last_words_arrive)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
-
-    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
-    turn_until(l, client.up && server.s);
+    begin_connected();
     stream_write(client.s, "unread", 6);
     for (int i = 0; i < 1000; i++)
         stream_write(server.s, "last words ", 11);
@@ -184,20 +186,15 @@ START_TEST(last_words_arrive)
     turn_until(l, client.told);
     ck_assert_uint_eq(client.got, 11000);
     ck_assert_int_eq(client.how, STREAM_EOF);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 START_TEST(too_much_unread_output_ends_it)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
     char *big = mem_zalloc(32 << 20);
 
-    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
-    turn_until(l, client.up && server.s);
+    begin_connected();
     stream_pause_reading(client.s, true);
     stream_limit_out(server.s, 1 << 20);
     stream_write(server.s, big, 32 << 20);
@@ -205,31 +202,23 @@ START_TEST(too_much_unread_output_ends_it)
     ck_assert_int_eq(server.how, STREAM_LIMIT);
     stream_close(client.s);
     mem_free(big);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 /* Bytes have numbers; those from `allowed` on stay, without a busy loop, until a higher number is said. */
 START_TEST(output_waits_to_be_allowed)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
     char *big = mem_zalloc(3 << 20);
 
-    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
-    turn_until(l, client.up && server.s);
+    begin_connected();
     stream_write(server.s, "free", 4);
     ck_assert_uint_eq(stream_out_end(server.s), 4);
     stream_allow(server.s, 4);
     stream_write(server.s, "kept", 4);
     ck_assert_uint_eq(stream_waits(server.s), 4);
     turn_until(l, client.got == 4);
-    for (int i = 0; i < 5; i++) {
-        loop_again(l);
-        loop_run_once(l, true);
-    }
+    turn_times(l, 5);
     ck_assert_uint_eq(client.got, 4);
     ck_assert_uint_eq(stream_bytes_out(server.s), 4);
     ck_assert_uint_eq(buf_len(stream_out(server.s)), 4);
@@ -252,21 +241,16 @@ START_TEST(output_waits_to_be_allowed)
     turn_until(l, client.told);
     ck_assert_uint_eq(client.got, 11 + (2 << 20));
     mem_free(big);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 /* Inside of a turn: one stream without calling anybody back, or everything that was to be written. */
 START_TEST(written_before_the_turn_is_over)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
     char got[16];
 
-    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
-    turn_until(l, client.up && server.s);
+    begin_connected();
     stream_write(server.s, "one", 3);
     stream_flush_some(server.s);
     ck_assert_uint_eq(stream_bytes_out(server.s), 3);
@@ -289,20 +273,15 @@ START_TEST(written_before_the_turn_is_over)
     stream_flush_some(server.s);
     ck_assert(!server.told);
     turn_until(l, server.told);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 START_TEST(waiting_output_counts_for_the_limit)
 {
-    uint16_t port;
-    struct listener *li = begin(&port);
-    struct addr to = at(port);
     char some[1000] = {0};
 
-    client.s = stream_connect(l, &to, NULL, 1000, &events, &client);
-    turn_until(l, client.up && server.s);
+    begin_connected();
     stream_limit_out(server.s, 2500);
     stream_allow(server.s, 0);
     for (int i = 0; i < 2; i++)
@@ -314,20 +293,16 @@ START_TEST(waiting_output_counts_for_the_limit)
     ck_assert_int_eq(server.how, STREAM_LIMIT);
     turn_until(l, client.told);
     ck_assert_uint_eq(client.got, 0);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
 START_TEST(unix_sockets)
 {
-    struct listener *li = NULL;
     struct err e;
     char path[64];
 
-    l = loop_new();
-    memset(&server, 0, sizeof server);
-    memset(&client, 0, sizeof client);
+    begin();
     snprintf(path, sizeof path, "/tmp/kvstream-%d.sock", (int)getpid());
     ck_assert_int_eq(listener_open_unix(l, path, 0600, accepted, NULL, &li, &e), 0);
     client.s = stream_connect_unix(l, path, 1000, &events, &client);
@@ -338,16 +313,15 @@ START_TEST(unix_sockets)
     ck_assert_str_eq(stream_peer(server.s).host, path);
     stream_close(client.s);
     stream_close(server.s);
-    listener_close(li);
+    finish();
     ck_assert_int_ne(access(path, F_OK), 0);
-    loop_free(l);
 }
 END_TEST
 
 START_TEST(port_taken_says_so)
 {
-    uint16_t port;
-    struct listener *li = begin(&port), *other = NULL;
+    uint16_t port = begin_listening();
+    struct listener *other = NULL;
     struct err e;
     char want[64];
 
@@ -357,8 +331,7 @@ START_TEST(port_taken_says_so)
     ck_assert_int_eq(listener_open(l, "-2001:db8::7", 0, 16, accepted, NULL, &other, &e), 0);
     ck_assert_ptr_null(other);
     ck_assert_int_eq(listener_open(l, "no.such.name", 0, 16, accepted, NULL, &other, &e), ERR_RANGE);
-    listener_close(li);
-    loop_free(l);
+    finish();
 }
 END_TEST
 
@@ -368,7 +341,6 @@ static int use_inherited(void)
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof sa;
     int fd = socket(AF_INET, SOCK_STREAM, 0);       /* blocking, as systemd makes them */
-    struct listener *li = NULL;
     struct addr to;
     struct err e;
     char pid[32];
@@ -379,7 +351,7 @@ static int use_inherited(void)
     snprintf(pid, sizeof pid, "%d", (int)getpid());
     setenv("LISTEN_PID", pid, 1);
     setenv("LISTEN_FDS", "1", 1);
-    l = loop_new();
+    begin();
     if (listener_open(l, "127.0.0.1", ntohs(sa.sin_port), 16, accepted, NULL, &li, &e) != 0)
         return 3;
     to = at(ntohs(sa.sin_port));
@@ -397,8 +369,6 @@ START_TEST(inherited_sockets)
     pid_t pid = fork();
 
     if (pid == 0) {
-        memset(&server, 0, sizeof server);
-        memset(&client, 0, sizeof client);
         alarm(20);
         _exit(use_inherited());
     }

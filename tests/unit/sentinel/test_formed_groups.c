@@ -1,67 +1,16 @@
 /* Formed groups of a sentinel that starts: what is on its disk, and what is not usable there. No network: its group's
  * address is one where nobody is. */
-#include "common/io/log.h"
-#include "common/text/conf_edit.h"
 #include "sentinel/shell/formed_groups.h"
 #include "sentinel/shell/save.h"
-#include "sentinel/shell/shell.h"
 #include "sentinel/wire/formed_text.h"
 #include "tests/support/suite.h"
+#include "tests/unit/sentinel/shell_support.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define STRANGER "cccccccccccccccccccccccccccccccccccccccc"
-
-static char dir[64];
-static struct sentinel_options o;
-static struct loop *loop;
-static struct shell *sh;
-
-static void start(void)
-{
-    struct conf_source s;
-    struct str text = {0};
-    struct err err;
-
-    memset(&o, 0, sizeof o);
-    ck_assert_int_eq(option_defaults(&sentinel_option_table, &o, &err), 0);
-    str_printf(&text, "port 0\nunixsocket %s/s.sock\nstate-dir %s/state\nsentinel monitor m 127.0.0.1 1 2\n", dir, dir);
-    conf_source_init(&s, &sentinel_option_table, &o);
-    ck_assert_msg(conf_apply(&s, "t.conf", str_c(&text), text.len, &err) == 0, "%s", err.text);
-    conf_source_fini(&s);
-    ck_assert_msg(sentinel_options_check(&o, &err) == 0, "%s", err.text);
-    log_set_level(LOG_LEVEL_ERROR);
-    loop = loop_new();
-    sh = shell_new(loop, &o, NULL);
-    ck_assert_msg(shell_start(sh, &err) == 0, "%s", err.text);
-    str_fini(&text);
-}
-
-static void stop(void)
-{
-    shell_free(sh);
-    loop_run_once(loop, false);
-    loop_free(loop);
-    sentinel_options_fini(&o);
-}
-
-static void make_dir(void)
-{
-    strcpy(dir, "/tmp/kvorum-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void remove_dir(void)
-{
-    char cmd[128];
-
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-    ck_assert_int_eq(system(cmd), 0);
-}
 
 static core_id group(void) { return core_group_named(sh->core, "m")->id; }
 
@@ -112,12 +61,12 @@ static bool journal_says(const char *what)
 
 START_TEST(test_a_plain_group_costs_nothing)
 {
-    make_dir();
-    start();
+    folder_make(dir);
+    start("");
     ck_assert_ptr_null(formed_groups_find(sh->formed, group()));
     ck_assert(!core_group(sh->core, group())->formed);
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -126,11 +75,11 @@ START_TEST(test_facts_on_disk_come_before_the_first_link)
     const struct formed *f;
     struct sentinel_conf *c;
 
-    make_dir();
-    start();
+    folder_make(dir);
+    start("");
     keep_facts(core_my_id(sh->core), 7);
     stop();
-    start();
+    start("");
     ck_assert(formed_groups_is_formed(sh->formed, group()));
     ck_assert(core_group(sh->core, group())->formed);
     f = formed_groups_find(sh->formed, group());
@@ -139,23 +88,23 @@ START_TEST(test_facts_on_disk_come_before_the_first_link)
     c = &o.sentinel;
     ck_assert_int_eq(sentinel_conf_find(c, "m")->opt.mode, HA_STRICT);      /* the record says what the settings are */
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
 START_TEST(test_facts_that_cannot_be_read_are_of_another_life)
 {
-    make_dir();
-    start();
+    folder_make(dir);
+    start("");
     keep("voter wife 7\n");
     stop();
-    start();
+    start("");
     ck_assert_ptr_nonnull(formed_groups_find(sh->formed, group()));
     ck_assert_uint_ne(formed_facts(formed_groups_find(sh->formed, group()))->life, 7);
     ck_assert(!formed_groups_is_formed(sh->formed, group()));
     ck_assert(journal_says("begins a new life"));
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -163,11 +112,11 @@ START_TEST(test_strangers)
 {
     const char line[] = "vote from " STRANGER " life 7 gid 5 ballot 99";
 
-    make_dir();
-    start();
+    folder_make(dir);
+    start("");
     keep_facts(core_my_id(sh->core), 7);
     stop();
-    start();
+    start("");
     formed_groups_peer_said(sh->formed, STRANGER, "m", slice_z(line));
     formed_groups_peer_said(sh->formed, STRANGER, "nosuch", slice_z(line));
     formed_groups_peer_said(sh->formed, core_my_id(sh->core), "m", slice_z(line));      /* as if from us */
@@ -176,7 +125,7 @@ START_TEST(test_strangers)
     formed_groups_gone(sh->formed, group());
     ck_assert_ptr_null(formed_groups_find(sh->formed, group()));
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 

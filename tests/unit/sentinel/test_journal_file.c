@@ -1,32 +1,21 @@
 /* Journals on disk: read again as they were written, whatever a crash or a disk did to the end of the file. */
-#include "sentinel/shell/journal_file.h"
-#include "sentinel/wire/journal_text.h"
 #include "common/io/file.h"
+#include "sentinel/shell/journal_file.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64];
+static char dir[FOLDER_MAX];
 static struct str told;
 static int lines;
 
-static void make_dir(void)
+static void leave(void)
 {
-    strcpy(dir, "/tmp/kvorum-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void remove_dir(void)
-{
-    char cmd[128];
-
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-    ck_assert_int_eq(system(cmd), 0);
+    folder_remove(dir);
     str_fini(&told);
 }
 
@@ -59,13 +48,13 @@ START_TEST(test_what_was_written_is_read)
 {
     uint64_t bad;
 
-    make_dir();
+    folder_make(dir);
     ck_assert_str_eq(read_all(&bad), "");
     write_one(5, "demo", "ballot 7: voted");
     write_one(6, "a b%\xc3\xa4", "two\nlines\tof text");
     ck_assert_str_eq(read_all(&bad), "5 demo: ballot 7: voted\n6 a b%\xc3\xa4: two lines of text\n");
     ck_assert_uint_eq(bad, 0);
-    remove_dir();
+    leave();
 }
 END_TEST
 
@@ -77,7 +66,7 @@ START_TEST(test_a_torn_end_costs_one_line)
     struct err e;
     uint64_t bad;
 
-    make_dir();
+    folder_make(dir);
     path(file, "journal");
     write_one(1, "g", "first");
     write_one(2, "g", "second");
@@ -92,7 +81,7 @@ START_TEST(test_a_torn_end_costs_one_line)
         ck_assert_int_eq(file_replace(file, str_c(&whole), whole.len, 0640, &e), 0);
     }
     str_fini(&whole);
-    remove_dir();
+    leave();
 }
 END_TEST
 
@@ -103,7 +92,7 @@ START_TEST(test_damage_costs_the_line_it_hits)
     struct err e;
     uint64_t bad;
 
-    make_dir();
+    folder_make(dir);
     path(file, "journal");
     for (int i = 0; i < 3; i++)
         write_one(i, "g", "text");
@@ -117,7 +106,7 @@ START_TEST(test_damage_costs_the_line_it_hits)
         whole.p[i] = was;
     }
     str_fini(&whole);
-    remove_dir();
+    leave();
 }
 END_TEST
 
@@ -128,7 +117,7 @@ START_TEST(test_it_has_a_bound)
     char file[128], last[32];
     uint64_t bad;
 
-    make_dir();
+    folder_make(dir);
     for (int i = 0; i < 200; i++) {
         j = journal_file_open(dir, 1000);
         journal_file_add(j, i, "g", "some forty bytes of text in each line here");
@@ -142,7 +131,7 @@ START_TEST(test_it_has_a_bound)
     ck_assert(bad == 0 && lines > 10 && lines < 40);
     snprintf(last, sizeof last, "199 g: some");
     ck_assert_ptr_nonnull(strstr(str_c(&told), last));
-    remove_dir();
+    leave();
 }
 END_TEST
 
@@ -152,7 +141,7 @@ START_TEST(test_a_folder_that_is_gone)
     struct journal_file *j;
     const char *why = "";
 
-    make_dir();
+    folder_make(dir);
     j = journal_file_open("/nowhere/at/all", JOURNAL_FILE_MAX);
     journal_file_add(j, 1, "g", "x");
     for (int i = 0; i < 2000 && journal_file_lost(j, &why) == 0; i++)
@@ -160,7 +149,7 @@ START_TEST(test_a_folder_that_is_gone)
     ck_assert_uint_eq(journal_file_lost(j, &why), 1);
     ck_assert_ptr_nonnull(strstr(why, "/nowhere/at/all/journal"));
     journal_file_close(j);
-    remove_dir();
+    leave();
 }
 END_TEST
 

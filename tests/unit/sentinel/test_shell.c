@@ -3,69 +3,19 @@
  * address is one where nobody is. */
 #include "common/io/fault.h"
 #include "common/io/file.h"
-#include "common/io/log.h"
-#include "common/text/conf_edit.h"
 #include "sentinel/shell/events.h"
 #include "sentinel/shell/hooks.h"
 #include "sentinel/shell/save.h"
-#include "sentinel/shell/shell.h"
 #include "tests/support/suite.h"
+#include "tests/unit/sentinel/shell_support.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CANDIDATE "0123456789abcdef0123456789abcdef01234567"
-
-static char dir[64];
-static struct sentinel_options o;
-static struct loop *loop;
-static struct shell *sh;
-
-static void make_dir(void)
-{
-    strcpy(dir, "/tmp/kvorum-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
-static void remove_dir(void)
-{
-    char cmd[128];
-
-    snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-    ck_assert_int_eq(system(cmd), 0);
-}
-
-static void start(const char *more)
-{
-    struct conf_source s;
-    struct str text = {0};
-    struct err err;
-
-    memset(&o, 0, sizeof o);
-    ck_assert_int_eq(option_defaults(&sentinel_option_table, &o, &err), 0);
-    str_printf(&text, "port 0\nunixsocket %s/s.sock\nstate-dir %s/state\nsentinel monitor m 127.0.0.1 1 2\n%s", dir, dir, more);
-    conf_source_init(&s, &sentinel_option_table, &o);
-    ck_assert_msg(conf_apply(&s, "t.conf", str_c(&text), text.len, &err) == 0, "%s", err.text);
-    conf_source_fini(&s);
-    ck_assert_msg(sentinel_options_check(&o, &err) == 0, "%s", err.text);
-    log_set_level(LOG_LEVEL_ERROR);
-    loop = loop_new();
-    sh = shell_new(loop, &o, NULL);
-    ck_assert_msg(shell_start(sh, &err) == 0, "%s", err.text);
-    str_fini(&text);
-}
-
-static void stop(void)
-{
-    shell_free(sh);
-    loop_run_once(loop, false);
-    loop_free(loop);
-    sentinel_options_fini(&o);
-}
 
 static const char *in_state(const char *name)
 {
@@ -108,7 +58,7 @@ START_TEST(test_vote_is_on_disk)
     struct shell_answer a;
     char id[ID_MAX];
 
-    make_dir();
+    folder_make(dir);
     start("");
     strcpy(id, core_my_id(sh->core));
     a = ask_vote(5);
@@ -126,7 +76,7 @@ START_TEST(test_vote_is_on_disk)
     ck_assert_str_ne(a.leader_epoch == 4 ? a.leader : "", CANDIDATE);
     stop();
     str_fini(&text);
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -135,7 +85,7 @@ START_TEST(test_no_vote_without_disk)
     struct shell_answer a;
     char moved[128], folder[128];
 
-    make_dir();
+    folder_make(dir);
     start("");
     snprintf(folder, sizeof folder, "%s/state", dir);
     snprintf(moved, sizeof moved, "%s/moved", dir);
@@ -150,7 +100,7 @@ START_TEST(test_no_vote_without_disk)
     ck_assert_uint_eq(a.leader_epoch, 6);
     ck_assert_ptr_null(save_trouble(sh->save));
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -160,7 +110,7 @@ START_TEST(test_broken_state_stays)
     struct shell_answer a;
     struct err err;
 
-    make_dir();
+    folder_make(dir);
     start("");
     a = ask_vote(5);
     stop();
@@ -180,7 +130,7 @@ START_TEST(test_broken_state_stays)
     ck_assert_int_eq(memcmp(after.p, text.p, text.len), 0);
     str_fini(&text);
     str_fini(&after);
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -190,7 +140,7 @@ START_TEST(test_a_copied_folder_observes)
     struct shell_answer a;
     char cmd[512], id[ID_MAX], copy_id[ID_MAX];
 
-    make_dir();
+    folder_make(dir);
     start("");
     strcpy(id, core_my_id(sh->core));
     (void)ask_vote(5);
@@ -215,7 +165,7 @@ START_TEST(test_a_copied_folder_observes)
     a = ask_vote(6);
     ck_assert_uint_eq(a.leader_epoch, 6);
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -227,7 +177,7 @@ START_TEST(test_votes_are_small)
     size_t before;
     int64_t epoch = 5;
 
-    make_dir();
+    folder_make(dir);
     start("");
     (void)ask_vote(4);
     read_file("log.1", &text);
@@ -249,7 +199,7 @@ START_TEST(test_votes_are_small)
     ck_assert_uint_eq(a.leader_epoch, (uint64_t)epoch);
     stop();
     str_fini(&text);
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -259,7 +209,7 @@ START_TEST(test_recovers_by_itself)
 {
     struct shell_answer a;
 
-    make_dir();
+    folder_make(dir);
     start("");
     fault_plan("1+:ENOSPC");
     a = ask_vote(5);
@@ -273,7 +223,7 @@ START_TEST(test_recovers_by_itself)
     start("");
     ck_assert_uint_eq(core_current_epoch(sh->core), 5);
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 #endif
@@ -284,7 +234,7 @@ START_TEST(test_one_at_a_time)
     int status = 0;
     pid_t child;
 
-    make_dir();
+    folder_make(dir);
     start("");
     child = fork();
     ck_assert_int_ge(child, 0);
@@ -303,7 +253,7 @@ START_TEST(test_one_at_a_time)
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7);
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
@@ -341,7 +291,7 @@ START_TEST(test_scripts)
     char path[128];
     struct err err;
 
-    make_dir();
+    folder_make(dir);
     start("");
     hooks_retry_delay_ms = 5;
     hooks_notify(sh->hooks, script("good", "exit 0"), "+odown", "master m 127.0.0.1 1");
@@ -365,13 +315,13 @@ START_TEST(test_scripts)
     hooks_retry_delay_ms = 30000;
     stop();
     str_fini(&out);
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
 START_TEST(test_script_queue_is_bounded)
 {
-    make_dir();
+    folder_make(dir);
     start("");
     const char *path = script("sleeper", "sleep 1");
     for (int i = 0; i < 300; i++)
@@ -380,7 +330,7 @@ START_TEST(test_script_queue_is_bounded)
     ck_assert_uint_le(hooks_running(sh->hooks), 16);
     ck_assert_uint_eq(hooks_dropped(sh->hooks), 300 - 256);
     stop();
-    remove_dir();
+    folder_remove(dir);
 }
 END_TEST
 
