@@ -18,7 +18,7 @@
 #include <hiredis/hiredis.h>
 #include <string.h>
 
-#define LOOK_MS 250             /* where is the directory, does the lease still hold */
+#define AGAIN_MS 250            /* a renewal that is overdue is tried again so soon */
 #define FREE_MS 250             /* a key that nobody holds is left to its last holder for so long */
 #define REFUSED_MS 60000        /* the directory's user may not write the key: ask again that seldom */
 #define JOBS_MAX 4096
@@ -49,7 +49,8 @@ struct duty {
 struct controller {
     struct controller_opts o;
     struct rng rng;
-    struct timer look, ask;
+    struct directory_follower follower;
+    struct timer look, ask;     /* look: the lease is half over, or ends; or the directory moved */
     char *key_holder;           /* as read last */
     bool free;                  /* nobody had it at the last look */
     bool taking_back, was_ours;
@@ -357,6 +358,7 @@ static void lose(struct controller *c, const char *why)
     bool begun = c->begun;
 
     c->held = c->begun = false;
+    timer_clear(&c->look);
     if (begun) {
         c->had_it = true;
         c->other_seen = c->key_holder[0] && strcmp(c->key_holder, c->o.node) != 0;
@@ -378,6 +380,9 @@ static void lose(struct controller *c, const char *why)
 
 static void renew(struct controller *c);
 
+/* Renewals come each third of it: none when less than half is left means trouble. */
+static int64_t half_over_at_ms(const struct controller *c) { return c->sure_until_ms - c->o.ttl_ms / 2; }
+
 static void on_link_up(struct resp_link *k, void *owner)
 {
     struct controller *c = owner;
@@ -387,7 +392,7 @@ static void on_link_up(struct resp_link *k, void *owner)
         return;
     if (!c->begun && !c->leaving)
         begin(c);
-    if (c->sure_until_ms - now_ms(c) < c->o.ttl_ms / 2)
+    if (now_ms(c) > half_over_at_ms(c))
         renew(c);
     run_next(c);
 }
@@ -422,12 +427,25 @@ static bool open_link(struct controller *c)
     return true;
 }
 
+static void look_later(struct controller *c)
+{
+    int64_t again_at_ms = ms_min(now_ms(c) + AGAIN_MS, c->sure_until_ms);
+
+    timer_set_at(&c->look, now_ms(c) <= half_over_at_ms(c) ? half_over_at_ms(c) + 1 : again_at_ms);
+}
+
+static void be_sure(struct controller *c)
+{
+    c->sure_until_ms = c->asked_at_ms + c->o.ttl_ms;
+    look_later(c);
+}
+
 static void take(struct controller *c)
 {
     set_holder(c, slice_z(c->o.node));
     c->held = true;
     c->complained = false;
-    c->sure_until_ms = c->asked_at_ms + c->o.ttl_ms;
+    be_sure(c);
     timer_set(&c->ask, c->o.ttl_ms / 3);
     open_link(c);
 }
@@ -438,7 +456,7 @@ static void on_renewed(void *arg, const char *why)
 
     c->asking = false;
     if (!why && c->held)
-        c->sure_until_ms = c->asked_at_ms + c->o.ttl_ms;
+        be_sure(c);
     else if (c->held && why[0] && !c->complained) {
         c->complained = true;
         log_warning("controller: its lease cannot be renewed: %s", why);
@@ -582,7 +600,6 @@ static void on_look(struct timer *t, void *arg)
     struct controller *c = arg;
 
     (void)t;
-    timer_set(&c->look, LOOK_MS);
     if (!c->held)
         return;
     if (now_ms(c) >= c->sure_until_ms) {
@@ -591,8 +608,17 @@ static void on_look(struct timer *t, void *arg)
         return;
     }
     open_link(c);
-    if (c->sure_until_ms - now_ms(c) < c->o.ttl_ms / 2)
+    if (now_ms(c) > half_over_at_ms(c))
         renew(c);
+    look_later(c);
+}
+
+static void on_moved(void *arg)
+{
+    struct controller *c = arg;
+
+    if (c->held)
+        timer_set(&c->look, 0);
 }
 
 /* --- coming and going --- */
@@ -656,8 +682,8 @@ struct controller *controller_new(const struct controller_opts *o)
     rng_seed(&c->rng, o->seed);
     timer_init(&c->look, o->loop, on_look, c);
     timer_init(&c->ask, o->loop, on_ask, c);
-    timer_set(&c->look, LOOK_MS);
     timer_set(&c->ask, rng_between(&c->rng, 100, 400));
+    directory_follow(o->directory, &c->follower, on_moved, c);
     return c;
 }
 
@@ -670,6 +696,7 @@ void controller_free(struct controller *c)
     if (c->begun)
         lose(c, "the agent stops");
     fail_jobs(c);
+    directory_unfollow(&c->follower);
     timer_clear(&c->look);
     timer_clear(&c->ask);
     for (size_t i = 0; i < c->nduties; i++)

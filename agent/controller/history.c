@@ -17,8 +17,7 @@
 #include <hiredis/hiredis.h>
 #include <string.h>
 
-#define TURN_MS 1000
-#define RESCAN_TURNS 60          /* the safety net beneath the pushes */
+#define RESCAN_MS 60000          /* the safety net beneath the pushes */
 #define QUIET_MS 20
 #define AGAIN_MS 100             /* something else was written meanwhile */
 #define CASES_MAX 128            /* documents that are read or written at one time */
@@ -42,7 +41,6 @@ struct history_duty {
     struct list_link cases;
     size_t ncases, held_bytes;
     bool scanning, complained;
-    unsigned turns;
     struct timer quiet, drop;
     struct history_duty_stats stats;
 };
@@ -181,7 +179,6 @@ static void mark_all(struct history_duty *h)
     for (struct dict_entry *e; (e = dict_iter_next(&it));)
         dict_put(&h->dirty, e->key, e->klen, NULL);
     dict_iter_fini(&it);
-    h->turns = 0;
     if (!h->scanning)
         scan(h, slice_z("0"));
     read_soon(h, QUIET_MS);
@@ -565,7 +562,6 @@ static void begin(void *arg)
                            .on_ready = on_ready, .on_key = on_key, .on_all = on_all, .on_end = on_watch_end};
 
     h->complained = false;
-    h->turns = 0;
     timer_clear(&h->drop);
     if (!controller_is_unbroken(h->controller))
         forget_all(h);
@@ -576,7 +572,7 @@ static void turn(void *arg)
 {
     struct history_duty *h = arg;
 
-    if (++h->turns >= RESCAN_TURNS && watch_is_ready(h->watch))
+    if (watch_is_ready(h->watch))
         mark_all(h);
 }
 
@@ -601,7 +597,7 @@ static void end(void *arg)
 struct history_duty *history_duty_new(struct loop *l, struct directory *d, struct controller *c)
 {
     struct history_duty *h = mem_zalloc(sizeof *h);
-    struct controller_duty duty = {.name = "history", .every_ms = TURN_MS, .begin = begin, .turn = turn, .end = end, .arg = h};
+    struct controller_duty duty = {.name = "history", .every_ms = RESCAN_MS, .begin = begin, .turn = turn, .end = end, .arg = h};
 
     h->loop = l;
     h->directory = d;

@@ -6,7 +6,6 @@
 #include "agent/source/directory.h"
 
 #include "agent/source/snapshot.h"
-#include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "common/base/timeval.h"
@@ -38,6 +37,7 @@ struct directory {
     bool reading, dirty, again, by_resync;
     int rounds;
     int64_t dirty_since_ms;
+    int64_t too_much_until_ms;  /* the last answer was more than a link takes: it is not asked for before then */
     struct sources want;
     struct sources told;        /* RUNG_KEYSPACE: whose events are subscribed to */
     struct timer quiet, resync, ping, overdue, retry, late;
@@ -45,6 +45,7 @@ struct directory {
     bool pong_data, pong_push;
     struct list_link hsets;     /* struct hset under way */
     struct list_link asked;     /* struct asked under way */
+    struct list_link followers;
     struct channel {
         char *name;
         void (*fn)(void *arg, struct slice message);
@@ -109,6 +110,12 @@ static void on_late(struct timer *t, void *arg)
     complain(d, why);
 }
 
+static void tell_followers(struct directory *d)
+{
+    list_each_safe(struct directory_follower, f, &d->followers, link)
+        f->fn(f->arg);
+}
+
 static void set_state(struct directory *d, enum dir_state s, const char *why)
 {
     if (s == DIR_LIVE)
@@ -117,6 +124,7 @@ static void set_state(struct directory *d, enum dir_state s, const char *why)
         return;
     d->state = s;
     d->since_ms = loop_now_ms(d->o.loop);
+    tell_followers(d);
     d->o.on_state(d->o.owner, s, why);
 }
 
@@ -166,6 +174,34 @@ static bool server_is_wrong(struct directory *d, const struct redisReply *r)
 
 static void start_read(struct directory *d);
 static void greet(struct directory *d);
+static int64_t jittered(struct directory *d, int64_t ms);
+
+/* What is read first: the agent documents. What they name is known then. */
+static void want_from_the_start(struct directory *d)
+{
+    struct inputs nothing;
+
+    inputs_init(&nothing);
+    sources_fini(&d->want);
+    sources_init(&d->want);
+    desired_sources(&nothing, &d->o.who, NULL, &d->want);
+    inputs_fini(&nothing);
+}
+
+/* The same answer would come again at once, for ever. */
+static void too_much(struct directory *d, const char *why)
+{
+    char text[sizeof d->complaint];
+
+    snprintf(text, sizeof text, "the %zu keys that this agent reads are not taken: %.80s, 64 MiB for all of them together. What is in force "
+             "stays; it is tried again at every resync-interval and by AGENT RESYNC", d->want.at.n, why);
+    if (strcmp(d->complaint, text) != 0)
+        log_warning("directory: %s:%u: %s", d->addr.host, d->addr.port, text);
+    slice_copy_z(slice_z(text), d->complaint, sizeof d->complaint);
+    d->too_much_until_ms = loop_now_ms(d->o.loop) + jittered(d, d->o.resync_ms);
+    d->rounds = 0;
+    want_from_the_start(d);
+}
 
 static void on_up(struct resp_link *k, void *owner)
 {
@@ -182,7 +218,7 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
 {
     struct directory *d = owner;
     struct resp_link *other = k == d->data ? d->push : d->data;
-    bool was_greeted = d->greeting || d->state == DIR_LIVE;
+    bool was_greeted = d->greeting || d->state == DIR_LIVE, was_reading = d->reading && k == d->data;
     char text[300];
 
     if (!d->data || !d->push)
@@ -192,7 +228,9 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
     set_state(d, DIR_CONNECTING, text);
     if (how == LINK_BY_US)
         return;
-    if (!was_greeted)
+    if (was_reading && how == LINK_PROTOCOL)
+        too_much(d, text);
+    else if (!was_greeted)
         complain(d, text);
     if (d->finder)
         finder_ask_now(d->finder);
@@ -258,6 +296,7 @@ static void on_read(void *arg, const struct redisReply *r)
     sources_init(&next);
     d->stats.snapshots++;
     d->rounds = 0;
+    d->too_much_until_ms = 0;
     set_state(d, DIR_LIVE, "read");
     d->o.on_snapshot(d->o.owner, &in, d->by_resync);
     d->by_resync = false;
@@ -321,6 +360,10 @@ static bool listen_to_keys(struct directory *d)
 
 static void start_read(struct directory *d)
 {
+    if (d->too_much_until_ms > loop_now_ms(d->o.loop)) {
+        timer_set_at(&d->retry, d->too_much_until_ms);
+        return;
+    }
     d->dirty = false;
     d->again = false;
     d->reading = true;
@@ -333,6 +376,7 @@ static void start_read(struct directory *d)
 
 void directory_resync(struct directory *d)
 {
+    d->too_much_until_ms = 0;
     if (d->rung == RUNG_NONE)
         return;
     if (d->reading)
@@ -513,12 +557,19 @@ static void greet(struct directory *d)
 
 /* --- alive? --- */
 
+static void on_pong(struct directory *d, bool *which)
+{
+    *which = true;
+    if (d->pong_data && d->pong_push && !d->greeting)
+        timer_clear(&d->overdue);
+}
+
 static void on_pong_data(void *arg, const struct redisReply *r)
 {
     struct directory *d = arg;
 
     if (r && !server_is_wrong(d, r))
-        d->pong_data = true;
+        on_pong(d, &d->pong_data);
 }
 
 static void on_pong_push(void *arg, const struct redisReply *r)
@@ -526,7 +577,7 @@ static void on_pong_push(void *arg, const struct redisReply *r)
     struct directory *d = arg;
 
     if (r)
-        d->pong_push = true;
+        on_pong(d, &d->pong_push);
 }
 
 static void on_ping(struct timer *t, void *arg)
@@ -561,6 +612,7 @@ static void connect_to(struct directory *d, const struct addr *to)
                                .on_up = on_up, .on_end = on_end, .on_push = on_push, .owner = d};
 
     d->addr = *to;
+    tell_followers(d);
     if (!d->data) {
         struct resp_link *data = resp_link_new(d->o.loop, &o);
 
@@ -599,6 +651,7 @@ struct directory *directory_new(const struct directory_opts *o)
     d->push_id = -1;
     list_init(&d->hsets);
     list_init(&d->asked);
+    list_init(&d->followers);
     d->since_ms = loop_now_ms(o->loop);
     str_printf(&name, "agent-%s", o->who.node);
     d->client_name = str_take(&name);
@@ -614,13 +667,7 @@ struct directory *directory_new(const struct directory_opts *o)
     timer_init(&d->retry, o->loop, on_retry, d);
     timer_init(&d->late, o->loop, on_late, d);
     timer_set(&d->late, LATE_MS);
-    {
-        struct inputs nothing;
-
-        inputs_init(&nothing);
-        desired_sources(&nothing, &d->o.who, NULL, &d->want);
-        inputs_fini(&nothing);
-    }
+    want_from_the_start(d);
     if (o->nsentinels) {
         struct finder_opts f = {.sentinels = o->sentinels, .nsentinels = o->nsentinels, .group = o->group,
                                 .user = o->sentinel_user, .password = o->sentinel_password,
@@ -713,6 +760,18 @@ bool directory_listen(struct directory *d, const char *channel, void (*fn)(void 
 bool directory_local_ip(const struct directory *d, char ip[ADDR_HOST_MAX])
 {
     return d->data && resp_link_local_ip(d->data, ip);
+}
+
+void directory_follow(struct directory *d, struct directory_follower *f, void (*fn)(void *arg), void *arg)
+{
+    f->fn = fn;
+    f->arg = arg;
+    list_append(&d->followers, &f->link);
+}
+
+void directory_unfollow(struct directory_follower *f)
+{
+    list_remove(&f->link);
 }
 
 bool directory_link_opts(const struct directory *d, struct resp_link_opts *o)

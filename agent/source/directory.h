@@ -15,6 +15,7 @@
 
 #include "agent/core/desired.h"
 #include "common/base/addr.h"
+#include "common/base/list.h"
 #include "common/io/loop.h"
 #include "common/io/resolve.h"
 #include "common/io/resp_link.h"
@@ -76,6 +77,15 @@ bool directory_local_ip(const struct directory *d, char ip[ADDR_HOST_MAX]);     
 /* What a further connection to the same place needs (transactions, tracking of one's own); borrowed strings, no
  * callbacks set. false: not live now, so do not open one, and close what was opened to another address. */
 bool directory_link_opts(const struct directory *d, struct resp_link_opts *o);
+/* Whoever holds such a connection is told when the answer to that may have changed (state, address). From inside: set a
+ * timer to 0 and look then. The struct is the caller's, who takes it away before the directory is freed. */
+struct directory_follower {
+    struct list_link link;
+    void (*fn)(void *arg);
+    void *arg;
+};
+void directory_follow(struct directory *d, struct directory_follower *f, void (*fn)(void *arg), void *arg);
+void directory_unfollow(struct directory_follower *f);
 /* Messages of this channel, for as long as the directory lives; subscribed anew after each reconnect. What was said
  * while the connection was down is lost. At most DIRECTORY_CHANNELS. false: too many. fn may not free the directory. */
 #define DIRECTORY_CHANNELS 8

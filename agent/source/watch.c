@@ -9,12 +9,12 @@
 #include <hiredis/hiredis.h>
 #include <string.h>
 
-#define LOOK_MS 250
 #define PING_MS 3000
 #define CHANNEL "__redis__:invalidate"
 
 struct watch {
     struct watch_opts o;
+    struct directory_follower follower;
     struct resp_link *data, *push;
     struct timer look, ping, poll;
     bool ready, polls, complained;
@@ -184,7 +184,6 @@ static void on_look(struct timer *t, void *arg)
     bool live = directory_link_opts(w->o.directory, &o);
 
     (void)t;
-    timer_set(&w->look, LOOK_MS);
     if (w->data && !addr_equal(resp_link_addr(w->data), &o.to))
         close_both(w);
     if (w->data || !live)
@@ -195,6 +194,13 @@ static void on_look(struct timer *t, void *arg)
     o.owner = w;
     w->data = resp_link_new(w->o.loop, &o);
     w->push = resp_link_new(w->o.loop, &o);
+}
+
+static void on_moved(void *arg)
+{
+    struct watch *w = arg;
+
+    timer_set(&w->look, 0);
 }
 
 bool watch_send(struct watch *w, link_reply_fn *fn, void *arg, int argc, const struct slice *argv)
@@ -218,6 +224,7 @@ struct watch *watch_new(const struct watch_opts *o)
     timer_init(&w->ping, o->loop, on_ping, w);
     timer_init(&w->poll, o->loop, on_poll, w);
     timer_set(&w->look, 0);
+    directory_follow(o->directory, &w->follower, on_moved, w);
     return w;
 }
 
@@ -226,6 +233,7 @@ void watch_free(struct watch *w)
     if (!w)
         return;
     w->o.on_end = NULL;
+    directory_unfollow(&w->follower);
     close_both(w);
     timer_clear(&w->look);
     loop_park(w->o.loop, w, mem_free);
