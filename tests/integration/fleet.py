@@ -113,6 +113,14 @@ class Fleet:
 
         return wait_until(known, what="a controller that every agent knows")
 
+    def wait_history(self):
+        """There is a controller, and it knows every document that is there: what is deleted now is brought back."""
+        def knows():
+            with self.agents[self.holder()].connect() as k:
+                return k.info("controller")["history_documents"] >= len(self.c.keys("config:*"))
+
+        return wait_until(knows, what="a controller that knows all documents")
+
     def logs(self):
         return "\n".join("%s: %s" % (n, a.tail(12)) for n, a in self.agents.items())
 

@@ -119,7 +119,7 @@ def test_two_that_believe_in_the_role(yard):
     assert f.agents[holder].log_text().count("-controller") == 1
     # Somebody writes over the key by hand: the holder gives way, and nothing breaks.
     f.c.set("kvorum:controller", "somebody", px=2000)
-    wait_until(lambda: f.holder() in f.agents, 10)
+    f.wait_history()
     f.c.delete("config:redis:x")
     wait_until(lambda: f.c.get("config:redis:x") == '{"a": 1}', 8)
 
