@@ -6,26 +6,7 @@ import pytest
 import redis
 
 from harness import free_port, monitor_lines, pairs, wait_until
-
-
-def explain(s, group="demo"):
-    with s.connect() as c:
-        x = pairs(c.execute_command("SENTINEL", "EXPLAIN", group))
-    x["lacks"] = [pairs(l) for l in x["lacks"]]
-    return x
-
-
-def can(s):
-    return explain(s)["can-failover"] == "yes"
-
-
-def lacks(s):
-    return {(l["what"], l["why"]): l for l in explain(s)["lacks"]}
-
-
-def journal(s, group="demo"):
-    with s.connect() as c:
-        return [line for _, line in c.execute_command("SENTINEL", "JOURNAL", group, "512")]
+from told import can, explain, journal, lacks
 
 
 def priority(node, n):

@@ -9,20 +9,10 @@ import pytest
 import redis
 from conftest import need
 from harness import free_port, monitor_lines, pairs, wait_until
+from told import explain, journal, lacks
 
 ENGINES = ["redis-server", "kvnode"]
 HOLE = ("127.0.0.1", 1)
-
-
-def explain(s):
-    with s.connect() as c:
-        x = pairs(c.execute_command("SENTINEL", "EXPLAIN", "demo"))
-    x["lacks"] = [pairs(l) for l in x["lacks"]]
-    return x
-
-
-def lacks(s):
-    return {(l["what"], l["why"]) for l in explain(s)["lacks"]}
 
 
 def follows(node):
@@ -32,11 +22,6 @@ def follows(node):
 
 def logged(c, word):
     return [line for s in c.sentinels for line in s.log_text().splitlines() if word in line]
-
-
-def journal(s):
-    with s.connect() as c:
-        return [line for _, line in c.execute_command("SENTINEL", "JOURNAL", "demo")]
 
 
 def fields_of(s, node):
