@@ -16,7 +16,6 @@
 #include "kvnode/server.h"
 #include "kvnode/slowlog.h"
 
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +64,14 @@ static const char *group_refusal(struct server *srv, uint32_t flags)
     return flags & CMD_READ ? ha_refusal(srv, false) : NULL;
 }
 
+/* What waits for replicas does not count: a slow one must not stop the writers. */
+static bool is_full(const struct server *srv)
+{
+    size_t most = (size_t)srv->opt.maxmemory;
+
+    return mem_used() > most && mem_used() > most + feed_memory(srv->feed);
+}
+
 /* The error for a command with these flags that must not run now, NULL = it may. */
 static const char *refusal(struct server *srv, uint32_t flags)
 {
@@ -74,7 +81,7 @@ static const char *refusal(struct server *srv, uint32_t flags)
 
     if (no)
         return no;
-    if ((flags & CMD_DENYOOM) && srv->opt.maxmemory > 0 && (int64_t)mem_used() > srv->opt.maxmemory)
+    if ((flags & CMD_DENYOOM) && srv->opt.maxmemory > 0 && is_full(srv))
         return TEXT_OOM;
     if ((flags & (CMD_WRITE | CMD_HEALTH)) && snapshot_refuses_writes(srv->snapshot) && !server_is_replica(srv))
         return TEXT_MISCONF;
@@ -228,6 +235,10 @@ void call_request(struct call *c)
     uint64_t dirty = srv->ks->dirty;
     const char *text;
 
+    if (srv->over) {
+        session_close_when_sent(c->session);
+        return;
+    }
     ahead_look(cl, stream_in(c->session->stream), c->argc, c->argv);
     if (!resp_server_may_run(c)) {
         call_stat(srv, c->cmd)->rejected++;
@@ -327,20 +338,6 @@ void call_replace(struct call *c, int argc, const struct slice *argv)
 {
     call_server(c)->now.replaced = true;
     call_feed(call_server(c), call_client(c)->db, argc, argv);
-}
-
-void call_replace_z(struct call *c, const char *first, ...)
-{
-    struct slice argv[16];
-    int argc = 0;
-    va_list ap;
-
-    argv[argc++] = slice_z(first);
-    va_start(ap, first);
-    for (const char *z; argc < 16 && (z = va_arg(ap, const char *));)
-        argv[argc++] = slice_z(z);
-    va_end(ap);
-    call_replace(c, argc, argv);
 }
 
 void call_also(struct call *c) { call_server(c)->now.also = true; }

@@ -55,7 +55,6 @@ void changed(struct call *c, struct slice key, enum event_class class, const cha
 void changed_in(struct call *c, int db, struct slice key, enum event_class class, const char *event);   /* another database */
 void notify_event(struct server *srv, enum event_class class, const char *event, int db, struct slice key);  /* event only, no change */
 void call_replace(struct call *c, int argc, const struct slice *argv);     /* goes to the replicas now, instead of the command */
-void call_replace_z(struct call *c, const char *first, ...) __attribute__((sentinel));   /* struct-free form: C strings */
 void call_replace_none(struct call *c);
 void call_also(struct call *c);                                             /* propagate as sent although nothing changed (PUBLISH) */
 

@@ -7,7 +7,6 @@
 #include "common/io/log.h"
 #include "common/io/session.h"
 #include "common/text/conf_lex.h"
-#include "kvnode/disk/record.h"
 #include "kvnode/server.h"
 
 #include <limits.h>
@@ -214,7 +213,7 @@ static char *users_now(struct server *srv)
     return out.p ? str_take(&out) : mem_strdup("");
 }
 
-int overlay_write(struct server *srv, struct err *e)
+int overlay_write(struct server *srv, record_done_fn *done, void *arg, struct err *e)
 {
     struct str text = {0};
     char *dir = srv->opt.dir;
@@ -241,7 +240,7 @@ int overlay_write(struct server *srv, struct err *e)
         put_block(srv, i, now, &text);
         mem_free(now);
     }
-    rc = record_set_overlay(srv->record, str_c(&text), e);
+    rc = record_set_overlay(srv->record, str_c(&text), srv->loop, done, arg, e);
     str_fini(&text);
     return rc;
 }

@@ -8,15 +8,15 @@
 #ifndef KV_OVERLAY_H
 #define KV_OVERLAY_H
 
-#include "common/base/err.h"
+#include "kvnode/disk/record.h"
 
 struct server;
 
 /* At the start: open the record (srv->record), note what file and command line say, apply the overlay.
  * Fails when the folder is another process's, or damaged. */
 int  overlay_start(struct server *srv, struct err *e);
-/* CONFIG REWRITE with state-dir; durable when it returns 0. */
-int  overlay_write(struct server *srv, struct err *e);
+/* CONFIG REWRITE with state-dir: as record_set_overlay. */
+int  overlay_write(struct server *srv, record_done_fn *done, void *arg, struct err *e);
 void overlay_fini(struct server *srv);
 
 #endif

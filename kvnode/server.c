@@ -3,6 +3,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
+#include "common/base/timeval.h"
 #include "common/io/acl_log.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
@@ -15,6 +16,7 @@
 #include "kvnode/disk/dataset.h"
 #include "kvnode/disk/record.h"
 #include "kvnode/disk/snapshot.h"
+#include "kvnode/ha/control.h"
 #include "kvnode/ha/ha.h"
 #include "kvnode/ha/ha_repl.h"
 #include "kvnode/metrics.h"
@@ -22,12 +24,14 @@
 #include "kvnode/repl/feed.h"
 #include "kvnode/repl/follow.h"
 #include "kvnode/repl/roles.h"
+#include "kvnode/rewrite.h"
 #include "kvnode/store/expire.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define TICK_MS 100
@@ -38,11 +42,36 @@
 /* With a port of their own control links find a place also when clients have taken all theirs. */
 #define HA_PLACES 64
 
+#define OWN_FILES 64                   /* listeners, files, the link to a primary, what libraries open */
+
+/* Clients leave descriptors enough for control links (two each), saves and replicas: one that cannot be reached by its
+ * sentinels counts as dead. */
+static int64_t clients_max(const struct server *srv)
+{
+    struct rlimit lim;
+    int64_t files;
+
+    if (getrlimit(RLIMIT_NOFILE, &lim) != 0 || lim.rlim_cur == RLIM_INFINITY || lim.rlim_cur > INT32_MAX)
+        return srv->opt.maxclients;
+    files = (int64_t)lim.rlim_cur;
+    return ms_min(srv->opt.maxclients, ms_max(files - OWN_FILES - HA_PLACES - 2 * CONTROL_LINKS_MAX, files / 4));
+}
+
+static void set_max_clients(struct server *srv)
+{
+    int64_t clients = clients_max(srv), places = clients + (srv->opt.ha_port > 0 ? HA_PLACES : 0);
+
+    if (clients < srv->opt.maxclients && srv->resp.max_clients != places)
+        log_warning("maxclients %lld needs more open files than this process may have: %lld clients get in ('ulimit -n', systemd's LimitNOFILE)",
+                    (long long)srv->opt.maxclients, (long long)clients);
+    srv->resp.max_clients = places;
+}
+
 static const char *admit(struct resp_server *rs, struct session *s)
 {
     const struct server *srv = rs->owner;
 
-    if (srv->opt.ha_port > 0 && (int64_t)rs->nsessions > srv->opt.maxclients && stream_local(s->stream).port != srv->opt.ha_port)
+    if (srv->opt.ha_port > 0 && (int64_t)rs->nsessions > rs->max_clients - HA_PLACES && stream_local(s->stream).port != srv->opt.ha_port)
         return "ERR max number of clients reached";
     s->user = client_new(rs->owner, s);
     return NULL;
@@ -54,6 +83,7 @@ static void gone(struct session *s)
 
     if (!c)
         return;
+    rewrite_gone(c);
     held_gone(c);
     feed_gone(c->srv->feed, c);
     client_free(c);
@@ -131,7 +161,7 @@ static void expire_some(struct server *srv)
 {
     bool more;
 
-    if (resp_server_is_paused(&srv->resp) || srv->loading.on)
+    if (srv->over || resp_server_is_paused(&srv->resp) || srv->loading.on)
         return;
     srv->ks->now_ms = server_wall_ms(srv);
     more = srv->active_expire && !(srv->ha_bound && !ha_may_append(srv)) && expire_sweep(srv->ks, HOUSEKEEP_US, clock_mono_us);
@@ -167,7 +197,7 @@ static void on_tick(struct timer *t, void *arg)
     int64_t now = server_now_ms(srv);
 
     timer_set(t, TICK_MS);
-    if (srv->paused_cron)
+    if (srv->paused_cron || srv->over)
         return;
     srv->ks->now_ms = server_wall_ms(srv);
     expire_some(srv);
@@ -201,16 +231,12 @@ static void copy_limits(struct server *srv)
 
 static int listen_all(struct server *srv, struct err *e)
 {
-    size_t open = 0;
-
     for (size_t i = 0; srv->opt.port > 0 && i < srv->opt.bind.n; i++) {
         const char *host = srv->opt.bind.at[i];
 
         if (resp_server_listen(&srv->resp, host, (uint16_t)srv->opt.port, (int)srv->opt.tcp_backlog, e) != 0)
             return e ? e->code : ERR_SYS;
-        open++;
     }
-    (void)open;
     for (size_t i = 0; srv->opt.ha_port > 0 && srv->opt.ha_port != srv->opt.port && i < srv->opt.bind.n; i++)
         if (resp_server_listen(&srv->resp, srv->opt.bind.at[i], (uint16_t)srv->opt.ha_port, (int)srv->opt.tcp_backlog, e) != 0)
             return e ? e->code : ERR_SYS;
@@ -267,7 +293,7 @@ int server_apply_options(struct server *srv, struct err *e)
         return e ? e->code : ERR_SYS;
     if (!srv->listening.bind && srv->listening.port == -1)
         listen_anew(srv, e);
-    rs->max_clients = srv->opt.maxclients + (srv->opt.ha_port > 0 ? HA_PLACES : 0);
+    set_max_clients(srv);
     rs->idle_timeout_ms = srv->opt.timeout_s * 1000;
     server_set_keepalive(srv);
     rs->query_max_bytes = (size_t)srv->opt.client_query_buffer_limit;
@@ -323,6 +349,7 @@ static void finish(struct server *srv)
 {
     log_notice("kvnode is now ready to exit, bye bye...");
     notify_stopping();
+    srv->over = true;                  /* the rest of this turn must add nothing to what was saved */
     ha_over(srv);
     resp_server_stop_listening(&srv->resp);
     loop_stop(srv->loop, 0);
@@ -344,9 +371,7 @@ static int save_at_end(struct server *srv, int flags, struct err *e)
 
     if (snapshot_running(srv->snapshot)) {
         log_warning("There is a child saving an .rdb. Killing it!");
-        snapshot_kill(srv->snapshot);
-        for (int i = 0; i < 200 && snapshot_running(srv->snapshot); i++)
-            loop_run_once(srv->loop, true);
+        snapshot_abandon(srv->snapshot);
     }
     if (!save || (srv->loading.on && !srv->loading.serve))
         return 0;                      /* what is half loaded must not replace the whole file */
@@ -395,15 +420,20 @@ static int stop_now(struct server *srv, int flags, struct err *e)
     return 0;
 }
 
+static void hold_asker(struct session *who)
+{
+    if (!who)
+        return;
+    client_of(who)->shutdown_waiting = true;
+    session_hold(who);
+}
+
 static void wait_to_stop(struct server *srv, int flags, struct session *who)
 {
     srv->stopping.on = true;
     srv->stopping.flags = flags;
     srv->stopping.until_ms = server_now_ms(srv) + srv->opt.shutdown_timeout_s * 1000;
-    if (who) {
-        client_of(who)->shutdown_waiting = true;
-        session_hold(who);
-    }
+    hold_asker(who);
     timer_set(&srv->stopping.timer, 1);
 }
 
@@ -449,6 +479,10 @@ int server_shutdown(struct server *srv, int flags, struct session *who, struct e
     log_warning("User requested shutdown...");
     if ((flags & SHUTDOWN_NOW) || srv->opt.shutdown_timeout_s == 0)
         return stop_now(srv, flags, e);
+    if (srv->stopping.on) {            /* asked again: it waits with whoever asked first, and no longer */
+        hold_asker(who);
+        return 0;
+    }
     if (ha_leave(srv)) {
         log_notice("Waiting for another node of the group to take over before shutting down.");
         srv->stopping.handing_over = true;
@@ -536,6 +570,7 @@ static void make_rooms(struct server *srv)
     session_reset_hook = reset;
     txn_init(srv);
     tracking_init(srv);
+    rewrite_init(srv);
     srv->snapshot = snapshot_new(srv);
     ha_init(srv);
     roles_init(srv);
@@ -632,6 +667,7 @@ void server_fini(struct server *srv)
         return;
     }
     resp_server_fini(&srv->resp);      /* clients leave: they release what they hold in the rooms below */
+    rewrite_fini(srv);
     ha_fini(srv);
     snapshot_free(srv->snapshot);
     roles_fini(srv);

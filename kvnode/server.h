@@ -31,6 +31,7 @@ struct ha_repl;      /* ha/ha_repl: its epochs in the log and on the links of re
 struct held;         /* client/held: replies that wait to be confirmed */
 struct record;       /* disk/record: what this node must not forget about itself */
 struct overlay;      /* overlay: settings that are not those of the file */
+struct rewrite;      /* rewrite: CONFIG REWRITE beside the loop */
 struct snapshot;     /* disk/snapshot: SAVE, BGSAVE, save points */
 struct tracking;     /* client/tracking */
 struct txn_watch;    /* client/txn: who watches which key */
@@ -70,6 +71,7 @@ struct server {
 
     struct record *record;
     struct overlay *overlay;
+    struct rewrite *rewrite;
     struct role *role;
     struct history *history;
     struct backlog *backlog;
@@ -126,6 +128,7 @@ struct server {
     /* A shutdown that waits for replicas. */
     struct { bool on, handing_over; int flags; int64_t until_ms; struct timer timer; } stopping;
     bool ready;                    /* loaded, listening: said so once */
+    bool over;                     /* the last save is made, the process ends with this turn: nothing changes the data or the log any more */
 };
 
 /* main's three calls. server_init: options are already set (boot). */
@@ -150,7 +153,6 @@ void server_ready(struct server *srv);
 void server_set_keepalive(struct server *srv);            /* of clients to come: as configured, or as the group wants it */
 bool server_is_replica(const struct server *srv);         /* role says so: follows a primary */
 void server_reset_stats(struct server *srv);
-int  config_rewrite(struct server *srv, struct err *e);   /* cmd_config.c: the options into the configuration file */
 bool server_has_save_points(const struct server *srv);
 
 #endif

@@ -4,7 +4,7 @@
  *     struct list_link jobs;  list_init(&jobs);
  *     list_append(&jobs, &j->link);
  *     list_each(struct job, j, &jobs, link) ...        (do not remove j inside)
- *     list_each_safe(struct job, j, &jobs, link) ...   (removing j is fine)
+ *     list_each_safe(struct job, j, &jobs, link) ...   (removing j is fine, removing its neighbour is not)
  *
  * A link is in no list after list_init and after list_remove. */
 #ifndef KV_BASE_LIST_H
@@ -33,6 +33,14 @@ static inline void list_remove(struct list_link *l)
     l->prev->next = l->next;
     l->next->prev = l->prev;
     list_init(l);
+}
+
+/* Out of the list for good, its memory stays for now (parked): a walk that stands on it, because it removed more than
+ * the element it was at, goes on where it would have gone. It must know by itself that this one has left. */
+static inline void list_leave(struct list_link *l)
+{
+    l->prev->next = l->next;
+    l->next->prev = l->prev;
 }
 
 #define list_of(l, type, member) ((type *)((char *)(l) - offsetof(type, member)))

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum what { NOTHING, KILL, SHORT, LOSE, FAIL };
+enum what { NOTHING, KILL, SHORT, LOSE, FAIL, WAIT };
 
 static struct {
     bool read;
@@ -22,6 +22,7 @@ static struct {
     char while_file[256];
 } plan;
 static atomic_uint count;
+static bool free_sync;
 void (*fault_instead_of_death)(void);
 
 /* What of each file is safely on disk. -1 = not known: all that was there before the first write. */
@@ -42,6 +43,8 @@ static enum what what_named(const char *s, int *error)
         return SHORT;
     if (strncmp(s, "lose", 4) == 0)
         return LOSE;
+    if (strncmp(s, "wait", 4) == 0)
+        return WAIT;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
         if (strncmp(s, errors[i].name, strlen(errors[i].name)) == 0) {
             *error = errors[i].error;
@@ -71,6 +74,7 @@ void fault_plan(const char *text)
 }
 
 unsigned fault_count(void) { return count; }
+void fault_sync_is_free(void) { free_sync = true; }
 
 static enum what while_file(int *error)
 {
@@ -82,7 +86,11 @@ static enum what while_file(int *error)
     if (read(fd, text, sizeof text - 1) < 0)
         text[0] = '\0';
     close(fd);
-    return what_named(text, error);
+    if (what_named(text, error) != WAIT)
+        return what_named(text, error);
+    while (access(plan.while_file, F_OK) == 0)
+        usleep(2000);
+    return NOTHING;
 }
 
 static enum what now(int *error)
@@ -127,6 +135,7 @@ static bool refused(int fd)
 
     (void)fd;
     switch (now(&error)) {
+    case WAIT:
     case NOTHING: return false;
     case LOSE: lose(); break;
     case KILL:
@@ -179,6 +188,7 @@ ssize_t fault_write(int fd, const void *p, size_t n)
     track(fd);
     track_over(fd, n);
     switch (now(&error)) {
+    case WAIT:
     case NOTHING: break;
     case KILL: die(); break;
     case SHORT:
@@ -210,7 +220,7 @@ int fault_open(const char *path, int flags, mode_t mode)
 
 int fault_fsync(int fd)
 {
-    int rc = refused(fd) ? -1 : fsync(fd);
+    int rc = refused(fd) ? -1 : free_sync ? 0 : fsync(fd);
 
     if (rc == 0)
         is_synced(fd);
@@ -219,7 +229,7 @@ int fault_fsync(int fd)
 
 int fault_fdatasync(int fd)
 {
-    int rc = refused(fd) ? -1 : fdatasync(fd);
+    int rc = refused(fd) ? -1 : free_sync ? 0 : fdatasync(fd);
 
     if (rc == 0)
         is_synced(fd);

@@ -4,12 +4,13 @@
  *
  *   KVORUM_FAULT=<n>:<what>      the n-th call from the start (1 = the first)
  *   KVORUM_FAULT=<n>+:<what>     it and all later ones
- *   KVORUM_FAULT=@<file>         while this file exists, every call does what the file says (errors only)
+ *   KVORUM_FAULT=@<file>         while this file exists, every call does what the file says (errors, or wait)
  *
  * <what>   kill     the process is gone before the call is made
  *          short    half of a write reaches the file, then it is gone (other calls: as kill)
  *          lose     as when the power goes: what was written and not synced is cut off, then it is gone
- *          EIO, ENOSPC, EROFS, EDQUOT     the call fails so */
+ *          EIO, ENOSPC, EROFS, EDQUOT     the call fails so
+ *          wait     the call does not come back until the file is gone (a disk that is busy) */
 #ifndef KV_IO_FAULT_H
 #define KV_IO_FAULT_H
 
@@ -28,6 +29,8 @@ int fault_rename(const char *from, const char *to);
 int fault_ftruncate(int fd, off_t bytes);
 /* Unit tests: a plan in the words above, counted from now; NULL = none. */
 void fault_plan(const char *plan);
+/* Unit tests: syncs are counted and believed, but no disk is waited for (nothing but this process ever dies there). */
+void fault_sync_is_free(void);
 unsigned fault_count(void);                                    /* calls since the start or the last plan */
 /* Unit tests: instead of ending the process, call this (it must not return to the caller: longjmp). */
 extern void (*fault_instead_of_death)(void);

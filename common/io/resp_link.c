@@ -40,6 +40,7 @@ struct resp_link {
     struct resolve_job *job;
     redisReader *reader;
     uint64_t fed;                /* bytes given to the reader since its last whole reply */
+    size_t elements;             /* of all arrays of the reply being read */
     struct list_link waiters;
     size_t nwaiters;
     int greetings_left;
@@ -48,7 +49,7 @@ struct resp_link {
     int64_t backoff_ms;
     int64_t ended_at_ms;           /* when it was up last; 0 = never up */
     int prompt;                    /* tries left that come within milliseconds of a close */
-    int64_t up_since_ms, last_reply_at_ms;
+    int64_t up_since_ms;
     char peer_ip[ADDR_HOST_MAX], local_ip[ADDR_HOST_MAX];
     struct timer timer;          /* back-off, or the whole of connecting and greeting */
     struct rng rng;
@@ -67,21 +68,24 @@ const char *link_end_name(enum link_end how)
 
 /* --- the reader, with limits of ours --- */
 
-/* hiredis makes room for as many elements as an array says it has; a peer that lies
- * must not get more than it could have sent. */
-#define ELEMENTS_MAX (4u << 20)
+/* hiredis makes room for as many elements as an array says it has; a peer that lies must not get more than it could
+ * have sent in one reply. */
+#define ELEMENT_BYTES 4        /* ":0\r\n" */
 
 static redisReplyObjectFunctions reader_fns;
 static const redisReplyObjectFunctions *hiredis_fns;
 
 static void *bounded_array(const redisReadTask *t, int n)
 {
-    if (n < 0 || (unsigned)n > ELEMENTS_MAX)
+    struct resp_link *k = t->privdata;
+
+    if (n < 0 || (size_t)n > k->o.reply_max / ELEMENT_BYTES - k->elements)
         return NULL;
+    k->elements += (size_t)n;
     return hiredis_fns->createArray(t, n);
 }
 
-static redisReader *reader_new(void)
+static redisReader *reader_new(struct resp_link *k)
 {
     redisReader *r = redisReaderCreate();
 
@@ -92,6 +96,8 @@ static redisReader *reader_new(void)
         reader_fns.createArray = bounded_array;
     }
     r->fn = &reader_fns;
+    r->privdata = k;
+    k->elements = 0;
     return r;
 }
 
@@ -234,7 +240,7 @@ static void greeted(struct resp_link *k)
 {
     k->state = LS_UP;
     k->backoff_ms = 0;
-    k->up_since_ms = k->last_reply_at_ms = loop_now_ms(k->loop);
+    k->up_since_ms = loop_now_ms(k->loop);
     timer_clear(&k->timer);
     if (k->o.on_up)
         k->o.on_up(k, k->o.owner);
@@ -282,7 +288,6 @@ static void on_reply(struct resp_link *k, const redisReply *r)
     link_reply_fn *fn;
     void *arg;
 
-    k->last_reply_at_ms = loop_now_ms(k->loop);
     if (k->state == LS_GREETING) {
         on_greeting(k, r);
         return;
@@ -324,6 +329,7 @@ static void on_data(struct stream *s, void *owner)
         if (!r)
             break;
         k->fed = reader->len - reader->pos;
+        k->elements = 0;
         on_reply(k, r);
         freeReplyObject(r);
     }
@@ -410,7 +416,7 @@ static void connect_to(struct resp_link *k, const char *ip)
 
     snprintf(to.host, sizeof to.host, "%s", ip);
     k->state = LS_CONNECTING;
-    k->reader = reader_new();
+    k->reader = reader_new(k);
     k->fed = 0;
     k->stream = stream_connect(k->loop, &to, k->o.source_ip, 0, &link_events, k);
 }
@@ -435,7 +441,7 @@ static void try_connect(struct resp_link *k)
     timer_set(&k->timer, k->o.connect_timeout_ms);
     if (k->o.unix_path) {
         k->state = LS_CONNECTING;
-        k->reader = reader_new();
+        k->reader = reader_new(k);
         k->fed = 0;
         k->stream = stream_connect_unix(k->loop, k->o.unix_path, 0, &link_events, k);
     } else if (k->o.resolver && !addr_is_ip(k->o.to.host)) {
@@ -475,7 +481,6 @@ struct resp_link *resp_link_new(struct loop *l, const struct resp_link_opts *o)
     if (k->o.reply_max == 0)
         k->o.reply_max = 64u << 20;
     k->up_since_ms = NEVER_MS;
-    k->last_reply_at_ms = loop_now_ms(l);
     list_init(&k->waiters);
     timer_init(&k->timer, l, on_timer, k);
     rng_seed(&k->rng, (uint64_t)clock_mono_us() ^ (uint64_t)(uintptr_t)k);
@@ -630,9 +635,4 @@ size_t resp_link_pending(const struct resp_link *k)
 int64_t resp_link_up_since_ms(const struct resp_link *k)
 {
     return k->up_since_ms;
-}
-
-int64_t resp_link_last_reply_at_ms(const struct resp_link *k)
-{
-    return k->last_reply_at_ms;
 }

@@ -76,6 +76,5 @@ bool resp_link_sendz(struct resp_link *k, link_reply_fn *fn, void *arg, const ch
 void resp_link_subscribe_mode(struct resp_link *k, bool on);
 size_t  resp_link_pending(const struct resp_link *k);
 int64_t resp_link_up_since_ms(const struct resp_link *k);     /* NEVER_MS when down */
-int64_t resp_link_last_reply_at_ms(const struct resp_link *k);
 
 #endif

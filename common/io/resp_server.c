@@ -385,6 +385,8 @@ static void on_sweep(struct timer *t, void *arg)
     int64_t now = loop_now_ms(srv->loop);
 
     list_each_safe(struct session, s, &srv->sessions, link) {
+        if (s->gone)
+            continue;
         session_count_bytes(s);
         if (buf_len(stream_out(s->stream)) > 0)
             session_check_out(s);

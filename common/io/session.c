@@ -117,7 +117,7 @@ void session_end(struct session *s, bool linger)
     session_count_bytes(s);
     session_enqueue(s, SESSION_QUEUE_NONE);
     dict_del(&srv->by_id, &s->id, sizeof s->id, NULL);
-    list_remove(&s->link);
+    list_leave(&s->link);                /* its end may be the end of others, in the middle of a walk over all */
     srv->nsessions--;
     if (linger)
         stream_close_when_sent(s->stream);

@@ -92,7 +92,7 @@ static void kick_listeners(struct resp_server *srv, const struct acl_user *u, co
     list_each_safe(struct session, s, &srv->sessions, link) {
         struct listening l = {u, true};
 
-        if (s->acl_user != u || s->class != SESSION_PUBSUB)
+        if (s->gone || s->acl_user != u || s->class != SESSION_PUBSUB)
             continue;
         pubsub_each(s, look_at_channel, &l);
         if (!l.ok)

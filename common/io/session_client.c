@@ -203,7 +203,7 @@ static bool addr_text_is(const struct session *s, struct addr a, struct slice wa
 
 static bool filter_holds(const struct kill_filter *f, const struct session *s, const struct session *me)
 {
-    return (f->type < 0 || (int)s->class == f->type) && (f->id == 0 || s->id == (uint64_t)f->id) &&
+    return !s->gone && (f->type < 0 || (int)s->class == f->type) && (f->id == 0 || s->id == (uint64_t)f->id) &&
            (!f->addr.p || addr_text_is(s, stream_peer(s->stream), f->addr)) &&
            (!f->laddr.p || addr_text_is(s, stream_local(s->stream), f->laddr)) &&
            (!f->user.p || slice_is(f->user, acl_user_name(s->acl_user))) && (!f->name.p || (s->name && slice_is(f->name, s->name))) &&
@@ -238,7 +238,7 @@ static bool read_filter(struct call *c, struct kill_filter *f)
         } else if (slice_is_nocase(what, "name")) {
             f->name = v;
         } else if (slice_is_nocase(what, "user")) {
-            if (!slice_is(v, "default")) {
+            if (!acl_find(c->session->srv->acl, v)) {
                 reply_errorf(c->reply, "ERR No such user '%.*s'", (int)v.len, v.p);
                 return false;
             }

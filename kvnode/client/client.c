@@ -17,6 +17,7 @@ struct client *client_new(struct server *srv, struct session *s)
     c->came_under = srv->ha_bound ? ha_member_of(srv)->follow_epoch : 0;
     list_init(&c->monitor_link);
     list_init(&c->held);
+    c->owed_from = STREAM_ALL;
     return c;
 }
 

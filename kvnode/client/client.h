@@ -46,7 +46,7 @@ struct client {
     /* CLIENT TRACKING (client/tracking.c) */
     bool tracking, track_bcast, track_noloop, track_optin, track_optout, track_caching, track_broken;
     uint64_t track_redirect;        /* session id, 0 = itself */
-    VEC(char *) track_prefixes;
+    VEC(struct slice) track_prefixes;    /* each its own memory; any bytes */
     /* WAIT and replication */
     int64_t last_write_offset;      /* replication offset after its last write */
     struct feed_replica *replica;   /* NULL: an ordinary client */
@@ -56,6 +56,7 @@ struct client {
     struct list_link held;          /* struct barrier, oldest first */
     unsigned nheld;
     bool held_stop;                 /* too much waits: its requests are held back */
+    uint64_t owed_from;             /* number of the byte of its output where an answer is owed (held_owes); STREAM_ALL: none */
     /* MONITOR */
     struct list_link monitor_link;
     /* SHUTDOWN that waits for replicas */

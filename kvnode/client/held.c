@@ -116,10 +116,17 @@ static void stop_requests(struct held *h, struct client *c, bool stop)
 static void open_gate(struct held *h, struct client *c)
 {
     bool none = list_empty(&c->held);
+    uint64_t from = none ? STREAM_ALL : list_of(c->held.next, struct barrier, own)->from;
 
     if (c->held_stop && (none || (c->nheld < CLIENT_BARRIERS_MAX / 2 && stream_waits(c->session->stream) < CLIENT_BYTES_MAX / 2)))
         stop_requests(h, c, false);
-    session_allow(c->session, none ? STREAM_ALL : list_of(c->held.next, struct barrier, own)->from);
+    session_allow(c->session, from < c->owed_from ? from : c->owed_from);
+}
+
+void held_owes(struct client *c, uint64_t from)
+{
+    c->owed_from = from;
+    open_gate(c->srv->held, c);
 }
 
 void held_touched(struct client *c, bool wrote)

@@ -33,6 +33,8 @@ void held_confirmed(struct server *srv, int64_t offset);
 /* Nothing of what waits will be confirmed by us. why: "demoted", "sync-timeout". */
 void held_give_up(struct server *srv, const char *why);
 void held_gone(struct client *c);                          /* the client leaves */
+/* An answer is owed to this client: nothing of its output leaves from byte number `from` on. STREAM_ALL: it is owed no more. */
+void held_owes(struct client *c, uint64_t from);
 void held_info(struct server *srv, struct str *out);       /* INFO: clients and bytes that wait, confirmed offset, given up */
 
 struct held_figures {

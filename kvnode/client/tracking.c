@@ -13,7 +13,7 @@
 #include <string.h>
 
 struct id_list {
-    VEC(uint64_t) ids;
+    VEC(uint64_t) ids;                 /* rising */
 };
 
 struct prefix {
@@ -175,6 +175,54 @@ static bool wants_to_remember(const struct client *c)
     return true;
 }
 
+/* The place of id, or where it belongs. */
+static size_t place_of(const struct id_list *l, uint64_t id)
+{
+    size_t low = 0, high = l->ids.n;
+
+    if (high > 0 && l->ids.at[high - 1] < id)      /* who came last reads for the first time */
+        return high;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (l->ids.at[mid] < id)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Of a key that never changes, clients come and go: whoever left is forgotten each time the list has doubled. */
+static void forget_gone(struct tracking *t, struct id_list *l)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < l->ids.n; i++)
+        if (tracking_client(t, l->ids.at[i]))
+            l->ids.at[kept++] = l->ids.at[i];
+    t->items -= l->ids.n - kept;
+    l->ids.n = kept;
+}
+
+#define FORGET_FROM 64
+
+static void remember_id(struct tracking *t, struct id_list *l, uint64_t id)
+{
+    size_t at = place_of(l, id);
+
+    if (at < l->ids.n && l->ids.at[at] == id)
+        return;
+    if (l->ids.n >= FORGET_FROM && l->ids.n == l->ids.cap) {
+        forget_gone(t, l);
+        at = place_of(l, id);
+    }
+    vec_push(&l->ids, id);
+    memmove(&l->ids.at[at + 1], &l->ids.at[at], (l->ids.n - 1 - at) * sizeof id);
+    l->ids.at[at] = id;
+    t->items++;
+}
+
 #define TRACKED_KEYS_MAX 1024      /* of one command */
 
 void tracking_remember(struct client *c, const struct command *cmd, int argc, const struct slice *argv)
@@ -187,18 +235,13 @@ void tracking_remember(struct client *c, const struct command *cmd, int argc, co
         return;
     n = command_keys(cmd, argc, argv, at, TRACKED_KEYS_MAX);
     for (int i = 0; i < n; i++) {
-        bool is_new, known = false;
+        bool is_new;
         struct dict_entry *e = dict_put(&t->keys, argv[at[i]].p, argv[at[i]].len, &is_new);
         struct id_list *l = e->v.p;
 
         if (is_new)
             e->v.p = l = mem_zalloc(sizeof *l);
-        for (size_t k = 0; k < l->ids.n && !known; k++)
-            known = l->ids.at[k] == c->session->id;
-        if (!known) {
-            vec_push(&l->ids, c->session->id);
-            t->items++;
-        }
+        remember_id(t, l, c->session->id);
     }
 }
 
@@ -222,14 +265,14 @@ void tracking_add_prefix(struct client *c, struct slice prefix)
     struct prefix *f = e->v.p;
 
     for (size_t i = 0; i < c->track_prefixes.n; i++)
-        if (slice_is(prefix, c->track_prefixes.at[i]))
+        if (slice_eq(prefix, c->track_prefixes.at[i]))
             return;
     if (is_new) {
         e->v.p = f = mem_zalloc(sizeof *f);
         dict_init(&f->changed);
     }
     vec_push(&f->ids, c->session->id);
-    vec_push(&c->track_prefixes, mem_strndup(prefix.p, prefix.len));
+    vec_push(&c->track_prefixes, ((struct slice){mem_strndup(prefix.p, prefix.len), prefix.len}));
 }
 
 void tracking_stop(struct client *c)
@@ -237,8 +280,8 @@ void tracking_stop(struct client *c)
     struct tracking *t = c->srv->tracking;
 
     for (size_t i = 0; i < c->track_prefixes.n; i++) {
-        const char *name = c->track_prefixes.at[i];
-        struct prefix *f = dict_get(&t->prefixes, name, strlen(name));
+        struct slice name = c->track_prefixes.at[i];
+        struct prefix *f = dict_get(&t->prefixes, name.p, name.len);
 
         for (size_t k = 0; f && k < f->ids.n; k++)
             if (f->ids.at[k] == c->session->id) {
@@ -248,10 +291,10 @@ void tracking_stop(struct client *c)
         if (f && f->ids.n == 0) {
             void *old = NULL;
 
-            dict_del(&t->prefixes, name, strlen(name), &old);
+            dict_del(&t->prefixes, name.p, name.len, &old);
             free_prefix(old);
         }
-        mem_free(c->track_prefixes.at[i]);
+        mem_free((char *)(uintptr_t)name.p);
     }
     vec_clear(&c->track_prefixes);
     if (c->tracking)

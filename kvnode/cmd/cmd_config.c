@@ -3,9 +3,7 @@
 
 #include "common/base/glob.h"
 #include "common/base/mem.h"
-#include "common/io/conf_file.h"
-#include "common/io/log.h"
-#include "kvnode/overlay.h"
+#include "kvnode/rewrite.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -181,64 +179,7 @@ static void config_set(struct call *c)
         mem_free(i < n ? s[i].old : NULL);
 }
 
-/* --- REWRITE, RESETSTAT --- */
-
-static void put_user(void *arg, const char *text)
-{
-    conf_lines_add(arg, "user", text);
-}
-
-/* With an ACL file users have no business here. What requirepass says needs no line, but has one if it had. */
-static void put_users(struct server *srv, struct conf_lines *lines)
-{
-    bool plain = session_users_are_plain(&srv->resp);
-
-    if (srv->opt.aclfile || (plain && srv->opt.requirepass))
-        conf_lines_forget(lines, "user");
-    else if (plain)
-        conf_lines_update(lines, "user", "user default on nopass ~* &* +@all");
-    else
-        session_users_lines(&srv->resp, put_user, lines);
-}
-
-int config_rewrite(struct server *srv, struct err *e)
-{
-    struct conf_lines *lines;
-    char *dir = srv->opt.dir;
-    char cwd[PATH_MAX];
-    int rc;
-
-    if (srv->opt.state_dir)
-        return overlay_write(srv, e);
-    if (!srv->boot.config_path)
-        return err_set(e, ERR_MISSING, "The server is running without a config file");
-    if (getcwd(cwd, sizeof cwd))
-        srv->opt.dir = cwd;            /* a relative folder would mean another one from where we are now */
-    lines = conf_lines_new();
-    conf_lines_from_options(lines, &kv_option_table, &srv->opt);
-    srv->opt.dir = dir;
-    put_users(srv, lines);
-    if (!addr_is_set(&srv->opt.replicaof))
-        conf_lines_forget(lines, "replicaof");
-    rc = conf_file_rewrite(srv->boot.config_path, lines, NULL, e);
-    conf_lines_free(lines);
-    return rc;
-}
-
-static void cmd_config_rewrite(struct call *c)
-{
-    struct err e = {0};
-
-    if (config_rewrite(call_server(c), &e) == 0) {
-        log_notice("CONFIG REWRITE executed with success.");
-        reply_ok(c->reply);
-    } else if (e.code == ERR_MISSING) {
-        reply_errorf(c->reply, "ERR %s", e.text);
-    } else {
-        log_warning("CONFIG REWRITE failed: %s", e.text);
-        reply_errorf(c->reply, "ERR Rewriting config file: %s", e.text);
-    }
-}
+/* --- RESETSTAT --- */
 
 static void config_resetstat(struct call *c)
 {
@@ -258,7 +199,7 @@ static void config_help(struct call *c)
 static const struct command config_subs[] = {
     {"get", -3, ADMIN, config_get, 0, 0, 0, "server", "pattern [pattern ...]", "Show options.", "2.0.0"},
     {"set", -4, ADMIN, config_set, 0, 0, 0, "server", "name value [name value ...]", "Set options, all or none.", "2.0.0"},
-    {"rewrite", 2, ADMIN, cmd_config_rewrite, 0, 0, 0, "server", "", "Write the options to the configuration file.", "2.8.0"},
+    {"rewrite", 2, ADMIN, rewrite_command, 0, 0, 0, "server", "", "Write the options to the configuration file.", "2.8.0"},
     {"resetstat", 2, ADMIN, config_resetstat, 0, 0, 0, "server", "", "Start counting anew.", "2.0.0"},
     {"help", 2, CMD_LOADING | CMD_STALE, config_help, 0, 0, 0, "server", "", "What there is.", "5.0.0"},
 };

@@ -70,8 +70,8 @@ static bool prefixes_ok(struct call *c, const struct track_args *a)
         struct slice p = a->prefixes[i], other = {0};
 
         for (size_t k = 0; k < cl->track_prefixes.n && !other.p; k++)
-            if (overlaps(p, slice_z(cl->track_prefixes.at[k])))
-                other = slice_z(cl->track_prefixes.at[k]);
+            if (overlaps(p, cl->track_prefixes.at[k]))
+                other = cl->track_prefixes.at[k];
         for (int k = i + 1; k < a->nprefixes && !other.p; k++)
             if (overlaps(p, a->prefixes[k]))
                 other = a->prefixes[k];
@@ -193,7 +193,7 @@ static void client_trackinginfo(struct call *c)
     reply_bulk_z(r, "prefixes");
     reply_array(r, cl->track_prefixes.n);
     for (size_t i = 0; i < cl->track_prefixes.n; i++)
-        reply_bulk_z(r, cl->track_prefixes.at[i]);
+        reply_bulk_slice(r, cl->track_prefixes.at[i]);
 }
 
 #define CONN CMD_NOSCRIPT | CMD_LOADING | CMD_STALE

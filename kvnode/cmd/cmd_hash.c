@@ -325,6 +325,8 @@ static void distinct_random(struct call *c, struct object *o, size_t count, bool
     }
 }
 
+#define RANDOM_MAX (16LL << 20)        /* with repetitions: nothing else would bound what is answered */
+
 static void cmd_hrandfield(struct call *c)
 {
     struct object *o;
@@ -364,6 +366,10 @@ static void cmd_hrandfield(struct call *c)
     }
     if (!o || count == 0) {
         reply_array(c->reply, 0);
+        return;
+    }
+    if (count < -RANDOM_MAX) {
+        reply_error(c->reply, "ERR value is out of range, no more than 16777216 fields with repetitions at once");
         return;
     }
     n = count < 0 ? (size_t)-count : (size_t)count < hash_len(o) ? (size_t)count : hash_len(o);

@@ -24,7 +24,6 @@ static void run_replicaof(struct call *c)
     struct server *srv = call_server(c);
     struct addr to;
     int64_t port;
-    const char *why = NULL;
     char text[ADDR_TEXT_MAX];
 
     if (handover_on(srv->handover)) {
@@ -36,10 +35,8 @@ static void run_replicaof(struct call *c)
     if (arg_is(c, 1, "no") && arg_is(c, 2, "one")) {
         if (role_is_replica(srv->role))
             log_notice("MASTER MODE enabled (user request from a client)");
-        if (roles_lead(srv, &why))
-            reply_ok(c->reply);
-        else
-            reply_errorf(c->reply, "ERR %s", why);
+        roles_lead(srv);
+        reply_ok(c->reply);
         return;
     }
     if (!num_i64_in(c->argv[2].p, c->argv[2].len, 0, 65535, &port)) {
@@ -56,10 +53,8 @@ static void run_replicaof(struct call *c)
         return;
     }
     log_notice("REPLICAOF %s enabled (user request from a client)", addr_text(&to, text));
-    if (roles_follow(srv, &to, &why))
-        reply_ok(c->reply);
-    else
-        reply_errorf(c->reply, "ERR %s", why);
+    roles_follow(srv, &to);
+    reply_ok(c->reply);
 }
 
 static void run_psync(struct call *c) { feed_psync(call_server(c)->feed, c); }

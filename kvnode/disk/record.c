@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define OUTGROWN (4u << 20)            /* a log that only grew while the loop went on: a snapshot is made all the same */
+
 enum { REC_FACTS = 'F', REC_EPOCHS = 'E', REC_FAREWELL = 'B', REC_OVERLAY = 'O' };
 
 struct record {
@@ -138,6 +140,27 @@ static int save(struct record *r, uint8_t type, struct slice bytes, struct err *
     return ended(r, rc, &why, e);
 }
 
+/* As save, but nobody waits for the disk: it says how it went in a later turn. Only what would need a snapshot (the log
+ * is broken, or very long) is written at once. */
+static int save_later(struct record *r, uint8_t type, struct slice bytes, struct loop *loop, record_done_fn *done, void *arg, struct err *e)
+{
+    struct statelog_stats st = {0};
+    struct err why = {0};
+    int rc = 0;
+
+    if (!r->log)
+        rc = open_log(r, &why);
+    if (rc == 0)
+        statelog_stats(r->log, &st);
+    if (rc == 0 && (statelog_trouble(r->log) || st.log_bytes > OUTGROWN))
+        rc = write_all(r, &why);
+    else if (rc == 0)
+        rc = statelog_append(r->log, type, bytes, &why);
+    if (rc == 0)
+        statelog_commit_later(r->log, loop, done, arg);
+    return ended(r, rc, &why, e);
+}
+
 static int save_facts(struct record *r, struct err *e)
 {
     struct str text = {0};
@@ -168,7 +191,9 @@ int record_load(const char *dir, bool always, struct record **out, struct err *e
         str_clear(&r->farewell);
         log_warning("this node's record %s: a new life begins", statelog_born(r->log)->copied ? statelog_born(r->log)->why : "was accepted as a copy");
     }
-    if (!r->f.id[0]) {
+    if (rc == 0 && r->log && !statelog_trouble(r->log) && statelog_wants_snapshot(r->log))
+        rc = write_all(r, e);              /* now, when nobody waits */
+    if (rc == 0 && !r->f.id[0]) {
         random_id(r->f.id);
         r->f.life = record_random();
         if (r->log)
@@ -195,7 +220,11 @@ void record_free(struct record *r)
 }
 
 const struct member_facts *record_facts(const struct record *r) { return &r->f; }
-const char *record_trouble(const struct record *r) { return r->trouble; }
+
+const char *record_trouble(const struct record *r)
+{
+    return r->trouble || !r->log ? r->trouble : statelog_trouble(r->log);
+}
 
 int record_save(struct record *r, const struct member_facts *f, struct err *e)
 {
@@ -204,12 +233,6 @@ int record_save(struct record *r, const struct member_facts *f, struct err *e)
     if (!r->log && f->gid == 0 && f->bound_ballot == 0)
         return 0;
     return save_facts(r, e);
-}
-
-int record_new_life(struct record *r, struct err *e)
-{
-    r->f.life = record_random();
-    return r->log ? save_facts(r, e) : 0;
 }
 
 bool record_prove(struct record *r, bool has, const char *id, int64_t offset, struct err *e)
@@ -252,9 +275,17 @@ const struct record_epoch *record_epochs(const struct record *r, size_t *n)
     return r->epochs;
 }
 
-int record_set_epochs(struct record *r, const struct record_epoch *at, size_t n, struct err *e)
+static void epochs_kept(void *arg, int rc, const struct err *e)
+{
+    (void)arg;
+    if (rc != 0)
+        log_warning("The table of epochs cannot be written into this node's record: %s", e->text);
+}
+
+void record_set_epochs(struct record *r, const struct record_epoch *at, size_t n, struct loop *loop)
 {
     struct str text = {0};
+    struct err e = {0};
     int rc;
 
     if (n > RECORD_EPOCHS_MAX) {
@@ -264,17 +295,18 @@ int record_set_epochs(struct record *r, const struct record_epoch *at, size_t n,
     memcpy(r->epochs, at, n * sizeof *at);
     r->n_epochs = n;
     if (!r->log && r->f.gid == 0)
-        return 0;
+        return;
     put_epochs(r, &text);
-    rc = save(r, REC_EPOCHS, of(&text), e);
+    rc = save_later(r, REC_EPOCHS, of(&text), loop, epochs_kept, r, &e);
+    if (rc != 0)
+        epochs_kept(r, rc, &e);
     str_fini(&text);
-    return rc;
 }
 
 const char *record_overlay(const struct record *r) { return r->overlay.len ? str_c(&r->overlay) : NULL; }
 
-int record_set_overlay(struct record *r, const char *text, struct err *e)
+int record_set_overlay(struct record *r, const char *text, struct loop *loop, record_done_fn *done, void *arg, struct err *e)
 {
     str_set_z(&r->overlay, text);
-    return save(r, REC_OVERLAY, of(&r->overlay), e);
+    return save_later(r, REC_OVERLAY, of(&r->overlay), loop, done, arg, e);
 }

@@ -14,6 +14,7 @@
 #define KV_DISK_RECORD_H
 
 #include "common/base/err.h"
+#include "common/io/loop.h"
 #include "kvnode/role/member.h"
 
 #include <stdbool.h>
@@ -42,17 +43,18 @@ int  record_save(struct record *r, const struct member_facts *f, struct err *e);
 bool record_prove(struct record *r, bool has, const char *id, int64_t offset, struct err *e);
 /* A clean stop: the data file on disk holds exactly this place. */
 int  record_farewell(struct record *r, const char *id, int64_t offset, struct err *e);
-/* This process lost or drops data that it acknowledged (a full copy begins): a new life, durable. */
-int  record_new_life(struct record *r, struct err *e);
 
 /* The table, oldest first, rising in both columns; a copy of what stands beside the data (repl/epochs.h), which is what
- * counts. Durable when set returns 0. */
+ * counts. Written while the loop goes on; what becomes of it is in the log, and in record_trouble. */
 const struct record_epoch *record_epochs(const struct record *r, size_t *n);
-int  record_set_epochs(struct record *r, const struct record_epoch *at, size_t n, struct err *e);
+void record_set_epochs(struct record *r, const struct record_epoch *at, size_t n, struct loop *loop);
 
 /* CONFIG REWRITE with state-dir: lines that are read after the configuration file. NULL: there are none. */
 const char *record_overlay(const struct record *r);
-int  record_set_overlay(struct record *r, const char *text, struct err *e);
+/* Written while the loop goes on. 0: done is called in a later turn, with 0 when it is durable (never after record_free);
+ * else it cannot be written, and done is not called. */
+typedef void record_done_fn(void *arg, int rc, const struct err *e);
+int  record_set_overlay(struct record *r, const char *text, struct loop *loop, record_done_fn *done, void *arg, struct err *e);
 
 const char *record_trouble(const struct record *r);        /* why the last save failed; NULL = it worked */
 uint64_t record_random(void);                              /* for lives and incarnations: never 0 */

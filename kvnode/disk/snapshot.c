@@ -14,6 +14,7 @@
 #include "kvnode/server.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,7 @@ struct snapshot {
     struct fd_watch pipe;
     struct report last;
     uint64_t keys_total;
-    char temp[64];
+    char temp[PATH_MAX], path[PATH_MAX];    /* of the child, absolute: 'dir' and 'dbfilename' may change while it writes */
     int64_t fork_offset;
     uint64_t dirty_at_fork, dirty_base;
     int64_t fork_at_ms, last_try_at_ms;     /* boot clock */
@@ -250,9 +251,8 @@ static void close_pipe(struct snapshot *sn)
     sn->pipe_fd = -1;
 }
 
-static void on_child_end(void *arg, const struct child_end *end)
+static void child_over(struct snapshot *sn, const struct child_end *end)
 {
-    struct snapshot *sn = arg;
     struct err e = {0};
 
     read_reports(sn);
@@ -279,7 +279,16 @@ static void on_child_end(void *arg, const struct child_end *end)
     }
     sn->killed = false;
     if (sn->done)
-        sn->done(sn->done_arg, path_of(sn), e.code ? &e : NULL);
+        sn->done(sn->done_arg, sn->path, e.code ? &e : NULL);
+}
+
+static void on_child_end(void *arg, const struct child_end *end) { child_over(arg, end); }
+
+static int name_files(struct snapshot *sn, struct err *e)
+{
+    int rc = file_absolute(path_of(sn), sn->path, sizeof sn->path, e);
+
+    return rc == 0 ? file_absolute("temp-2147483647.rdb", sn->temp, sizeof sn->temp, e) : rc;
 }
 
 int snapshot_start(struct snapshot *sn, struct err *e)
@@ -292,7 +301,8 @@ int snapshot_start(struct snapshot *sn, struct err *e)
     sn->keys_total = keyspace_count(sn->srv->ks);
     memset(&sn->last, 0, sizeof sn->last);
     int64_t from_us = clock_mono_us();
-    if (child_fork(sn->srv->loop, run_child, sn, on_child_end, sn, &sn->pipe_fd, &sn->child, e) != 0) {
+    if (name_files(sn, e) != 0 ||
+        child_fork(sn->srv->loop, run_child, sn, on_child_end, sn, &sn->pipe_fd, &sn->child, e) != 0) {
         sn->pipe_fd = -1;
         sn->last_failed = true;
         log_warning("Can't save in background: %s", e ? e->text : "fork failed");
@@ -305,7 +315,7 @@ int snapshot_start(struct snapshot *sn, struct err *e)
     sn->fork_at_ms = server_now_ms(sn->srv);
     sn->fork_offset = feed_offset(sn->srv->feed);
     sn->dirty_at_fork = sn->srv->ks->dirty;
-    snprintf(sn->temp, sizeof sn->temp, "temp-%d.rdb", (int)child_pid(sn->child));
+    snprintf(strrchr(sn->temp, '/') + 1, sizeof "temp-2147483647.rdb", "temp-%d.rdb", (int)child_pid(sn->child));
     if (sn->pipe_fd >= 0) {
         fcntl(sn->pipe_fd, F_SETFL, O_NONBLOCK);
         fd_watch_init(&sn->pipe, sn->srv->loop, on_report, sn);
@@ -318,7 +328,6 @@ int snapshot_start(struct snapshot *sn, struct err *e)
 void snapshot_schedule(struct snapshot *sn) { sn->scheduled = true; }
 bool snapshot_running(const struct snapshot *sn) { return sn->child != NULL; }
 int64_t snapshot_fork_offset(const struct snapshot *sn) { return sn->fork_offset; }
-pid_t snapshot_pid(const struct snapshot *sn) { return sn->child ? child_pid(sn->child) : 0; }
 
 void snapshot_kill(struct snapshot *sn)
 {
@@ -326,6 +335,19 @@ void snapshot_kill(struct snapshot *sn)
         return;
     sn->killed = true;
     child_kill(sn->child, SIGKILL);
+}
+
+/* What is killed may still be inside of its last call; without its file that call can rename nothing. */
+void snapshot_abandon(struct snapshot *sn)
+{
+    static const struct child_end killed = {.exit_code = -1, .signal = SIGKILL};
+
+    while (sn->child) {                /* (replicas that waited for it to end may have begun another) */
+        sn->killed = true;
+        child_kill(sn->child, SIGKILL);
+        child_forget(sn->child);
+        child_over(sn, &killed);
+    }
 }
 
 void snapshot_flushed(struct snapshot *sn)

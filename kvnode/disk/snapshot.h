@@ -22,8 +22,9 @@ void snapshot_schedule(struct snapshot *sn);                            /* BGSAV
 bool snapshot_running(const struct snapshot *sn);
 /* The replication offset at which the running child was forked. */
 int64_t snapshot_fork_offset(const struct snapshot *sn);
-pid_t snapshot_pid(const struct snapshot *sn);                          /* 0 = none */
 void snapshot_kill(struct snapshot *sn);                                /* its result is not wanted */
+/* The same, and nobody waits for its end: from here on no child runs, and the killed one can put no file in place. */
+void snapshot_abandon(struct snapshot *sn);
 /* FLUSHALL: what a running child saves is no longer meant (but replicas that wait for it get it); with save points an
  * empty file is made soon. */
 void snapshot_flushed(struct snapshot *sn);

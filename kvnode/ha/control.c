@@ -199,15 +199,16 @@ int control_start(struct server *srv, struct control **out, struct err *e)
         return err_sys(e, "make an eventfd for the control thread");
     thread_rooms(c);
     watch_begin(&c->main_watch, srv->loop, c->wake_main, on_heard, c);
-    *out = c;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &was);
     rc = pthread_create(&c->thread, NULL, run, c);
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     if (rc != 0) {
+        fd_watch_stop(&c->main_watch);     /* (the rest of it goes with the process, which does not go on without) */
         errno = rc;
         return err_sys(e, "start the control thread");
     }
+    *out = c;
     pthread_setname_np(c->thread, "control");
     return 0;
 }

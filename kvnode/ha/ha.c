@@ -285,7 +285,7 @@ bool ha_tell(struct server *srv, const struct member_event *ev)
     struct ha *h = srv->ha;
     bool asks = ev->kind == ME_STREAM || ev->kind == ME_FULL_COPY, refused;
 
-    if (!h->started)
+    if (!h->started || h->over)
         return asks && srv->ha_bound;
     if (h->telling) {
         if (!asks)
@@ -336,6 +336,8 @@ void ha_on_turn(void *arg)
     struct ha *h = srv->ha;
 
     atomic_store_explicit(&srv->turned_us, clock_mono_us(), memory_order_relaxed);
+    if (h->over)
+        return;
     if (srv->ha_bound || is_well(srv) != h->well || atomic_load_explicit(&h->owes, memory_order_relaxed))
         ha_turn_over(srv);
     if (h->stirred) {
@@ -363,7 +365,7 @@ uint64_t ha_new_link(struct server *srv) { return ++srv->ha->next_link; }
 
 static bool may_step_aside(const struct ha *h, const struct ha_msg *m, int64_t now_ms)
 {
-    if (h->busy || h->owed.n > 0)
+    if (h->busy || h->over || h->owed.n > 0)
         return false;
     if (h->m.phase != MP_OPEN && h->m.phase != MP_STOPPING && h->m.phase != MP_BOUND)
         return false;

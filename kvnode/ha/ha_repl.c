@@ -48,7 +48,6 @@ void ha_repl_tick(struct server *srv)
 {
     struct ha_repl *r = srv->ha_repl;
     const struct record_epoch *kept;
-    struct err e = {0};
     size_t n;
 
     if (!r->keep_due)
@@ -57,8 +56,7 @@ void ha_repl_tick(struct server *srv)
     kept = record_epochs(srv->record, &n);
     if (n == r->table.n && memcmp(kept, r->table.at, n * sizeof *kept) == 0)
         return;
-    if (record_set_epochs(srv->record, r->table.at, r->table.n, &e) != 0)
-        log_warning("The table of epochs cannot be written into this node's record: %s", e.text);
+    record_set_epochs(srv->record, r->table.at, r->table.n, srv->loop);
 }
 
 static void begin_epoch(struct server *srv, uint64_t gid, uint64_t epoch)

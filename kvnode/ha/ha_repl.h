@@ -81,7 +81,7 @@ struct ha_repl_copy {
     int64_t until, end;
 };
 bool ha_repl_may_full_copy(struct server *srv, const struct ha_repl_copy *c, struct err *e);
-void ha_repl_synced(struct server *srv, bool full);                        /* the stream goes on from here: ME_LOG, ME_FOLLOWS */
+void ha_repl_synced(struct server *srv);                                   /* the stream goes on from here: ME_LOG, ME_FOLLOWS */
 void ha_repl_fetched(struct server *srv, bool yes, const char *why);       /* the link of a FETCH ended */
 void ha_repl_marker(struct call *c);                                       /* HA MARKER came down the stream */
 void ha_repl_own_history(struct server *srv);      /* a primary under a new id: a plain one's log is of no epoch any more */

@@ -303,11 +303,10 @@ bool ha_repl_may_take(const struct server *srv)
     return r->fetching ? ha_member_of(srv)->phase == MP_FETCHING : member_may_take(ha_member_of(srv), r->link);
 }
 
-void ha_repl_synced(struct server *srv, bool full)
+void ha_repl_synced(struct server *srv)
 {
     struct ha_repl *r = srv->ha_repl;
 
-    (void)full;
     r->tail_due = false;
     r->follows_told = true;
     ha_log_moved(srv);

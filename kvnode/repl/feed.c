@@ -36,7 +36,7 @@ static void on_turn(void *arg)
         f->asked_to = f->history.offset;
         list_each(struct feed_replica, r, &f->replicas, link)
             if (r->state == FEED_ONLINE)
-                stream_flush_now(r->client->session->stream);
+                stream_flush_some(r->client->session->stream);
     }
     feed_pump(f);
 }
@@ -106,7 +106,7 @@ void feed_verbatim(struct feed *f, const void *p, size_t n)
 
 void feed_command(struct feed *f, int db, int argc, const struct slice *argv)
 {
-    if (!backlog_active(&f->backlog) || server_is_replica(f->srv))
+    if (!backlog_active(&f->backlog) || server_is_replica(f->srv) || f->srv->over)
         return;
     buf_clear(&f->scratch);
     if (db >= 0 && db != f->stream_db) {
@@ -223,15 +223,17 @@ void feed_gone(struct feed *f, struct client *c)
     c->replica = NULL;
     if (r->state != FEED_NEW) {
         log_notice("Connection with replica %s lost.", feed_replica_name(r, name));
-        list_remove(&r->link);
+        list_leave(&r->link);
+        r->state = FEED_NEW;           /* for a walk that stands on it: its end may have been that of others */
         if (--f->nreplicas == 0)
             f->alone_since_ms = server_now_ms(f->srv);
         feed_tell_good(f);
     }
     if (r->fd >= 0)
         close(r->fd);
+    r->fd = -1;
     buf_fini(&r->pending);
-    mem_free(r);
+    loop_park(f->srv->loop, r, mem_free);
 }
 
 void feed_drop(struct feed *f, struct feed_replica *r, const char *why)
@@ -246,8 +248,8 @@ void feed_drop(struct feed *f, struct feed_replica *r, const char *why)
 
 void feed_drop_replicas(struct feed *f, const char *why)
 {
-    list_each_safe(struct feed_replica, r, &f->replicas, link)
-        feed_drop(f, r, why);
+    while (!list_empty(&f->replicas))
+        feed_drop(f, list_first(&f->replicas, struct feed_replica, link), why);
 }
 
 static bool is_good(const struct feed *f, const struct feed_replica *r)
@@ -415,7 +417,7 @@ static void age_backlog(struct feed *f, int64_t now_ms)
 void feed_tick(struct feed *f, int64_t now_ms)
 {
     list_each_safe(struct feed_replica, r, &f->replicas, link) {
-        const char *why = fault_of(f, r, now_ms);
+        const char *why = r->state == FEED_NEW ? NULL : fault_of(f, r, now_ms);
         if (why)
             feed_drop(f, r, why);
     }

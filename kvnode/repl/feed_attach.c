@@ -173,10 +173,12 @@ static void pump_one(struct feed *f, struct feed_replica *r)
         moved += (size_t)n;
         r->file_left -= (uint64_t)n < r->file_left ? (uint64_t)n : r->file_left;
         if (buf_len(out) >= OUT_HIGH)
-            stream_flush_now(s);
+            stream_flush_some(s);
     }
-    if (moved > 0)
-        stream_flush_now(s);
+    if (moved > 0) {
+        stream_flush_some(s);          /* (calls nobody back: a broken connection would take r with it) */
+        stream_flush_later(s);
+    }
     if (r->file_left == 0)
         file_sent(f, r);
     else if (buf_len(out) < OUT_HIGH)
@@ -293,7 +295,7 @@ void feed_psync(struct feed *f, struct call *c)
         return;
     if (!may_sync(f, c, &full_too))
         return;
-    if (!num_i64(c->argv[2].p, c->argv[2].len, &want)) {
+    if (!num_i64_in(c->argv[2].p, c->argv[2].len, -1, INT64_MAX, &want)) {
         reply_error(c->reply, TEXT_NOT_INT);
         return;
     }
@@ -343,7 +345,7 @@ static void acked(struct feed *f, struct client *cl, int argc, const struct slic
 }
 
 /* One pair. false: answered with an error. */
-static bool replconf_pair(struct feed *f, struct call *c, struct slice name, struct slice value)
+static bool replconf_pair(struct call *c, struct slice name, struct slice value)
 {
     struct feed_replica *r = replica_of(call_client(c));
     int64_t n = 0;
@@ -371,7 +373,6 @@ static bool replconf_pair(struct feed *f, struct call *c, struct slice name, str
         reply_errorf(c->reply, "ERR Unrecognized REPLCONF option: %.*s", (int)(name.len < 128 ? name.len : 128), name.p);
         return false;
     }
-    (void)f;
     return true;
 }
 
@@ -398,7 +399,7 @@ void feed_replconf(struct feed *f, struct call *c)
         }
         if (slice_is_nocase(c->argv[i], "getack"))
             return;                          /* meant for replicas, by their primary */
-        if (!replconf_pair(f, c, c->argv[i], c->argv[i + 1]))
+        if (!replconf_pair(c, c->argv[i], c->argv[i + 1]))
             return;
     }
     reply_ok(c->reply);

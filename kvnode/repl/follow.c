@@ -127,7 +127,7 @@ static void on_turn(void *arg)
 {
     struct follow *f = arg;
 
-    if (f->more_to_apply && f->stream && f->state == FOLLOW_CONNECTED)
+    if (f->more_to_apply && !f->srv->over && f->stream && f->state == FOLLOW_CONNECTED)
         read_stream(f);
 }
 
@@ -148,6 +148,8 @@ void follow_on_data(struct stream *s, void *owner)
 {
     struct follow *f = owner;
 
+    if (f->srv->over)
+        return;
     f->last_io_at_ms = server_now_ms(f->srv);
     if (f->state == FOLLOW_HANDSHAKE && !follow_read_lines(f))
         return;

@@ -54,7 +54,7 @@ static bool greeting_answer(struct follow *f, struct slice line)
     return true;
 }
 
-static void up(struct follow *f, bool new_history, bool full)
+static void up(struct follow *f, bool new_history)
 {
     uint64_t link = f->link;
 
@@ -68,7 +68,7 @@ static void up(struct follow *f, bool new_history, bool full)
     if (f->link != link || f->stream == NULL)
         return;
     follow_send_ack(f, feed_offset(f->srv->feed));
-    ha_repl_synced(f->srv, full);
+    ha_repl_synced(f->srv);
 }
 
 static bool continue_as(struct follow *f, struct slice id)
@@ -91,7 +91,7 @@ static bool continue_as(struct follow *f, struct slice id)
     feed_keep_backlog(f->srv->feed);
     apply_reset(&f->apply, feed_stream_db(f->srv->feed));
     log_notice("Successful partial resynchronization with master.");
-    up(f, renewed, false);
+    up(f, renewed);
     return f->stream != NULL;
 }
 
@@ -197,6 +197,10 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
 
     f->copy.load = NULL;
     srv->loading.on = false;
+    if (srv->over) {
+        load_discard(ks);
+        return;
+    }
     if (ks == NULL) {
         struct err told = *e;
         err_wrap(&told, "the copy of the primary cannot be used");
@@ -223,7 +227,7 @@ static void on_loaded(void *arg, struct keyspace *ks, const struct rdb_read_resu
     apply_reset(&f->apply, r->facts.stream_db);
     snapshot_loaded(srv->snapshot, r->keys_loaded, r->keys_expired);
     log_notice("MASTER <-> REPLICA sync: Finished with success");
-    up(f, true, true);
+    up(f, true);
     if (f->stream) {
         stream_pause_reading(f->stream, false);
         follow_on_data(f->stream, f);

@@ -77,24 +77,22 @@ static void end(struct handover *h)
 static void undo(struct handover *h, const char *why)
 {
     bool went = h->state == HANDOVER_GOING;
-    const char *refused = NULL;
 
     log_notice("Failover aborted: %s", why);
     h->state = HANDOVER_NONE;
     if (went)
-        roles_lead(h->srv, &refused);
+        roles_lead(h->srv);
     end(h);                        /* last: the first write that waited finds a primary */
 }
 
 static void go(struct handover *h, const struct addr *to)
 {
     char text[ADDR_TEXT_MAX];
-    const char *why = NULL;
 
     h->to = *to;
     h->state = HANDOVER_GOING;
     log_notice("Failover target %s is synced, failing over.", addr_text(to, text));
-    roles_follow(h->srv, to, &why);
+    roles_follow(h->srv, to);
 }
 
 static struct feed_replica *replica_at(const struct handover *h, const struct addr *a)
@@ -324,7 +322,6 @@ void handover_refused(struct handover *h, const char *why)
 
 bool handover_take(struct server *srv, struct call *c)
 {
-    const char *why = NULL;
     char id[ID_MAX];
 
     if (!ha_takes_plain_orders(srv)) {
@@ -344,10 +341,8 @@ bool handover_take(struct server *srv, struct call *c)
         return false;
     }
     log_notice("MASTER MODE enabled (failover request from our primary)");
-    if (roles_lead(srv, &why))
-        return true;
-    reply_errorf(c->reply, "ERR %s", why);
-    return false;
+    roles_lead(srv);
+    return true;
 }
 
 /* --- making --- */

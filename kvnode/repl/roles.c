@@ -131,20 +131,16 @@ void roles_start(struct server *srv)
         roles_tell(srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = srv->opt.replicaof});
 }
 
-bool roles_follow(struct server *srv, const struct addr *to, const char **why)
+void roles_follow(struct server *srv, const struct addr *to)
 {
     CHECK(!roles_of(srv)->busy);
-    (void)why;     /* orders without an epoch are always taken */
     srv->opt.replicaof = *to;
     roles_tell(srv, &(struct role_event){.kind = ROLE_EV_FOLLOW, .to = *to});
-    return true;
 }
 
-bool roles_lead(struct server *srv, const char **why)
+void roles_lead(struct server *srv)
 {
     CHECK(!roles_of(srv)->busy);
-    (void)why;
     memset(&srv->opt.replicaof, 0, sizeof srv->opt.replicaof);
     roles_tell(srv, &(struct role_event){.kind = ROLE_EV_LEAD});
-    return true;
 }

@@ -16,9 +16,9 @@ void roles_fini(struct server *srv);
 void roles_start(struct server *srv);
 
 void roles_tell(struct server *srv, const struct role_event *ev);
-/* REPLICAOF. Sets opt.replicaof too, so that CONFIG REWRITE writes it. false: refused, *why says it. */
-bool roles_follow(struct server *srv, const struct addr *to, const char **why);
-bool roles_lead(struct server *srv, const char **why);
+/* REPLICAOF. Sets opt.replicaof too, so that CONFIG REWRITE writes it. */
+void roles_follow(struct server *srv, const struct addr *to);
+void roles_lead(struct server *srv);
 /* Options changed: gates, ping period, backlog size, announcements. */
 void roles_settings(struct server *srv);
 

@@ -58,21 +58,30 @@ static void number(struct slice v, int64_t *out)
 
 static void priority(struct node_info *i, struct slice v) { number(v, &i->priority); }
 
+/* -1: none. What is below was never a place in a log. */
+static void offset_in_log(struct slice v, int64_t *out)
+{
+    int64_t n;
+
+    if (num_i64_in(v.p, v.len, -1, INT64_MAX, &n))
+        *out = n;
+}
+
 /* A replica's offset is what it has; a primary writes master_repl_offset. A replica
  * writes both, so its own word wins whatever the order. */
 static void replica_offset(struct node_info *i, struct slice v)
 {
     if (i->role != ROLE_PRIMARY)
-        number(v, &i->offset);
+        offset_in_log(v, &i->offset);
 }
 
 static void primary_offset(struct node_info *i, struct slice v)
 {
     if (i->role == ROLE_PRIMARY)
-        number(v, &i->offset);
+        offset_in_log(v, &i->offset);
 }
 
-static void second_offset(struct node_info *i, struct slice v) { number(v, &i->second_offset); }
+static void second_offset(struct node_info *i, struct slice v) { offset_in_log(v, &i->second_offset); }
 static void announced(struct node_info *i, struct slice v) { i->announced = !slice_is(v, "0"); }
 static void ha_port(struct node_info *i, struct slice v)
 {
@@ -142,7 +151,7 @@ static void replica_line(struct node_info_text *t, struct slice v)
     memset(&r, 0, sizeof r);
     if (!num_i64_in(p.p, p.len, 1, 65535, &n) || memchr(ip.p, '\0', ip.len) || !addr_set(&r.addr, ip.p, ip.len, n))
         return;
-    number(offset, &r.offset);
+    offset_in_log(offset, &r.offset);
     if (t->replicas.n < GROUP_NODES_MAX)
         vec_push(&t->replicas, r);
 }

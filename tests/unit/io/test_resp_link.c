@@ -258,6 +258,8 @@ START_TEST(broken_peers)
     static const char *const texts[] = {
         "?nonsense\r\n",
         "*2000000000\r\n",
+        "*17\r\n",                          /* more than reply_max holds */
+        "*9\r\n*9\r\n",
         "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
         "$900\r\n0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
         "+PONG\r\n+unasked\r\n",

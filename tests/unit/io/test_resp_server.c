@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "tests/support/client.h"
+#include "tests/support/serving.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@ static struct resp_server srv;
 static struct command_table table;
 static struct pubsub ps;
 static int gone, errors_seen;
+static bool together;                    /* who goes takes all others along, but the first that came */
 static char last_error[32];
 static struct session *held;
 
@@ -44,8 +46,13 @@ static const struct command own[] = {
 
 static void on_gone(struct session *s)
 {
-    (void)s;
     gone++;
+    if (together)
+        list_each(struct session, other, &s->srv->sessions, link)
+            if (other->id != 1 && !other->gone) {
+                session_close(other);
+                break;
+            }
 }
 
 static void on_error_seen(struct resp_server *s, const char *code, size_t n)
@@ -73,10 +80,7 @@ static void says(struct cl *c, const char *text, const char *want)
         cl_send(c, text);
     }
     turn_until(l, c->got.len >= n || c->ended);
-    for (int i = 0; i < 3; i++) {        /* anything more? */
-        loop_again(l);
-        loop_run_once(l, true);
-    }
+    turn_times(l, 3);                    /* anything more? */
     ck_assert_str_eq(str_c(&c->got), want);
     str_clear(&c->got);
 }
@@ -91,28 +95,23 @@ static void has(struct cl *c, const char *text, const char *end, const char *par
 
 static void begin(void)
 {
-    struct resp_server_hooks hooks = {.gone = on_gone, .error_seen = on_error_seen};
-    struct err e;
+    static const struct resp_server_hooks hooks = {.gone = on_gone, .error_seen = on_error_seen};
 
     l = loop_new();
     gone = errors_seen = 0;
+    together = false;
     held = NULL;
-    command_table_init(&table);
-    command_table_add(&table, session_commands, session_commands_n);
+    serving_open(&srv, &table, l, own, sizeof own / sizeof own[0], &hooks, NULL);
     command_table_add(&table, pubsub_commands, pubsub_commands_n);
-    command_table_add(&table, own, sizeof own / sizeof own[0]);
     pubsub_init(&ps);
-    resp_server_init(&srv, l, &table, &hooks, NULL);
     srv.pubsub = &ps;
     srv.role = role;
-    ck_assert_int_eq(resp_server_listen(&srv, "127.0.0.1", 0, 64, &e), 0);
 }
 
 static void finish(void)
 {
-    resp_server_fini(&srv);
+    serving_close(&srv, &table);
     pubsub_fini(&ps);
-    command_table_fini(&table);
     loop_free(l);
 }
 
@@ -450,7 +449,36 @@ START_TEST(publish_and_subscribe)
 }
 END_TEST
 
+/* The end of one session may be the end of others, in the middle of a walk over all of them. */
+START_TEST(some_go_together)
+{
+    struct cl c[6];
+
+    begin();
+    for (int i = 0; i < 6; i++)
+        cl_open(&c[i]);
+    says(&c[1], "SUBSCRIBE x\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n");
+    together = true;
+    has(&c[0], "CLIENT KILL TYPE pubsub\r\n", "\r\n", ":1");
+    turn_until(l, gone == 5);
+    says(&c[0], "PING\r\n", "+PONG\r\n");
+    for (int i = 1; i < 6; i++) {
+        cl_close(&c[i]);
+        cl_open(&c[i]);
+    }
+    has(&c[0], "CLIENT KILL TYPE normal\r\n", "\r\n", ":1");
+    turn_until(l, gone == 10);
+    for (int i = 1; i < 6; i++) {
+        cl_close(&c[i]);
+        cl_open(&c[i]);
+    }
+    for (int i = 0; i < 6; i++)
+        cl_close(&c[i]);
+    finish();                            /* they go with the server */
+}
+END_TEST
+
 SUITE(resp_server, replies_come_in_order, long_pipelines_run_whole_and_leave_room, large_arguments,
       held_clients_wait_in_order, protocol_errors_end_that_client_only, passwords, hello_chooses_the_protocol,
       client_lists_and_kills, reply_off_and_skip, pause_lets_writes_wait, too_many_clients, slow_readers_are_dropped,
-      query_limit, idle_clients_go, publish_and_subscribe)
+      query_limit, idle_clients_go, publish_and_subscribe, some_go_together)

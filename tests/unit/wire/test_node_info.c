@@ -108,5 +108,16 @@ START_TEST(test_control_port_and_group)
 }
 END_TEST
 
+START_TEST(test_numbers_that_are_no_place)
+{
+    read_it("role:slave\r\nslave_repl_offset:-9223372036854775808\r\nmaster_replid2:cccc\r\nsecond_repl_offset:-9223372036854775808\r\n"
+            "slave0:ip=10.0.0.2,port=6380,state=online,offset=-5,lag=1\r\n");
+    ck_assert_int_eq(t.info.offset, 0);
+    ck_assert_int_eq(t.info.second_offset, -1);
+    ck_assert_int_eq(t.info.replicas[0].offset, 0);
+    node_info_fini(&t);
+}
+END_TEST
+
 SUITE(node_info, test_primary, test_replica, test_defaults_and_noise, test_old_form, test_never_linked,
-      test_control_port_and_group)
+      test_control_port_and_group, test_numbers_that_are_no_place)
