@@ -181,7 +181,7 @@ def test_stuck_until_an_operator_asks_again(yard):
 # --- probe ---
 
 def test_probe_fails_and_is_rolled_back(yard):
-    s = Site(yard)
+    s = Site(yard, agent_lines=["controller no"])        # it would put back at once what is deleted here
     good = yard.node("good", "redis-server")
     other = free_port()
     doc = dict(probe_for="600ms", probe_interval="50ms", probe_ok=2)
