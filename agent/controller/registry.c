@@ -1,6 +1,7 @@
 /* Reading, looking at leases, carrying out. */
 #include "agent/controller/registry.h"
 
+#include "agent/controller/registry_carry.h"
 #include "agent/shell/events.h"
 #include "agent/source/watch.h"
 #include "common/base/list.h"
@@ -15,7 +16,6 @@
 #define SLOW_MS 1000             /* an answer that takes longer is an outage */
 #define MISSED_TURN_MS 3000      /* we slept ourselves */
 #define QUIET_MS 20
-#define LINES_KEY "svcs:"
 #define SCAN_COUNT "1000"
 
 struct looked { char *service, *id; };
@@ -76,9 +76,9 @@ static void on_quiet(struct timer *t, void *arg)
 
 static void mark(struct registry_duty *d, struct slice key)
 {
-    size_t n = strlen(LINES_KEY);
+    size_t n = strlen(SERVICE_LINES_KEY);
 
-    if (key.len > n && memcmp(key.p, LINES_KEY, n) == 0)
+    if (key.len > n && memcmp(key.p, SERVICE_LINES_KEY, n) == 0)
         dict_put(&d->dirty, key.p + n, key.len - n, NULL);
     else if (slice_is(key, SERVICES_KEY) || slice_is(key, SERVICES_OWNER_KEY))
         d->mirrors_dirty = true;
@@ -112,11 +112,11 @@ static void on_lines(void *arg, const struct redisReply *r)
         read_later(d);
     }
     if (s) {                         /* no hash: there are no lines, and one piece of junk */
-        registry_lines_begin(&d->registry, s);
+        registry_lines_begin(s);
         s->junk = reply_is_error(r);
         for (size_t i = 0; i + 1 < reply_len(r); i += 2)
-            registry_line(&d->registry, s, reply_text(reply_at(r, i)), reply_text(reply_at(r, i + 1)));
-        registry_lines_end(&d->registry, s);
+            registry_line(s, reply_text(reply_at(r, i)), reply_text(reply_at(r, i + 1)));
+        registry_lines_end(s);
     }
     reading_free(q);
     if (r)
@@ -169,7 +169,7 @@ static void read_dirty(struct registry_duty *d)
         q->duty = d;
         list_append(&d->readings, &q->link);
         q->name = mem_strndup(e->key, e->klen);
-        str_printf(&key, LINES_KEY "%s", q->name);
+        str_printf(&key, SERVICE_LINES_KEY "%s", q->name);
         if (watch_sendz(d->watch, on_lines, q, "HGETALL", str_c(&key), NULL)) {
             d->pending++;
         } else {
@@ -210,7 +210,7 @@ static void on_scanned(void *arg, const struct redisReply *r)
 
 static void scan(struct registry_duty *d, struct slice cursor)
 {
-    struct slice argv[6] = {slice_z("SCAN"), cursor, slice_z("MATCH"), slice_z(LINES_KEY "*"), slice_z("COUNT"), slice_z(SCAN_COUNT)};
+    struct slice argv[6] = {slice_z("SCAN"), cursor, slice_z("MATCH"), slice_z(SERVICE_LINES_KEY "*"), slice_z("COUNT"), slice_z(SCAN_COUNT)};
 
     d->scanning = watch_send(d->watch, on_scanned, d, 6, argv);
 }
@@ -296,43 +296,6 @@ static void on_carried(void *arg, const char *why)
     carried_free(k);
 }
 
-static struct slice or_nothing(const char *z) { return z ? slice_z(z) : (struct slice){NULL, 0}; }
-
-static bool carry(struct registry_duty *d, const struct registry_act *a, struct carried *k)
-{
-    struct str key = {0}, lease = {0};
-    bool sent;
-
-    if (a->kind == REG_REAP) {
-        struct slice hdel[3] = {slice_z("HDEL"), {NULL, 0}, slice_z(a->id)};
-        struct controller_command one = {3, hdel};
-        struct controller_expect gone = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
-
-        str_printf(&key, LINES_KEY "%s", a->service);
-        str_printf(&lease, "lease:%s:%s", a->service, a->id);
-        hdel[1] = (struct slice){key.p, key.len};
-        gone.key = (struct slice){lease.p, lease.len};
-        sent = controller_write_if(d->controller, &gone, 1, &one, 1, on_carried, k);
-    } else {
-        struct slice name = slice_z(a->service), value = slice_z(a->value);
-        struct controller_expect still[2] = {{slice_z(SERVICES_KEY), name, or_nothing(a->mirror_was)},
-                                             {slice_z(SERVICES_OWNER_KEY), name, or_nothing(a->owner_was)}};
-        struct slice set[2][4] = {{slice_z("HSET"), slice_z(SERVICES_KEY), name, value},
-                                  {slice_z("HSET"), slice_z(SERVICES_OWNER_KEY), name, value}};
-        struct slice del[2][3] = {{slice_z("HDEL"), slice_z(SERVICES_KEY), name},
-                                  {slice_z("HDEL"), slice_z(SERVICES_OWNER_KEY), name}};
-        struct controller_command sets[2] = {{4, set[0]}, {4, set[1]}}, dels[2] = {{3, del[0]}, {3, del[1]}};
-        bool gone = a->kind == REG_UNMIRROR;
-        /* An owned name that an old client rewrote is not ours to take away. */
-        bool foreign = gone && a->mirror_was && strcmp(a->mirror_was, a->owner_was ? a->owner_was : "") != 0;
-
-        sent = controller_write_if(d->controller, still, 2, gone ? dels + foreign : sets, gone && foreign ? 1 : 2, on_carried, k);
-    }
-    str_fini(&key);
-    str_fini(&lease);
-    return sent;
-}
-
 static void carry_out(struct registry_duty *d, const struct registry_act *a)
 {
     struct carried *k;
@@ -349,7 +312,7 @@ static void carry_out(struct registry_duty *d, const struct registry_act *a)
     k = mem_zalloc(sizeof *k);
     *k = (struct carried){.duty = d, .kind = a->kind, .service = mem_strdup(a->service), .id = mem_strdup(a->id),
                           .value = mem_strdup(a->value)};
-    if (!carry(d, a, k)) {
+    if (!registry_carry(d->controller, a, on_carried, k)) {
         registry_act_ended(&d->registry, slice_z(k->service), slice_z(k->id), false);
         carried_free(k);
     }
@@ -379,12 +342,6 @@ static void forget_looked(struct registry_duty *d)
     vec_clear(&d->looked);
 }
 
-static void lease_key(const struct looked *l, struct str *out)
-{
-    str_clear(out);
-    str_printf(out, "lease:%s:%s", l->service, l->id);
-}
-
 static void on_age(void *arg, const struct redisReply *r)
 {
     struct registry_duty *d = arg;
@@ -410,7 +367,8 @@ static void ask_ages(struct registry_duty *d)
     d->answered = 0;
     d->expected = d->looked.n;
     for (size_t i = 0; i < d->looked.n; i++) {
-        lease_key(&d->looked.at[i], &key);
+        str_clear(&key);
+        registry_lease_key(d->looked.at[i].service, d->looked.at[i].id, &key);
         watch_sendz(d->watch, on_age, d, "PTTL", str_c(&key), NULL);
     }
     str_fini(&key);
@@ -454,7 +412,7 @@ static void look(struct registry_duty *d)
         struct looked l = {mem_strdup(leases.at.at[i].service->name), mem_strdup(leases.at.at[i].instance->id)};
 
         vec_push(&d->looked, l);
-        lease_key(&l, &key);
+        registry_lease_key(l.service, l.id, &key);
         vec_push(&keys, str_take(&key));
         vec_push(&argv, slice_z(vec_last(&keys)));
     }
@@ -494,7 +452,7 @@ static void turn(void *arg)
 static void begin(void *arg)
 {
     struct registry_duty *d = arg;
-    struct watch_opts o = {.loop = d->loop, .directory = d->directory, .prefixes = {LINES_KEY, SERVICES_KEY, SERVICES_OWNER_KEY, NULL},
+    struct watch_opts o = {.loop = d->loop, .directory = d->directory, .prefixes = {SERVICE_LINES_KEY, SERVICES_KEY, SERVICES_OWNER_KEY, NULL},
                            .owner = d, .on_ready = on_ready, .on_key = on_key, .on_all = on_all, .on_end = on_watch_end};
 
     registry_init(&d->registry, directory_state_since_ms(d->directory));

@@ -41,13 +41,6 @@ void registry_fini(struct registry *r)
 
 void registry_outage(struct registry *r, int64_t now_ms) { r->judge_from_ms = ms_max(r->judge_from_ms, now_ms); }
 
-void registry_forget(struct registry *r)
-{
-    dict_clear(&r->services, service_free);
-    r->complete = r->preserving = false;
-    vec_clear(&r->recent);
-}
-
 void registry_complete(struct registry *r) { r->complete = true; }
 
 /* --- what stands there --- */
@@ -89,22 +82,20 @@ static size_t place_of(const struct reg_service *s, struct slice id, bool *found
 }
 
 /* Lines that are not said again go; what is known of the leases of the others stays. */
-void registry_lines_begin(struct registry *r, struct reg_service *s)
+void registry_lines_begin(struct reg_service *s)
 {
-    (void)r;
     s->junk = 0;
     for (size_t i = 0; i < s->at.n; i++)
         s->at.at[i].at.port = 0;
 }
 
-void registry_line(struct registry *r, struct reg_service *s, struct slice id, struct slice value)
+void registry_line(struct reg_service *s, struct slice id, struct slice value)
 {
     struct service_entry e;
     struct reg_instance fresh = {.left_ms = -1}, *i;
     bool found;
     size_t at;
 
-    (void)r;
     if (!service_id_ok(id) || !service_entry_parse(value, &e)) {
         s->junk++;
         return;
@@ -127,9 +118,8 @@ void registry_line(struct registry *r, struct reg_service *s, struct slice id, s
     i->ttl_ms = e.ttl_ms;
 }
 
-void registry_lines_end(struct registry *r, struct reg_service *s)
+void registry_lines_end(struct reg_service *s)
 {
-    (void)r;
     for (size_t i = s->at.n; i-- > 0;)
         if (!s->at.at[i].at.port) {
             mem_free(s->at.at[i].id);

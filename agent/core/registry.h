@@ -78,13 +78,12 @@ void registry_init(struct registry *r, int64_t now_ms);
 void registry_fini(struct registry *r);
 /* Everything is read anew: judged one ttl from now. */
 void registry_outage(struct registry *r, int64_t now_ms);
-void registry_forget(struct registry *r);
 
 /* What svcs:<name> holds now: begin, a line for each field, end. No lines: the service is gone. */
 struct reg_service *registry_service(struct registry *r, struct slice name);      /* NULL: no name, or too many */
-void registry_lines_begin(struct registry *r, struct reg_service *s);
-void registry_line(struct registry *r, struct reg_service *s, struct slice id, struct slice value);
-void registry_lines_end(struct registry *r, struct reg_service *s);
+void registry_lines_begin(struct reg_service *s);
+void registry_line(struct reg_service *s, struct slice id, struct slice value);
+void registry_lines_end(struct reg_service *s);
 /* What the mirror says of a name; NULL: nothing. Names without an owner count only where the service is known: read both
  * hashes again when one comes. */
 void registry_mirror(struct registry *r, struct slice name, const struct slice *mirror, const struct slice *owner);

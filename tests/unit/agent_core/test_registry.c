@@ -12,10 +12,10 @@ static void lines(struct registry *r, const char *service, const char *const *pa
 {
     struct reg_service *s = registry_service(r, slice_z(service));
 
-    registry_lines_begin(r, s);
+    registry_lines_begin(s);
     for (; pairs && *pairs; pairs += 2)
-        registry_line(r, s, slice_z(pairs[0]), slice_z(pairs[1]));
-    registry_lines_end(r, s);
+        registry_line(s, slice_z(pairs[0]), slice_z(pairs[1]));
+    registry_lines_end(s);
 }
 
 static void mirrors(struct registry *r, const char *name, const char *mirror, const char *owner)
@@ -233,101 +233,154 @@ END_TEST
 /* --- a fleet --- */
 
 #define AGENTS 40
-struct fleet_agent { bool alive, line; int64_t asleep_until, lease_until, beat_at, dead_at; };
+#define FLEET_TTL_MS 6000
+#define SLEEP_MS 10000                  /* longer than leases last */
+
+struct agent { bool alive, line; int64_t asleep_until, lease_until, beat_at, dead_at; };
+
+struct fleet {
+    struct registry r;
+    struct rng g;
+    unsigned long long seed;
+    struct agent at[AGENTS];
+    int n;
+    bool all_slept;                     /* so many lapse at once that they are preserved */
+    int64_t calm_from_ms;
+};
+
+static void fleet_init(struct fleet *f, uint64_t seed)
+{
+    memset(f, 0, sizeof *f);
+    f->seed = seed;
+    rng_seed(&f->g, seed);
+    f->n = (int)rng_between(&f->g, 1, AGENTS);
+    registry_init(&f->r, -FLEET_TTL_MS);
+    registry_complete(&f->r);
+    for (int i = 0; i < f->n; i++)
+        f->at[i] = (struct agent){.alive = true, .line = true, .lease_until = FLEET_TTL_MS, .beat_at = rng_between(&f->g, 0, 2000)};
+}
+
+static void die_or_return(struct fleet *f, int64_t now)
+{
+    struct agent *a = &f->at[rng_below(&f->g, (uint64_t)f->n)];
+
+    a->alive = !a->alive;
+    if (a->alive)
+        a->beat_at = now;
+    else
+        a->dead_at = now;
+}
+
+static void all_sleep(struct fleet *f, int64_t now)
+{
+    int with_line = 0;
+
+    for (int i = 0; i < f->n; i++) {
+        f->at[i].asleep_until = now + SLEEP_MS;
+        with_line += f->at[i].line && f->at[i].alive;
+    }
+    f->all_slept = with_line >= REGISTRY_LAPSED_LEAST;
+    f->calm_from_ms = now + SLEEP_MS + 3 * FLEET_TTL_MS;
+}
+
+static void beat(struct fleet *f, int64_t now)
+{
+    for (int i = 0; i < f->n; i++) {
+        struct agent *a = &f->at[i];
+
+        if (!a->alive || a->asleep_until > now || a->beat_at > now)
+            continue;
+        a->lease_until = now + FLEET_TTL_MS;
+        a->line = true;
+        a->beat_at = now + FLEET_TTL_MS / 3 - FLEET_TTL_MS / 30 + rng_between(&f->g, 0, FLEET_TTL_MS / 15);
+    }
+}
+
+static struct agent *agent_called(struct fleet *f, const char *id) { return &f->at[atoi(id + 1)]; }
+
+/* The registry sees the lines, and which leases are there. */
+static void look(struct fleet *f, struct registry_leases *leases, int64_t now)
+{
+    struct reg_service *s = registry_service(&f->r, slice_z("web"));
+
+    registry_lines_begin(s);
+    for (int i = 0; i < f->n; i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "n%d", i);
+        if (f->at[i].line)
+            registry_line(s, slice_z(id), slice_z("h:1;ttl=6000"));
+    }
+    registry_lines_end(s);
+    registry_leases(&f->r, leases);
+    for (size_t k = 0; k < leases->at.n; k++)
+        registry_lease_is(&leases->at.at[k], agent_called(f, leases->at.at[k].instance->id)->lease_until > now);
+    if (!registry_needs_ages(&f->r, now))
+        return;
+    for (size_t k = 0; k < leases->at.n; k++) {
+        int64_t left = agent_called(f, leases->at.at[k].instance->id)->lease_until - now;
+
+        registry_lease_left(&leases->at.at[k], left > 0 ? left : -2);
+    }
+}
+
+/* What it does: nobody is reaped who lives, or who only slept with many others. */
+static void act(struct fleet *f, const struct registry_acts *acts, int64_t now)
+{
+    for (size_t k = 0; k < acts->at.n; k++) {
+        const struct registry_act *a = &acts->at.at[k];
+        struct agent *who;
+        char id[32];
+
+        if (a->kind == REG_MIRROR)
+            registry_act_ended(&f->r, slice_z("web"), slice_z(""), false);
+        if (a->kind != REG_REAP)
+            continue;
+        slice_copy_z(slice_z(a->id), id, sizeof id);
+        who = agent_called(f, id);
+        ck_assert_msg(who->lease_until <= now, "seed %llu: %s was reaped alive", f->seed, id);
+        ck_assert_msg(!f->all_slept || now >= f->calm_from_ms - 3 * FLEET_TTL_MS || !who->alive,
+                      "seed %llu at %lld: a sleeper was reaped", f->seed, (long long)now);
+        who->line = false;
+        registry_act_ended(&f->r, slice_z("web"), slice_z(id), true);
+    }
+}
+
+/* In calm times a dead one is gone after a lease and a look. */
+static void expect_the_dead_gone(const struct fleet *f, int64_t now)
+{
+    if (now <= f->calm_from_ms || f->r.preserving || f->r.judge_from_ms + FLEET_TTL_MS > now - 1000)
+        return;
+    for (int i = 0; i < f->n; i++)
+        if (f->at[i].line && !f->at[i].alive)
+            ck_assert_msg(now - f->at[i].dead_at <= FLEET_TTL_MS + 1000, "seed %llu: n%d is dead for %lldms", f->seed, i,
+                          (long long)(now - f->at[i].dead_at));
+}
 
 static void play(uint64_t seed)
 {
-    struct registry r;
-    struct rng g;
-    struct fleet_agent at[AGENTS];
-    const int64_t ttl = 6000;
-    int n;
-    int64_t calm_from = 0;
-    bool all_slept = false;
+    struct fleet f;
 
-    rng_seed(&g, seed);
-    n = (int)rng_between(&g, 1, AGENTS);
-    registry_init(&r, -ttl);
-    registry_complete(&r);
-    for (int i = 0; i < n; i++)
-        at[i] = (struct fleet_agent){.alive = true, .line = true, .lease_until = ttl, .beat_at = rng_between(&g, 0, 2000)};
+    fleet_init(&f, seed);
     for (int64_t now = 0; now < 200000; now += 50) {
-        struct reg_service *s;
         struct registry_leases leases = {0};
         struct registry_acts acts = {0};
 
-        if (rng_chance(&g, 2)) {
-            int i = (int)rng_below(&g, (uint64_t)n);
-
-            if (at[i].alive) {
-                at[i].alive = false;
-                at[i].dead_at = now;
-            } else {
-                at[i].alive = true;
-                at[i].beat_at = now;
-            }
-        }
-        if (rng_chance(&g, 1) && n >= REGISTRY_LAPSED_LEAST) {       /* everybody sleeps: longer than leases last */
-            int with_line = 0;
-
-            for (int i = 0; i < n; i++) {
-                at[i].asleep_until = now + 10000;
-                with_line += at[i].line && at[i].alive;
-            }
-            all_slept = with_line >= REGISTRY_LAPSED_LEAST;
-            calm_from = now + 10000 + 3 * ttl;
-        }
-        for (int i = 0; i < n; i++)
-            if (at[i].alive && at[i].asleep_until <= now && at[i].beat_at <= now) {
-                at[i].lease_until = now + ttl;
-                at[i].line = true;
-                at[i].beat_at = now + ttl / 3 - ttl / 30 + rng_between(&g, 0, ttl / 15);
-            }
+        if (rng_chance(&f.g, 2))
+            die_or_return(&f, now);
+        if (rng_chance(&f.g, 1) && f.n >= REGISTRY_LAPSED_LEAST)
+            all_sleep(&f, now);
+        beat(&f, now);
         if (now % 900 != 0)
             continue;
-        s = registry_service(&r, slice_z("web"));
-        registry_lines_begin(&r, s);
-        for (int i = 0; i < n; i++) {
-            char id[16];
-
-            snprintf(id, sizeof id, "n%d", i);
-            if (at[i].line)
-                registry_line(&r, s, slice_z(id), slice_z("h:1;ttl=6000"));
-        }
-        registry_lines_end(&r, s);
-        registry_leases(&r, &leases);
-        for (size_t k = 0; k < leases.at.n; k++)
-            registry_lease_is(&leases.at.at[k], at[atoi(leases.at.at[k].instance->id + 1)].lease_until > now);
-        if (registry_needs_ages(&r, now))
-            for (size_t k = 0; k < leases.at.n; k++) {
-                int64_t left = at[atoi(leases.at.at[k].instance->id + 1)].lease_until - now;
-
-                registry_lease_left(&leases.at.at[k], left > 0 ? left : -2);
-            }
-        registry_decide(&r, now, &acts);
-        for (size_t k = 0; k < acts.at.n; k++) {
-            struct registry_act *a = &acts.at.at[k];
-            char id[32];
-
-            if (a->kind == REG_MIRROR)
-                registry_act_ended(&r, slice_z("web"), slice_z(""), false);
-            if (a->kind != REG_REAP)
-                continue;
-            slice_copy_z(slice_z(a->id), id, sizeof id);
-            ck_assert_msg(at[atoi(id + 1)].lease_until <= now, "seed %llu: %s was reaped alive", (unsigned long long)seed, id);
-            ck_assert_msg(!all_slept || now >= calm_from - 3 * ttl || !at[atoi(id + 1)].alive,
-                          "seed %llu at %lld: a sleeper was reaped", (unsigned long long)seed, (long long)now);
-            at[atoi(id + 1)].line = false;
-            registry_act_ended(&r, slice_z("web"), slice_z(id), true);
-        }
-        for (int i = 0; i < n; i++)
-            if (now > calm_from && !r.preserving && at[i].line && !at[i].alive && r.judge_from_ms + ttl <= now - 1000)
-                ck_assert_msg(now - at[i].dead_at <= ttl + 1000, "seed %llu: n%d is dead for %lldms", (unsigned long long)seed,
-                              i, (long long)(now - at[i].dead_at));
+        look(&f, &leases, now);
+        registry_decide(&f.r, now, &acts);
+        act(&f, &acts, now);
+        expect_the_dead_gone(&f, now);
         vec_fini(&leases.at);
         vec_fini(&acts.at);
     }
-    registry_fini(&r);
+    registry_fini(&f.r);
 }
 
 START_TEST(test_fleets_at_random)
