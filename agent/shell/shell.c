@@ -1,34 +1,24 @@
-/* Wiring and the handling of snapshots. */
+/* Wiring: who is made of which options, who hears what of whom, and the way out. Documents are documents.c. */
 #include "agent/shell/shell.h"
 
 #include "agent/controller/scale.h"
 #include "agent/shell/commands.h"
+#include "agent/shell/documents.h"
 #include "agent/shell/events.h"
 #include "agent/shell/heartbeat.h"
-#include "agent/shell/journal.h"
-#include "agent/shell/keep.h"
 #include "agent/shell/pattern.h"
 #include "agent/shell/status.h"
-#include "agent/source/cache.h"
-#include "common/base/mem.h"
-#include "common/base/words.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
 #include "common/io/notify.h"
-#include "common/io/session.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-#define LEAVE_MS 2000          /* the end waits no longer for the last words */
-
+#define LEAVE_MS 2000           /* the end waits no longer for the last words */
 #define DRAIN_MS 30000          /* draining takes at most that long when the agent stops */
-
-/* --- documents --- */
 
 struct applier *agent_find(const struct agent *a, const struct docname *name)
 {
@@ -38,224 +28,7 @@ struct applier *agent_find(const struct agent *a, const struct docname *name)
     return NULL;
 }
 
-static struct applier *find_or_make(struct agent *a, const struct docname *name)
-{
-    struct applier *w = agent_find(a, name);
-
-    if (!w) {
-        w = applier_new(&a->means, name);
-        vec_push(&a->appliers, w);
-    }
-    return w;
-}
-
-static const struct docname *taken(void *owner, const struct applier *asker, const char *root, const char *path)
-{
-    struct agent *a = owner;
-
-    for (size_t i = 0; i < a->appliers.n; i++) {
-        const struct applier *w = a->appliers.at[i];
-
-        if (w == asker || !w->listed)
-            continue;
-        if (applied_owns(&w->applied, root, path))
-            return &w->name;
-        for (size_t k = 0; w->plan && k < w->plan->files.n; k++)
-            if (strcmp(w->plan->files.at[k].root, root) == 0 && strcmp(w->plan->files.at[k].path, path) == 0)
-                return &w->name;
-    }
-    return NULL;
-}
-
-static const struct docname *set_by(void *owner, const struct applier *asker, const char *setting)
-{
-    struct agent *a = owner;
-
-    for (size_t i = 0; i < a->appliers.n; i++) {
-        const struct applier *w = a->appliers.at[i];
-
-        if (w == asker || !w->listed)
-            continue;
-        if (applied_setting(&w->applied, setting))
-            return &w->name;
-        for (size_t k = 0; w->plan && k < w->plan->node.set.n; k++)
-            if (strcmp(w->plan->node.set.at[k].name, setting) == 0)
-                return &w->name;
-    }
-    return NULL;
-}
-
-static void show_status(struct agent *a);
-static void settle_later(struct agent *a);
-
-/* A file may have changed hands: ask those again who wanted one that belonged to another document. */
-static void retry_waiting(struct agent *a)
-{
-    for (size_t i = 0; i < a->appliers.n; i++)
-        if (a->appliers.at[i]->waits_for_file) {
-            a->appliers.at[i]->retry = true;
-            settle_later(a);
-        }
-}
-
-static void on_ack(void *owner, struct applier *w, const struct ack *k)
-{
-    struct agent *a = owner;
-    char name[DOC_KEY_MAX];
-    bool in_force = ack_in_force(k->status);
-
-    a->ended[k->status]++;
-    a->last_took_ms = k->took_ms;
-    if (k->status == ACK_ROLLBACK_FAILED)
-        agent_event("+stuck", "%s why=\"%s\"", docname_text(&w->name, name), k->why);
-    else if (!in_force && w->same_again)
-        ;       /* tried again, failed again: said already */
-    else if (!in_force)
-        agent_event("-applied", "%s sha=%.8s status=%s why=\"%s\"", docname_text(&w->name, name), k->sha,
-                    ack_status_word(k->status), k->why);
-    else if (w->plan && w->stage.changes)
-        agent_event("+applied", "%s sha=%.8s status=%s ms=%lld", docname_text(&w->name, name), k->sha,
-                    ack_status_word(k->status), (long long)k->took_ms);
-    if (w->listed || !w->resumed)
-        acks_put(a->acks, &w->name, k, a->directory);
-    if (in_force)
-        retry_waiting(a);
-    if (a->heartbeat)
-        heartbeat_soon(a->heartbeat);
-    show_status(a);
-}
-
-static void settle_later(struct agent *a)
-{
-    a->settle_again = true;
-    loop_again(a->loop);
-}
-
-static void on_idle(void *owner, struct applier *w)
-{
-    if (w->again || !w->seen[0] || !w->listed)
-        settle_later(owner);
-}
-
-/* The agent document of this snapshot, or the reason why the last one stays. */
-static void choose_agent_doc(struct agent *a)
-{
-    struct whoami *who = &a->means.who;
-    struct docname name = {{0}, {0}};
-    struct agent_doc *fresh = NULL;
-    struct err e = {0};
-    int rc = agent_doc_find(&a->inputs, who, &name, &fresh, &e);
-    char key[DOC_KEY_MAX], sha[SHA_MAX] = "";
-    struct ack k = {.sha = sha, .status = ACK_OK, .why = "", .wall_ms = loop_wall_ms(a->loop)};
-    const struct input *bytes;
-
-    if (rc == ERR_MISSING && a->in_force) {
-        name = a->in_force->name;
-        k.status = ACK_VANISHED;
-    } else if (rc != 0) {
-        k.status = ACK_INVALID;
-    }
-    if (rc != 0) {
-        k.why = e.text;
-        if (strcmp(a->agent_why, e.text) != 0)
-            agent_event("-agent-document", "%s%swhy=\"%s\"", name.type[0] ? docname_text(&name, key) : "",
-                        name.type[0] ? " " : "", e.text);
-        slice_copy_z(slice_z(e.text), a->agent_why, sizeof a->agent_why);
-    } else {
-        if (!a->in_force || !docname_equal(&a->in_force->name, &name) || a->in_force->apply.n != fresh->apply.n)
-            agent_event("+agent-document", "%s documents=%zu", docname_text(&name, key), fresh->apply.n);
-        a->agent_why[0] = 0;
-        agent_doc_free(a->in_force);
-        a->in_force = fresh;
-    }
-    bytes = name.type[0] ? inputs_get(&a->inputs, docname_key(&name, key)) : NULL;
-    if (bytes && bytes->kind == INPUT_STRING)
-        sha_bytes(str_c(&bytes->bytes), bytes->bytes.len, sha);
-    if (name.type[0] && !a->from_cache)
-        acks_put(a->acks, &name, &k, a->directory);
-}
-
-/* The three agent documents as the directory has them, for a boot without it. A wrong one does not displace the last
- * good one there either. */
-static void cache_agent_docs(struct agent *a)
-{
-    const char *components[] = {a->means.who.node, a->means.who.group, "default"};
-    struct docname chosen = {{0}, {0}};
-    struct agent_doc *good = NULL;
-    bool wrong = agent_doc_find(&a->inputs, &a->means.who, &chosen, &good, NULL) != 0 && chosen.type[0];
-
-    for (size_t i = 0; i < 3; i++) {
-        struct docname name;
-        struct sources one;
-        struct err e;
-        char key[DOC_KEY_MAX];
-        const struct input *in;
-
-        if (!docname_make(&name, slice_z("agent"), slice_z(components[i])) || (wrong && docname_equal(&name, &chosen)))
-            continue;
-        in = inputs_get(&a->inputs, docname_key(&name, key));
-        if (!in || in->kind != INPUT_STRING) {
-            cache_forget(a->options->state_dir, &name);
-            continue;
-        }
-        sources_init(&one);
-        sources_add(&one, key);
-        if (cache_save(a->options->state_dir, &name, &a->inputs, &one, loop_wall_ms(a->loop), &e) != 0)
-            log_warning("cache: %s", e.text);
-        sources_fini(&one);
-    }
-    agent_doc_free(good);
-}
-
-static void release_unlisted(struct agent *a)
-{
-    for (size_t i = a->appliers.n; i-- > 0;) {
-        struct applier *w = a->appliers.at[i];
-        char name[DOC_KEY_MAX];
-
-        if (w->listed || applier_is_busy(w))
-            continue;
-        if (keep_knows(w->name.type) && (a->from_cache || !a->in_force))
-            continue;        /* only an agent document that names it no more ends what is kept */
-        if (!a->from_cache) {
-            keep_let_go(a, &w->name);
-            agent_event("+released", "%s", docname_text(&w->name, name));
-            cache_forget(a->options->state_dir, &w->name);
-            acks_forget(a->acks, &w->name);
-        }
-        vec_remove(&a->appliers, i);
-        applier_free(w);
-    }
-}
-
-static bool settle(struct agent *a)
-{
-    bool changed = false, force = a->force;
-
-    a->force = false;
-    choose_agent_doc(a);
-    for (size_t i = 0; i < a->appliers.n; i++)
-        a->appliers.at[i]->listed = false;
-    for (size_t i = 0; a->in_force && i < a->in_force->apply.n; i++)
-        find_or_make(a, &a->in_force->apply.at[i])->listed = true;
-    for (size_t i = 0; a->in_force && i < a->in_force->apply.n; i++) {
-        struct applier *w = agent_find(a, &a->in_force->apply.at[i]);
-
-        w->again = false;
-        applier_consider(w, &a->inputs, a->in_force, force, &changed);
-    }
-    release_unlisted(a);
-    return changed;
-}
-
-static const struct agent_doc *in_force(void *owner)
-{
-    const struct agent *a = owner;
-
-    return a->in_force;
-}
-
-static void show_status(struct agent *a)
+void agent_show_status(struct agent *a)
 {
     struct agent_counts n;
 
@@ -264,27 +37,11 @@ static void show_status(struct agent *a)
                   dir_state_name(a->directory ? directory_state(a->directory) : DIR_SEEKING));
 }
 
-/* At each resync: a full disk or a missing folder may have been seen to, and somebody may have changed a setting. */
-static bool try_again(const struct applier *w)
+static const struct agent_doc *in_force(void *owner)
 {
-    return w->status == ACK_SWAP_FAILED || (w->carrier == CARRY_NODE && w->answered && ack_in_force(w->status));
-}
+    const struct agent *a = owner;
 
-static void on_snapshot(void *owner, struct inputs *in, bool by_resync)
-{
-    struct agent *a = owner;
-    bool was_cache = a->from_cache;
-
-    inputs_swap(&a->inputs, in);
-    a->from_cache = false;
-    for (size_t i = 0; by_resync && i < a->appliers.n; i++)
-        a->appliers.at[i]->retry = try_again(a->appliers.at[i]);
-    cache_agent_docs(a);
-    if (settle(a) && by_resync && !was_cache) {
-        a->lost_pushes++;
-        agent_event("+lost-push", "changes found by a resync");
-    }
-    show_status(a);
+    return a->in_force;
 }
 
 static void on_state(void *owner, enum dir_state state, const char *why)
@@ -304,55 +61,6 @@ static void on_state(void *owner, enum dir_state state, const char *why)
     }
     a->was_live = state == DIR_LIVE;
     services_directory(a->services, state == DIR_LIVE);
-}
-
-static void on_turn(void *arg)
-{
-    struct agent *a = arg;
-
-    if (!a->settle_again)
-        return;
-    a->settle_again = false;
-    settle(a);
-    show_status(a);
-}
-
-/* --- start and stop --- */
-
-static void recover_one(void *arg, const struct docname *doc)
-{
-    struct agent *a = arg;
-    struct applier *w = find_or_make(a, doc);
-
-    w->listed = true;
-    applier_recover(w);
-}
-
-static void left_to_keeper(void *arg, const struct docname *doc) { find_or_make(arg, doc); }
-
-static void boot_from_cache(struct agent *a)
-{
-    const char *components[] = {a->means.who.node, a->means.who.group, "default"};
-    struct agent_doc *found = NULL;
-    struct docname name;
-    int64_t at_ms;
-    struct err e;
-
-    for (size_t i = 0; i < 3; i++)
-        if (docname_make(&name, slice_z("agent"), slice_z(components[i])) &&
-            cache_load(a->options->state_dir, &name, &a->inputs, &at_ms, &e) != 0 &&
-            !(e.code == ERR_SYS && e.sys_errno == ENOENT))
-            log_warning("cache: %s", e.text);
-    if (agent_doc_find(&a->inputs, &a->means.who, &name, &found, NULL) != 0)
-        return;
-    for (size_t i = 0; i < found->apply.n; i++) {
-        int rc = cache_load(a->options->state_dir, &found->apply.at[i], &a->inputs, &at_ms, &e);
-
-        if (rc != 0 && !(e.code == ERR_SYS && e.sys_errno == ENOENT))
-            log_warning("cache: %s", e.text);
-    }
-    agent_doc_free(found);
-    settle(a);
 }
 
 static int make_state(struct agent *a, struct err *e)
@@ -425,7 +133,7 @@ static void look_for_directory(struct agent *a)
         .fixed = o->directory, .user = o->user, .password = o->password, .who = a->means.who,
         .quiesce_ms = o->quiesce_ms, .quiesce_max_ms = o->quiesce_max_ms, .resync_ms = o->resync_ms,
         .ping_ms = o->ping_ms, .ping_timeout_ms = o->ping_timeout_ms, .poll_ms = o->poll_ms,
-        .seed = rng_u64(&a->rng), .owner = a, .in_force = in_force, .on_snapshot = on_snapshot, .on_state = on_state};
+        .seed = rng_u64(&a->rng), .owner = a, .in_force = in_force, .on_snapshot = documents_snapshot, .on_state = on_state};
 
     a->directory = directory_new(&d);
     services_use(a->services, a->directory);
@@ -468,10 +176,10 @@ static void on_node(void *owner, const struct local_node_state *was, const struc
 
         if (back || (there && strcmp(was->run_id, is->run_id) != 0)) {
             if (applier_node_is_there(w))
-                settle_later(a);
+                documents_settle_later(a);
         } else if (gone && w->waits_for_node) {       /* the answer says so */
             w->retry = true;
-            settle_later(a);
+            documents_settle_later(a);
         }
     }
 }
@@ -531,6 +239,7 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     a->lock_fd = -1;
     a->from_cache = true;
     a->started_wall_ms = loop_wall_ms(l);
+    a->started_at_ms = loop_now_ms(l);
     inputs_init(&a->inputs);
     if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         seed = (uint64_t)clock_wall_us() ^ (uint64_t)getpid();
@@ -548,9 +257,8 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
     a->means = (struct applier_means){
         .probe = {.loop = l, .resolver = a->resolver, .http = a->http, .roots = &o->roots, .allow = &o->allow},
         .from_cache = &a->from_cache, .state = o->state_dir, .who = {.node = o->node_id, .group = o->group, .patterns = &agent_patterns},
-        .rng = &a->rng, .owner = a,
-        .keep = keep_want, .taken = taken, .set_by = set_by, .on_ack = on_ack, .on_idle = on_idle};
-    loop_hook_add(l, &a->turn, on_turn, a);
+        .rng = &a->rng};
+    documents_init(a);
     timer_init(&a->late, l, on_late, a);
     a->services = services_new(&(struct services_opts){.means = &a->means.probe, .node = o->node_id,
                                                        .announce_host = o->announce_host, .seed = rng_u64(&a->rng)});
@@ -568,11 +276,9 @@ int agent_start(struct agent *a, struct agent_options *o, struct loop *l, struct
         if (!file_exists(o->roots.at.at[i].path))
             log_warning("root %s: %s does not exist; documents cannot write there until somebody makes it",
                         o->roots.at.at[i].name, o->roots.at.at[i].path);
-    journal_each(o->state_dir, recover_one, a);
-    boot_from_cache(a);
-    keep_each_left(a, left_to_keeper, a);
+    documents_begin(a);
     look_for_directory(a);
-    show_status(a);
+    agent_show_status(a);
     return 0;
 }
 
@@ -599,13 +305,10 @@ void agent_stop(struct agent *a)
     a->directory = NULL;
     scale_duty_free(a->scale_duty);
     a->scale_duty = NULL;
-    for (size_t i = 0; i < a->appliers.n; i++)
-        applier_free(a->appliers.at[i]);
-    vec_fini(&a->appliers);
+    documents_fini(a);
     labels_free(a->labels);
     local_node_free(a->node);
     acks_free(a->acks);
-    agent_doc_free(a->in_force);
     inputs_fini(&a->inputs);
     http_client_free(a->http);
     resolver_free(a->resolver);
@@ -619,7 +322,7 @@ void agent_resync(struct agent *a)
     if (a->directory && directory_state(a->directory) == DIR_LIVE)
         directory_resync(a->directory);
     else
-        settle_later(a);
+        documents_settle_later(a);
 }
 
 void agent_count(const struct agent *a, struct agent_counts *out)

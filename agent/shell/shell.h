@@ -25,7 +25,7 @@ struct agent {
     struct resolver *resolver;
     struct http_client *http;
     struct rng rng;
-    int64_t started_wall_ms;
+    int64_t started_wall_ms, started_at_ms;
     int lock_fd;
     struct applier_means means;
     struct directory *directory;
@@ -72,6 +72,8 @@ void agent_leave(struct agent *a, void (*fn)(void *arg), void *arg);
 /* Read everything again, compare with the files even where nothing changed, retry what failed. */
 void agent_resync(struct agent *a);
 struct applier *agent_find(const struct agent *a, const struct docname *name);
+/* The line that systemd shows. */
+void agent_show_status(struct agent *a);
 /* How many documents stand how. */
 struct agent_counts { size_t documents, ok, failed, busy, stuck; };
 void agent_count(const struct agent *a, struct agent_counts *out);
