@@ -9,7 +9,6 @@
 #include "common/io/log.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define LOSSES_MAX 2        /* a data node that went away so often over one version is not set to it again */
@@ -367,6 +366,49 @@ void applier_begin(struct applier *w)
     applier_feed(w, AE_WANTED, NULL);
 }
 
+/* What was looked at last; *changed: it is another state of affairs than before. */
+static void note_seen(struct applier *w, const char *fresh, const struct input *doc, bool *changed)
+{
+    bool other = strcmp(fresh, w->seen) != 0;
+
+    w->retry = w->waits_for_node = false;
+    if (other)
+        w->losses = 0;
+    if (changed && other)
+        *changed = true;
+    slice_copy_z(slice_z(fresh), w->seen, sizeof w->seen);
+    w->sha[0] = 0;
+    if (doc->kind == INPUT_STRING)
+        sha_bytes(str_c(&doc->bytes), doc->bytes.len, w->sha);
+    w->started_ms = now_ms(w);
+    w->took_ms = 0;
+}
+
+/* In the place of the plan that was there. false: there is none, and why was answered. */
+static bool make_plan(struct applier *w, const struct inputs *own, const struct agent_doc *agent)
+{
+    struct plan *plan = NULL;
+    struct err e = {0};
+    bool absent, vanished;
+    int rc = desired_plan(&w->name, own, &w->m->who, agent, &plan, &absent, &e);
+
+    if (rc == 0) {
+        w->carrier = plan->carrier;
+        rc = carrier_of(w)->allowed ? carrier_of(w)->allowed(w, plan, &e) : 0;
+    }
+    w->waits_for_file = rc == ERR_BUSY;
+    if (rc == 0) {
+        forget_plan(w);
+        w->plan = plan;
+        return true;
+    }
+    /* Gone is what was there; a document that names something new that is not there is wrong. */
+    vanished = absent && w->applied.known && (!w->sha[0] || strcmp(w->sha, w->applied.sha) == 0);
+    answer_now(w, vanished ? ACK_VANISHED : ACK_INVALID, e.text);
+    plan_free(plan);
+    return false;
+}
+
 void applier_consider(struct applier *w, const struct inputs *in, const struct agent_doc *agent, bool force,
                       bool *changed)
 {
@@ -374,10 +416,6 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     struct sources of;
     char fresh[SHA_MAX], key[DOC_KEY_MAX];
     const struct input *doc;
-    struct plan *plan = NULL;
-    struct err e = {0};
-    bool absent, other;
-    int rc;
 
     if (applier_is_busy(w)) {
         w->again = true;
@@ -393,34 +431,9 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
     /* A crash between the swap and the commit leaves an older cache behind: what is in force is not replaced by it. */
     if (*w->m->from_cache && w->applied.known && !w->from_override && strcmp(fresh, w->applied.fingerprint) != 0)
         goto out;
-    w->retry = w->waits_for_node = false;
-    other = strcmp(fresh, w->seen) != 0;
-    if (other)
-        w->losses = 0;
-    if (changed && other)
-        *changed = true;
-    slice_copy_z(slice_z(fresh), w->seen, sizeof w->seen);
-    w->sha[0] = 0;
-    if (doc->kind == INPUT_STRING)
-        sha_bytes(str_c(&doc->bytes), doc->bytes.len, w->sha);
-    w->started_ms = now_ms(w);
-    w->took_ms = 0;
-    rc = desired_plan(&w->name, &own, &w->m->who, agent, &plan, &absent, &e);
-    if (rc == 0) {
-        w->carrier = plan->carrier;
-        rc = carrier_of(w)->allowed ? carrier_of(w)->allowed(w, plan, &e) : 0;
-    }
-    w->waits_for_file = rc == ERR_BUSY;
-    if (rc != 0) {
-        /* Gone is what was there; a document that names something new that is not there is wrong. */
-        bool vanished = absent && w->applied.known && (!w->sha[0] || strcmp(w->sha, w->applied.sha) == 0);
-
-        answer_now(w, vanished ? ACK_VANISHED : ACK_INVALID, e.text);
-        plan_free(plan);
+    note_seen(w, fresh, doc, changed);
+    if (!make_plan(w, &own, agent))
         goto out;
-    }
-    forget_plan(w);
-    w->plan = plan;
     str_set(&w->bytes, str_c(&doc->bytes), doc->bytes.len);
     inputs_swap(&w->from, &own);
     w->from_list = of;
@@ -429,6 +442,20 @@ void applier_consider(struct applier *w, const struct inputs *in, const struct a
 out:
     sources_fini(&of);
     inputs_fini(&own);
+}
+
+/* What it was in the middle of: the staged files, the settings, the document. Empties j of them. */
+static void take_over(struct applier *w, struct journal *j)
+{
+    stage_fini(&w->stage);
+    w->stage = j->stage;
+    memset(&j->stage, 0, sizeof j->stage);
+    node_values_fini(&w->values);
+    w->values = j->values;
+    memset(&j->values, 0, sizeof j->values);
+    str_set(&w->bytes, j->bytes.p, j->bytes.len);
+    slice_copy_z(slice_z(j->sha), w->sha, sizeof w->sha);
+    slice_copy_z(slice_z(j->fingerprint), w->seen, sizeof w->seen);
 }
 
 bool applier_recover(struct applier *w)
@@ -457,15 +484,7 @@ bool applier_recover(struct applier *w)
         rc = ERR_MISSING;
         goto out;
     }
-    stage_fini(&w->stage);
-    w->stage = j.stage;
-    memset(&j.stage, 0, sizeof j.stage);
-    node_values_fini(&w->values);
-    w->values = j.values;
-    memset(&j.values, 0, sizeof j.values);
-    str_set(&w->bytes, j.bytes.p, j.bytes.len);
-    slice_copy_z(slice_z(j.sha), w->sha, sizeof w->sha);
-    slice_copy_z(slice_z(j.fingerprint), w->seen, sizeof w->seen);
+    take_over(w, &j);
     w->resumed = true;
     w->left_committed = event == AE_LEFT_COMMITTED;
     w->left_status = j.status;
