@@ -5,20 +5,22 @@
 
 #include <stdio.h>
 
-const char *doc_schema_key(const char *type, char out[DOC_SCHEMA_KEY_MAX])
+#define KEY_MAX (DOC_TYPE_MAX + 16)
+
+static const char *key_of(const char *type, char out[KEY_MAX])
 {
-    snprintf(out, DOC_SCHEMA_KEY_MAX, "cfgschema:%.*s", DOC_TYPE_MAX, type);
+    snprintf(out, KEY_MAX, "cfgschema:%.*s", DOC_TYPE_MAX, type);
     return out;
 }
 
 void doc_schema_sources(struct sources *s)
 {
     for (size_t i = 0, n = s->at.n; i < n; i++) {
-        char key[DOC_SCHEMA_KEY_MAX];
+        char key[KEY_MAX];
         struct docname name;
 
         if (docname_from_key(slice_z(s->at.at[i]), &name))
-            sources_add(s, doc_schema_key(name.type, key));
+            sources_add(s, key_of(name.type, key));
     }
 }
 
@@ -40,8 +42,8 @@ static int open_schema(const struct input *i, const struct json_patterns *patter
 int doc_schema_check(const char *type, const cJSON *tree, const struct inputs *in, const struct json_patterns *patterns,
                      struct err *e)
 {
-    char key[DOC_SCHEMA_KEY_MAX];
-    const struct input *i = inputs_get(in, doc_schema_key(type, key));
+    char key[KEY_MAX];
+    const struct input *i = inputs_get(in, key_of(type, key));
     struct json_schema *s = NULL;
     int rc;
 

@@ -11,9 +11,6 @@
 #include "agent/core/inputs.h"
 #include "agent/core/json_schema.h"
 
-#define DOC_SCHEMA_KEY_MAX (DOC_TYPE_MAX + 16)
-
-const char *doc_schema_key(const char *type, char out[DOC_SCHEMA_KEY_MAX]);      /* "cfgschema:files" */
 /* The schemas of all documents in the list, behind them. */
 void doc_schema_sources(struct sources *s);
 /* e: "cfgschema:files is wrong: type: must be ..." or "against cfgschema:files: files[0].mode: violates ...".

@@ -20,7 +20,8 @@ static const struct shape_field scale_fields[] = {
 };
 const struct shape scale_shape = SHAPE_CHOICE(scale_fields, 2);
 
-bool scale_unit_ok(const char *unit)
+/* Is this a template that instances can be made of: letters, digits and :-_.\ , then "@.service"? */
+static bool unit_ok(const char *unit)
 {
     static const char end[] = "@.service";
     size_t n = strlen(unit), name = n > sizeof end - 1 ? n - (sizeof end - 1) : 0;
@@ -78,7 +79,7 @@ int scale_read(const cJSON *doc, struct plan *p, struct err *e)
         return err_set(e, ERR_RANGE, "min: %d is above max (%d)", s->min, s->max);
     if (s->instances < s->min || s->instances > s->max)
         return err_set(e, ERR_RANGE, "instances: %d is not within min (%d) and max (%d)", s->instances, s->min, s->max);
-    if (unit && !scale_unit_ok(unit))
+    if (unit && !unit_ok(unit))
         return err_set(e, ERR_RANGE, "unit: '%.200s' must be a template such as web@.service", unit);
     if (set && (!slash || !label_ok(set, (size_t)(slash - set)) || !label_ok(slash + 1, strlen(slash + 1))))
         return err_set(e, ERR_RANGE, "statefulset: '%.200s' must be <namespace>/<name>", set);

@@ -27,7 +27,5 @@ int scale_read(const cJSON *doc, struct plan *p, struct err *e);
 
 /* How many of them run on this node. */
 int scale_share(const struct plan_scale *s, const char *node);
-/* Is this a template that instances can be made of: letters, digits and :-_.\ , then "@.service"? */
-bool scale_unit_ok(const char *unit);
 
 #endif

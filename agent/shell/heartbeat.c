@@ -60,7 +60,8 @@ static int by_name(const void *x, const void *y)
     return rc ? rc : strcmp((*a)->name.component, (*b)->name.component);
 }
 
-void heartbeat_fingerprint(const struct agent *a, char *out)
+/* Over all that is in force. */
+static void fingerprint(const struct agent *a, char out[SHA_MAX])
 {
     VEC(const struct applier *) known = {0};
     struct sha_pieces s;
@@ -136,7 +137,7 @@ static void fill(struct heartbeat *h, struct fields *f)
     put_i64(f, "failed", (int64_t)n.failed);
     put_i64(f, "busy", (int64_t)n.busy);
     put_i64(f, "stuck", (int64_t)n.stuck);
-    heartbeat_fingerprint(a, sha);
+    fingerprint(a, sha);
     put(f, "fingerprint", sha);
 }
 

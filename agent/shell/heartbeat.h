@@ -24,7 +24,5 @@ struct heartbeat;
 struct heartbeat *heartbeat_new(struct agent *a);       /* after the directory; beats as soon as that is live */
 void heartbeat_free(struct heartbeat *h);
 void heartbeat_soon(struct heartbeat *h);               /* something that it tells has changed: not later than in 200 ms */
-/* Over all that is in force. out: SHA_MAX bytes. */
-void heartbeat_fingerprint(const struct agent *a, char *out);
 
 #endif

@@ -47,28 +47,31 @@ void page_livez(void *owner, const char *query, struct http_answer *out)
     answer(out, true);
 }
 
+/* NULL: there is none to wait for, and that is the answer. */
+static const struct local_node_state *node_of(const struct agent *a, struct http_answer *out)
+{
+    if (a->node)
+        return local_node_state(a->node);
+    str_append_z(&out->body, "no data node is configured");
+    answer(out, true);
+    return NULL;
+}
+
 void page_startupz(void *owner, const char *query, struct http_answer *out)
 {
-    const struct agent *a = owner;
+    const struct local_node_state *s = node_of(owner, out);
 
     (void)query;
-    if (!a->node) {
-        str_append_z(&out->body, "no data node is configured");
-        answer(out, true);
-        return;
-    }
-    answer(out, probe_started(local_node_state(a->node), &out->body));
+    if (s)
+        answer(out, probe_started(s, &out->body));
 }
 
 void page_readyz(void *owner, const char *query, struct http_answer *out)
 {
     const struct agent *a = owner;
+    const struct local_node_state *s = node_of(a, out);
 
     (void)query;
-    if (!a->node) {
-        str_append_z(&out->body, "no data node is configured");
-        answer(out, true);
-        return;
-    }
-    answer(out, probe_ready(local_node_state(a->node), a->options->ready_lag_ms, &out->body));
+    if (s)
+        answer(out, probe_ready(s, a->options->ready_lag_ms, &out->body));
 }

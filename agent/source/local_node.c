@@ -259,8 +259,6 @@ static void on_next(struct timer *t, void *arg)
     look(arg);
 }
 
-void local_node_look(struct local_node *n) { look(n); }
-
 /* --- the link --- */
 
 static void on_up(struct resp_link *k, void *owner)

@@ -56,7 +56,6 @@ const struct addr *local_node_addr(const struct local_node *n);
 const char *local_node_trouble(const struct local_node *n);
 /* It is there and takes commands (master, fenced, slave, syncing). */
 bool local_role_usable(enum local_role r);
-void local_node_look(struct local_node *n);              /* ask ROLE now */
 const char *local_role_name(enum local_role r);          /* "master", "slave", "fenced", "syncing", "loading", "down", "unknown" */
 
 #endif
