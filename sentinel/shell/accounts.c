@@ -360,6 +360,43 @@ static enum account_part part_of(enum lead_state s)
     }
 }
 
+/* A try of another ballot than the last one that was seen. Several for one epoch are part of the same outage. */
+static void begin_try(struct book *b, const struct formed *f, int64_t now_ms)
+{
+    const struct lead *l = formed_lead(f);
+    uint64_t epoch = formed_voter(f)->f.rec.epoch;
+    struct run *r = &b->run;
+    int64_t since_ms = r->alive_at_ms && r->base.epoch == epoch ? r->alive_at_ms : last_sign_ms(f);
+
+    if (b->given_up % GIVEN_UP_MAX == 0 || b->told_epoch != epoch || l->want.purpose != LEAD_PROMOTE) {
+        foretold_begin(&b->told);
+        b->told_epoch = epoch;
+        b->given_up = 0;
+    }
+    begin(b);
+    r->ballot = l->ballot;
+    r->alive_at_ms = l->want.purpose == LEAD_PROMOTE ? since_ms : 0;
+    r->at_ms[PART_DETECTION] = now_ms;
+}
+
+/* What the new record rests on: who sealed where, and how far the old primary was known to be. */
+static void note_grounds(struct run *r, const struct formed *f)
+{
+    const struct lead *l = formed_lead(f);
+    const struct formed_node *old = node_of(f, l->base.primary);
+    const struct ha_member *m = ha_member(&l->base, l->base.primary);
+
+    r->base = l->base;
+    r->next = l->next;
+    vec_clear(&r->seals);
+    for (size_t i = 0; i < l->seals.n; i++)
+        vec_push(&r->seals, l->seals.at[i]);
+    if (old && old->status.kind == HA_STATUS && old->status.pos.epoch == l->base.epoch)
+        r->old_known_offset = old->status.pos.offset;
+    else if (m && m->last.epoch == l->base.epoch)
+        r->old_known_offset = m->last.offset;
+}
+
 void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
 {
     const struct lead *l = formed_lead(f);
@@ -380,17 +417,7 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
         return;
     }
     if (l->ballot != r->ballot) {
-        int64_t since_ms = r->alive_at_ms && r->base.epoch == formed_voter(f)->f.rec.epoch ? r->alive_at_ms : last_sign_ms(f);
-
-        if (b->given_up % GIVEN_UP_MAX == 0 || b->told_epoch != formed_voter(f)->f.rec.epoch || l->want.purpose != LEAD_PROMOTE) {
-            foretold_begin(&b->told);
-            b->told_epoch = formed_voter(f)->f.rec.epoch;
-            b->given_up = 0;
-        }
-        begin(b);                      /* a further try for the same epoch is part of the same outage */
-        r->ballot = l->ballot;
-        r->alive_at_ms = l->want.purpose == LEAD_PROMOTE ? since_ms : 0;
-        r->at_ms[PART_DETECTION] = now_ms;
+        begin_try(b, f, now_ms);
         was = PART_ELECTION;
     }
     r->purpose = l->want.purpose;
@@ -403,29 +430,16 @@ void accounts_formed(struct accounts *a, core_id group, const struct formed *f)
     if (l->state == LD_STOPPING && r->state != LD_STOPPING)
         outage_proof(&b->sum.outage, now_ms);
     r->state = l->state;
-    if (l->state == LD_STORING || l->state == LD_OPENING) {
-        const struct formed_node *old = node_of(f, l->base.primary);
-        const struct ha_member *m = ha_member(&l->base, l->base.primary);
-
-        r->base = l->base;
-        r->next = l->next;
-        vec_clear(&r->seals);
-        for (size_t i = 0; i < l->seals.n; i++)
-            vec_push(&r->seals, l->seals.at[i]);
-        if (old && old->status.kind == HA_STATUS && old->status.pos.epoch == l->base.epoch)
-            r->old_known_offset = old->status.pos.offset;
-        else if (m && m->last.epoch == l->base.epoch)
-            r->old_known_offset = m->last.offset;
-    }
+    if (l->state == LD_STORING || l->state == LD_OPENING)
+        note_grounds(r, f);
 }
 
-void accounts_formed_primary(struct accounts *a, core_id group, const struct formed *f, uint64_t epoch)
+void accounts_formed_primary(struct accounts *a, core_id group, uint64_t epoch)
 {
     const struct group *g = core_group(a->sh->core, group);
     struct book *b = open_book(a, group);
     struct account_loss l;
 
-    (void)f;
     if (!g || b->run.next.gid == 0 || b->run.next.epoch != epoch)
         return;                        /* another sentinel led */
     b->run.at_ms[PART_OPEN] = clock_mono_ms();

@@ -67,7 +67,7 @@ void accounts_event(struct accounts *a, const char *name, const char *payload, c
 /* After each step of a formed group, its actions carried out. */
 void accounts_formed(struct accounts *a, core_id group, const struct formed *f);
 /* FA_PRIMARY, before it is announced. */
-void accounts_formed_primary(struct accounts *a, core_id group, const struct formed *f, uint64_t epoch);
+void accounts_formed_primary(struct accounts *a, core_id group, uint64_t epoch);
 void accounts_gone(struct accounts *a, core_id group);
 /* Zeroes if nothing happened yet. */
 const struct account *accounts_of(const struct accounts *a, core_id group);

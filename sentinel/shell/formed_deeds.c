@@ -68,15 +68,17 @@ static void answer(struct formed_groups *all, uint64_t ticket, bool ok, const ch
 {
     for (size_t i = 0; i < all->waiting.n; i++) {
         struct session *s;
+        bool is_setting;
 
         if (all->waiting.at[i].ticket != ticket)
             continue;
+        is_setting = all->waiting.at[i].asked == FV_FORM || all->waiting.at[i].asked == FV_SET;
         s = session_by_id(&all->sh->server, all->waiting.at[i].session);
         vec_remove(&all->waiting, i);
         if (s && ok)
             reply_ok(session_reply(s));
         else if (s)
-            reply_error(session_reply(s), text);
+            reply_errorf(session_reply(s), "%s%s", text, is_setting ? " (the setting stays, and goes on being tried)" : "");
         if (s)
             session_release(s);
         return;
@@ -204,7 +206,7 @@ static void primary(struct fgroup *g, const struct formed_action *a)
     struct event ev = {.kind = EV_SWITCH, .group = g->id};
 
     tell_formed(g);
-    accounts_formed_primary(g->all->sh->accounts, g->id, g->f, a->epoch);
+    accounts_formed_primary(g->all->sh->accounts, g->id, a->epoch);
     ev.u.switched.addr = a->addr;
     (void)shell_same_addr(g->all->sh, &ev.u.switched.addr);        /* as it is called here */
     ev.u.switched.epoch = a->epoch;
