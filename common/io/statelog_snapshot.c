@@ -9,7 +9,6 @@
 #include "common/io/file.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -113,52 +112,78 @@ static void put_batches(struct statelog *l, const uint8_t key[16])
     str_fini(&all);
 }
 
-int statelog_snapshot_end(struct statelog *l, struct err *caller)
-{
-    struct err why = {0}, *e = caller ? caller : &why;
-    char log_path[PATH_MAX], temp[PATH_MAX], path[PATH_MAX], old[PATH_MAX];
-    int64_t began_us = clock_mono_us();
-    struct log_header snap, log;
-    struct str head = {0}, file = {0};
-    int fd = -1, rc;
+/* A new generation on disk: an empty log, and the snapshot before it. */
+struct pair {
+    struct log_header log;
+    int fd;                      /* of the log; -1 until it is made */
+    size_t snapshot_bytes;
+};
 
-    statelog_later_wait(l);
-    rc = l->snap_too_big ? err_set(e, ERR_LIMIT, "%s: the state is more than %u bytes", l->dir, STATELOG_SNAPSHOT_MAX)
-                         : statelog_become_writer(l, e);
-    if (rc != 0)
-        goto out;
+/* Makes both; with the snapshot's rename, the last thing, they are what is read. */
+static int write_pair(struct statelog *l, const char *path, struct pair *p, struct err *e)
+{
+    char log_path[PATH_MAX], temp[PATH_MAX];
+    struct str head = {0}, file = {0};
+    struct log_header snap;
+    int rc;
+
     new_header(l, LOG_KIND_SNAPSHOT, 0, &snap);
     str_clear(&l->snap);
     put_batches(l, snap.key);
     snap.bytes = l->snap.len;
     log_header_put(&snap, &file);
     str_append(&file, l->snap.p, l->snap.len);
-    new_header(l, LOG_KIND_LOG, 0, &log);
-    log_header_put(&log, &head);
-    statelog_log_path(l, log.generation, log_path);
-    statelog_log_path(l, l->generation, old);
+    p->snapshot_bytes = file.len;
+    new_header(l, LOG_KIND_LOG, 0, &p->log);
+    log_header_put(&p->log, &head);
+    statelog_log_path(l, p->log.generation, log_path);
     statelog_path(l, "snapshot.tmp", temp);
-    statelog_path(l, "snapshot", path);
-    rc = create_log(log_path, &head, &fd, e);
+    rc = create_log(log_path, &head, &p->fd, e);
     if (rc == 0)
         rc = file_sync_dir(log_path, e);
     if (rc == 0)
         rc = create(temp, &file, NULL, e);
     if (rc == 0 && fault_rename(temp, path) != 0)
         rc = err_sys(e, "put %s in its place", path);
+    str_fini(&head);
+    str_fini(&file);
+    return rc;
+}
+
+static void go_over_to(struct statelog *l, struct pair *p)
+{
+    if (l->fd >= 0)
+        close(l->fd);
+    l->fd = p->fd;
+    p->fd = -1;
+    l->header = p->log;
+    l->generation = p->log.generation;
+    l->log_bytes = LOG_HEADER_BYTES;
+    l->snapshot_bytes = p->snapshot_bytes;
+    l->next_seq = l->durable_seq = l->snap_seq;
+    str_clear(&l->pending);
+}
+
+int statelog_snapshot_end(struct statelog *l, struct err *caller)
+{
+    struct err why = {0}, *e = caller ? caller : &why;
+    char path[PATH_MAX], old[PATH_MAX];
+    int64_t began_us = clock_mono_us();
+    struct pair p = {.fd = -1};
+    int rc;
+
+    statelog_later_wait(l);
+    rc = l->snap_too_big ? err_set(e, ERR_LIMIT, "%s: the state is more than %u bytes", l->dir, STATELOG_SNAPSHOT_MAX)
+                         : statelog_become_writer(l, e);
+    if (rc != 0)
+        goto out;
+    statelog_path(l, "snapshot", path);
+    statelog_log_path(l, l->generation, old);
+    rc = write_pair(l, path, &p, e);
     if (rc != 0)
         goto out;
     /* From here on the new pair is the one that is read: there is no way back, only an unproved one. */
-    if (l->fd >= 0)
-        close(l->fd);
-    l->fd = fd;
-    fd = -1;
-    l->header = log;
-    l->generation = log.generation;
-    l->log_bytes = LOG_HEADER_BYTES;
-    l->snapshot_bytes = file.len;
-    l->next_seq = l->durable_seq = l->snap_seq;
-    str_clear(&l->pending);
+    go_over_to(l, &p);
     rc = file_sync_dir(path, e);
     if (rc != 0) {
         statelog_break(l, rc, e);
@@ -174,10 +199,8 @@ int statelog_snapshot_end(struct statelog *l, struct err *caller)
     l->last_us = clock_mono_us() - began_us;
     statelog_later_settle(l, 0, NULL);
 out:
-    if (fd >= 0)
-        close(fd);
-    str_fini(&head);
-    str_fini(&file);
+    if (p.fd >= 0)
+        close(p.fd);
     str_fini(&l->snap);
     str_fini(&l->snap_body);
     return rc;
