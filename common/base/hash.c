@@ -2,7 +2,6 @@
  * "SipHash: a fast short-input PRF", 2012. */
 #include "common/base/hash.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 static uint8_t process_seed[16];
@@ -41,19 +40,7 @@ static inline void sip_round(struct sip *s)
     s->c = rotl(s->c, 32);
 }
 
-/* Lower case for the ASCII letters among eight bytes at once. */
-static inline uint64_t fold(uint64_t x)
-{
-    const uint64_t ones = 0x0101010101010101u;
-    uint64_t low = x & (0x7f * ones);
-    uint64_t from_a = low + (0x80 - 'A') * ones;
-    uint64_t past_z = low + (0x80 - 'Z' - 1) * ones;
-    uint64_t upper = (from_a & ~past_z & ~x) & (0x80 * ones);
-
-    return x | upper >> 2;
-}
-
-static inline uint64_t sip13(const uint8_t seed[16], const uint8_t *p, size_t n, bool nocase)
+static inline uint64_t sip13(const uint8_t seed[16], const uint8_t *p, size_t n)
 {
     uint64_t k0 = load64(seed), k1 = load64(seed + 8), m;
     struct sip s = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
@@ -63,18 +50,13 @@ static inline uint64_t sip13(const uint8_t seed[16], const uint8_t *p, size_t n,
 
     for (; left >= 8; left -= 8, p += 8) {
         m = load64(p);
-        if (nocase)
-            m = fold(m);
         s.d ^= m;
         sip_round(&s);
         s.a ^= m;
     }
     if (left)
         memcpy(rest, p, left);
-    m = load64(rest);
-    if (nocase)
-        m = fold(m);
-    m |= (uint64_t)n << 56;
+    m = load64(rest) | (uint64_t)n << 56;
     s.d ^= m;
     sip_round(&s);
     s.a ^= m;
@@ -92,15 +74,10 @@ void hash_seed(const uint8_t seed[16])
 
 uint64_t hash_bytes(const void *p, size_t n)
 {
-    return sip13(process_seed, p, n, false);
-}
-
-uint64_t hash_bytes_nocase(const void *p, size_t n)
-{
-    return sip13(process_seed, p, n, true);
+    return sip13(process_seed, p, n);
 }
 
 uint64_t hash_with(const uint8_t seed[16], const void *p, size_t n)
 {
-    return sip13(seed, p, n, false);
+    return sip13(seed, p, n);
 }

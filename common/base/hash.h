@@ -8,7 +8,6 @@
 
 void     hash_seed(const uint8_t seed[16]);
 uint64_t hash_bytes(const void *p, size_t n);
-uint64_t hash_bytes_nocase(const void *p, size_t n);     /* ASCII letters folded */
 uint64_t hash_with(const uint8_t seed[16], const void *p, size_t n);
 
 #endif

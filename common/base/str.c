@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void str_init(struct str *s)
-{
-    *s = (struct str){0};
-}
-
 void str_fini(struct str *s)
 {
     mem_free(s->p);

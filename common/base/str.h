@@ -20,7 +20,6 @@ struct slice {
     size_t len;
 };
 
-void str_init(struct str *s);
 void str_fini(struct str *s);
 void str_clear(struct str *s);                          /* length 0, keeps the room */
 void str_reserve(struct str *s, size_t more);           /* room for `more` further bytes */

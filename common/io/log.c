@@ -39,11 +39,6 @@ void log_set_level(enum log_level min)
     lg.min = min;
 }
 
-enum log_level log_get_level(void)
-{
-    return lg.min;
-}
-
 void log_set_role(char role)
 {
     lg.role = role;

@@ -13,7 +13,6 @@ enum log_form { LOG_FORM_AUTO, LOG_FORM_REDIS, LOG_FORM_PLAIN, LOG_FORM_JOURNAL 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_VERBOSE, LOG_LEVEL_NOTICE, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
 void log_set_level(enum log_level min);
-enum log_level log_get_level(void);
 void log_set_form(enum log_form form);
 void log_set_role(char role);                        /* M primary, S replica, X sentinel, A agent, C child */
 int  log_open_file(const char *path, struct err *e); /* NULL or "" = standard output */

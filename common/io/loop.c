@@ -170,11 +170,6 @@ int64_t loop_now_ms(const struct loop *l)
     return l->now_us / 1000;
 }
 
-int64_t loop_now_us(const struct loop *l)
-{
-    return l->now_us;
-}
-
 int64_t loop_wall_ms(const struct loop *l)
 {
     return l->wall_us / 1000;

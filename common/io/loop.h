@@ -22,7 +22,6 @@ int  loop_run(struct loop *l);          /* until loop_stop; returns its code */
 void loop_run_once(struct loop *l, bool wait);   /* one turn (nested use: while loading) */
 void loop_stop(struct loop *l, int code);
 int64_t loop_now_ms(const struct loop *l);       /* boot clock, read at the start of the turn */
-int64_t loop_now_us(const struct loop *l);
 int64_t loop_wall_ms(const struct loop *l);      /* wall clock, read at the same moment */
 void loop_update_now(struct loop *l);            /* after something long */
 struct ev_loop *loop_ev(struct loop *l);

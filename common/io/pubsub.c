@@ -91,11 +91,6 @@ static void put_message(struct reply *r, const struct slice *pattern, struct sli
     reply_bulk_slice(r, message);
 }
 
-void pubsub_send(struct session *s, struct slice channel, struct slice message)
-{
-    put_message(session_reply(s), NULL, channel, message);
-}
-
 void pubsub_send_as(struct session *s, const struct slice *pattern, struct slice channel, struct slice message)
 {
     put_message(session_reply(s), pattern, channel, message);
@@ -162,7 +157,7 @@ static void count(struct session *s, bool pattern, int by)
         s->class = s->nchannels + s->npatterns > 0 ? SESSION_PUBSUB : SESSION_NORMAL;
 }
 
-void pubsub_subscribe(struct pubsub *p, struct session *s, struct slice channel, bool pattern, bool tell)
+static void subscribe(struct pubsub *p, struct session *s, struct slice channel, bool pattern)
 {
     struct dict_entry *mine = dict_put(&wishes_of(s)->by_name[pattern], channel.p, channel.len, NULL);
     bool is_new = !mine->v.p;
@@ -185,8 +180,7 @@ void pubsub_subscribe(struct pubsub *p, struct session *s, struct slice channel,
         mine->v.p = b;
         count(s, pattern, 1);
     }
-    if (tell)
-        tell_change(s, pattern ? "psubscribe" : "subscribe", &channel);
+    tell_change(s, pattern ? "psubscribe" : "subscribe", &channel);
     if (is_new && p->subscribed)
         p->subscribed(p->arg, s, channel, pattern);
 }
@@ -203,7 +197,7 @@ static void drop(struct pubsub *p, struct sub *b)
     mem_free(b);
 }
 
-void pubsub_unsubscribe(struct pubsub *p, struct session *s, struct slice channel, bool pattern, bool tell)
+static void unsubscribe(struct pubsub *p, struct session *s, struct slice channel, bool pattern)
 {
     struct wishes *w = s->pubsub_data;
     void *b = NULL;
@@ -212,8 +206,7 @@ void pubsub_unsubscribe(struct pubsub *p, struct session *s, struct slice channe
         count(s, pattern, -1);
         drop(p, b);
     }
-    if (tell)
-        tell_change(s, pattern ? "punsubscribe" : "unsubscribe", &channel);
+    tell_change(s, pattern ? "punsubscribe" : "unsubscribe", &channel);
 }
 
 static size_t unsubscribe_kind(struct pubsub *p, struct session *s, bool pattern, bool tell)
@@ -274,7 +267,7 @@ static void cmd_subscribe(struct call *c)
     bool pattern = c->cmd->name[0] == 'p';
 
     for (int i = 1; i < c->argc; i++)
-        pubsub_subscribe(c->session->srv->pubsub, c->session, c->argv[i], pattern, true);
+        subscribe(c->session->srv->pubsub, c->session, c->argv[i], pattern);
 }
 
 static void cmd_unsubscribe(struct call *c)
@@ -283,7 +276,7 @@ static void cmd_unsubscribe(struct call *c)
     struct pubsub *p = c->session->srv->pubsub;
 
     for (int i = 1; i < c->argc; i++)
-        pubsub_unsubscribe(p, c->session, c->argv[i], pattern, true);
+        unsubscribe(p, c->session, c->argv[i], pattern);
     if (c->argc == 1 && unsubscribe_kind(p, c->session, pattern, true) == 0)
         tell_change(c->session, pattern ? "punsubscribe" : "unsubscribe", NULL);
 }

@@ -17,12 +17,9 @@ struct pubsub {
 void pubsub_init(struct pubsub *p);
 void pubsub_fini(struct pubsub *p);
 size_t pubsub_publish(struct pubsub *p, struct slice channel, struct slice message);   /* receivers */
-void pubsub_subscribe(struct pubsub *p, struct session *s, struct slice channel, bool pattern, bool tell);
-void pubsub_unsubscribe(struct pubsub *p, struct session *s, struct slice channel, bool pattern, bool tell);
 void pubsub_unsubscribe_all(struct pubsub *p, struct session *s, bool tell);
-/* To one session, as if on this channel (RESP3 push, RESP2 message); it need not be subscribed. */
-void pubsub_send(struct session *s, struct slice channel, struct slice message);
-/* The same for one that listens by a pattern (NULL: by the channel's name). */
+/* To one session, as if on this channel (RESP3 push, RESP2 message), which it has by a pattern, or (NULL) by the
+ * channel's name; it need not be subscribed. */
 void pubsub_send_as(struct session *s, const struct slice *pattern, struct slice channel, struct slice message);
 size_t pubsub_pattern_count(const struct pubsub *p);
 

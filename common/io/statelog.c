@@ -469,7 +469,6 @@ bool statelog_wants_snapshot(const struct statelog *l)
 
 const char *statelog_trouble(const struct statelog *l) { return l->trouble; }
 const struct statelog_born *statelog_born(const struct statelog *l) { return &l->born; }
-const char *statelog_dir(const struct statelog *l) { return l->dir; }
 
 void statelog_stats(const struct statelog *l, struct statelog_stats *out)
 {

@@ -90,7 +90,6 @@ bool statelog_wants_snapshot(const struct statelog *l);
 /* NULL: fine. Otherwise the sentence of what failed; only a snapshot helps. */
 const char *statelog_trouble(const struct statelog *l);
 const struct statelog_born *statelog_born(const struct statelog *l);
-const char *statelog_dir(const struct statelog *l);            /* absolute */
 
 struct statelog_stats {
     uint64_t generation, records;              /* records since the beginning of the snapshot */

@@ -6,7 +6,6 @@
  * closed "when sent" has no owner any more and goes by itself. */
 #include "common/io/stream.h"
 
-#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "common/base/timeval.h"
 #include "common/io/sock.h"
@@ -51,7 +50,6 @@ struct stream {
     size_t read_size;           /* grows with a sender that fills every read */
     enum stream_end early_how;  /* a connect that failed at once, told in a later turn */
     int early_errno;
-    int64_t last_read_at_ms;
     uint64_t bytes_in, bytes_out;
     struct sockaddr_storage to;
 };
@@ -135,7 +133,6 @@ static struct stream *stream_make(struct loop *l, const struct stream_events *ev
     s->fd = -1;
     s->allowed = STREAM_ALL;
     s->read_size = READ_MIN;
-    s->last_read_at_ms = loop_now_ms(l);
     list_init(&s->dirty);
     list_init(&s->last);
     fd_watch_init(&s->watch, l, on_fd, s);
@@ -424,7 +421,6 @@ static void read_some(struct stream *s)
     }
     buf_added(&s->in, (size_t)n);
     s->bytes_in += (uint64_t)n;
-    s->last_read_at_ms = loop_now_ms(s->loop);
     if ((size_t)n == room && s->read_size < READ_MAX)
         s->read_size *= 2;
     else if ((size_t)n < s->read_size / 4 && s->read_size > READ_MIN)
@@ -642,12 +638,6 @@ int stream_detach_fd(struct stream *s)
 
 /* --- small things --- */
 
-void stream_set_owner(struct stream *s, const struct stream_events *ev, void *owner)
-{
-    s->ev = ev;
-    s->owner = owner;
-}
-
 struct buf *stream_in(struct stream *s)
 {
     return &s->in;
@@ -724,11 +714,6 @@ struct addr stream_local(const struct stream *s)
     if (s->fd < 0 || getsockname(s->fd, (struct sockaddr *)&sa, &n) != 0)
         return (struct addr){{0}, 0};
     return sock_addr(&sa);
-}
-
-int64_t stream_last_read_at_ms(const struct stream *s)
-{
-    return s->last_read_at_ms;
 }
 
 uint64_t stream_bytes_in(const struct stream *s)

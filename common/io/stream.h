@@ -50,7 +50,6 @@ struct stream *stream_connect_unix(struct loop *l, const char *path, int64_t tim
 void stream_close(struct stream *s);                 /* drops unread and unsent bytes */
 void stream_close_when_sent(struct stream *s);       /* sends what is left first (at most 5 s), reads no more; no callbacks.
                                                         What waits then is not sent */
-void stream_set_owner(struct stream *s, const struct stream_events *ev, void *owner);   /* hand over */
 
 struct buf *stream_in(struct stream *s);
 struct buf *stream_out(struct stream *s);            /* append here, then stream_flush_later */
@@ -84,7 +83,6 @@ bool stream_is_up(const struct stream *s);
 struct addr stream_peer(const struct stream *s);     /* unix: host = path, port 0 */
 struct addr stream_local(const struct stream *s);
 bool stream_is_unix(const struct stream *s);
-int64_t stream_last_read_at_ms(const struct stream *s);
 uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);
 

@@ -65,8 +65,6 @@ bool acl_password_ok(const struct acl_user *u, struct slice password);
 enum acl_verdict { ACL_OK, ACL_NO_COMMAND, ACL_NO_KEY, ACL_NO_CHANNEL };
 /* May it? *at (may be NULL): index of the argument that is refused (with ACL_NO_KEY and ACL_NO_CHANNEL). */
 enum acl_verdict acl_check(const struct acl_user *u, const struct command *cmd, int argc, const struct slice *argv, int *at);
-/* May it do this to every key there is? (For commands that touch keys their arguments do not name.) */
-bool acl_all_keys(const struct acl_user *u, const struct command *cmd, unsigned key_access);
 /* After a change of a user: may it still listen here? pattern: the channel is a pattern. */
 bool acl_may_listen(const struct acl_user *u, struct slice channel, bool pattern);
 

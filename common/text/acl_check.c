@@ -122,24 +122,6 @@ enum acl_verdict acl_check(const struct acl_user *u, const struct command *cmd, 
     return worst;
 }
 
-bool acl_all_keys(const struct acl_user *u, const struct command *cmd, unsigned access)
-{
-    if (u->unlimited)
-        return true;
-    for (size_t i = 0; i < u->selectors.n; i++) {
-        const struct acl_selector *s = u->selectors.at[i];
-
-        if (!command_ok(u->acl, s, cmd, 0, NULL))
-            continue;
-        if (s->all_keys)
-            return true;
-        for (size_t k = 0; k < s->keys.n; k++)
-            if ((s->keys.at[k].access & access) == access && s->keys.at[k].len == 1 && s->keys.at[k].text[0] == '*')
-                return true;
-    }
-    return false;
-}
-
 bool acl_may_listen(const struct acl_user *u, struct slice channel, bool pattern)
 {
     for (size_t i = 0; i < u->selectors.n; i++)

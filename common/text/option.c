@@ -40,11 +40,6 @@ const struct option *option_find(const struct option_table *t, struct slice name
     return NULL;
 }
 
-const char *option_real_name(const struct option *o, struct slice asked)
-{
-    return o->alias && slice_is_nocase(asked, o->alias) ? o->alias : o->name;
-}
-
 /* ---- what is allowed ---- */
 
 /* "64mb" when that is exact, as redis.conf writes sizes. */

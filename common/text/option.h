@@ -87,7 +87,6 @@ int  option_set_text(const struct option *o, void *base, struct slice text, bool
 void option_get_line(const struct option *o, const void *base, struct str *out);
 void option_get(const struct option *o, const void *base, struct str *out);          /* CONFIG GET's text */
 bool option_is_default(const struct option *o, const void *base);
-const char *option_real_name(const struct option *o, struct slice asked);            /* the spelling that was asked for */
 /* What the value may be, as the end of a sentence: "yes or no", "a number from 0 to 65535". */
 void option_allowed(const struct option *o, struct str *out);
 /* Markdown reference, and the annotated sample file. */

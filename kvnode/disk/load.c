@@ -23,7 +23,6 @@ struct load {
     struct loop *loop;
     struct load_opts o;
     struct rdb_progress progress;
-    int64_t started_at_ms;
     uint64_t total;
     load_done_fn *done;
     void (*room)(void *arg);
@@ -254,7 +253,6 @@ static struct load *load_new(struct loop *l, const struct load_opts *o, int fd, 
     ld->fd = fd;
     ld->done = done;
     ld->arg = arg;
-    ld->started_at_ms = clock_wall_ms();
     ld->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(ld->wake_fd >= 0);
     pthread_mutex_init(&ld->lock, NULL);
@@ -378,7 +376,6 @@ struct slice load_epochs(const struct load *ld) { return (struct slice){str_c(&l
 uint64_t load_bytes_done(const struct load *ld) { return atomic_load(&ld->progress.bytes); }
 uint64_t load_keys_done(const struct load *ld) { return atomic_load(&ld->progress.keys); }
 uint64_t load_bytes_total(const struct load *ld) { return ld->total; }
-int64_t load_started_at_ms(const struct load *ld) { return ld->started_at_ms; }
 
 static void *discard(void *arg)
 {

@@ -51,7 +51,6 @@ struct slice load_epochs(const struct load *ld);
 uint64_t load_bytes_done(const struct load *ld);
 uint64_t load_keys_done(const struct load *ld);
 uint64_t load_bytes_total(const struct load *ld);    /* 0 = unknown */
-int64_t  load_started_at_ms(const struct load *ld);
 
 /* Free a keyspace off the command thread. */
 void load_discard(struct keyspace *ks);

@@ -385,13 +385,6 @@ unsigned char *lp_append(unsigned char *lp, struct slice s)
     return splice(lp, lp_bytes(lp) - 1, 0, &e, 1);
 }
 
-unsigned char *lp_prepend(unsigned char *lp, struct slice s)
-{
-    struct element e = encode(s);
-
-    return splice(lp, LP_HEADER, 0, &e, 1);
-}
-
 unsigned char *lp_insert(unsigned char *lp, unsigned char *before, struct slice s)
 {
     struct element e = encode(s);

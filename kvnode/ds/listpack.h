@@ -30,7 +30,6 @@ bool lp_is(const unsigned char *at, struct slice s);                    /* the s
 unsigned char *lp_find(const unsigned char *lp, unsigned char *at, struct slice s, unsigned skip);
 
 unsigned char *lp_append(unsigned char *lp, struct slice s);
-unsigned char *lp_prepend(unsigned char *lp, struct slice s);
 unsigned char *lp_insert(unsigned char *lp, unsigned char *before, struct slice s);   /* before NULL: append */
 unsigned char *lp_replace(unsigned char *lp, unsigned char **at, struct slice s);     /* *at: the new element */
 /* Delete n elements from at on; *at: the one after them or NULL. */

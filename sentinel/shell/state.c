@@ -309,7 +309,6 @@ int state_save_formed(struct state *s, struct sentinel_conf *c, const char *grou
 }
 
 bool state_wants_snapshot(const struct state *s) { return statelog_wants_snapshot(s->log); }
-const char *state_trouble(const struct state *s) { return statelog_trouble(s->log); }
 
 const char *state_copied(const struct state *s)
 {

@@ -20,7 +20,7 @@ struct state;
 
 /* Reads the folder into c (after the configuration). ERR_BUSY: another process has it. ERR_VERIFY, ERR_FORMAT,
  * ERR_REFUSED: what is there must not be used. ERR_SYS: it cannot be read now. *out may come back although nothing can
- * be written (state_trouble). */
+ * be written: then each save fails. */
 int  state_open(const char *dir, struct sentinel_conf *c, struct state **out, struct err *e);
 void state_close(struct state *s);
 /* all: settings may have changed too; else only what the quiet room keeps is compared. Durable when it returns 0. */
@@ -30,7 +30,6 @@ int  state_save_formed(struct state *s, struct sentinel_conf *c, const char *gro
 /* The log has grown: a snapshot now would be good. */
 bool state_wants_snapshot(const struct state *s);
 int  state_snapshot(struct state *s, struct err *e);
-const char *state_trouble(const struct state *s);
 /* Not NULL: the folder is a copy of another sentinel's; it may be read, and this sentinel must not vote. */
 const char *state_copied(const struct state *s);
 
