@@ -5,7 +5,6 @@
 #include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/io/clock.h"
-#include "kvnode/call.h"
 #include "kvnode/client/tracking.h"
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/ha/ha.h"

@@ -1,6 +1,5 @@
 /* kvnode: boot, run, stop. */
 #include "common/io/boot.h"
-#include "common/io/log.h"
 #include "kvnode/commands.h"
 #include "kvnode/events.h"
 #include "kvnode/metrics.h"

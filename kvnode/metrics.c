@@ -2,13 +2,11 @@
 #include "kvnode/metrics.h"
 
 #include "common/base/mem.h"
-#include "kvnode/call.h"
 #include "kvnode/client/held.h"
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/ha/ha.h"
 #include "kvnode/info.h"
 #include "kvnode/repl/feed.h"
-#include "kvnode/repl/history.h"
 #include "kvnode/role/role.h"
 #include "kvnode/server.h"
 

@@ -4,7 +4,6 @@
 #include "common/base/mem.h"
 #include "kvnode/server.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define ARGS_MAX 32

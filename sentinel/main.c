@@ -10,7 +10,6 @@
 
 #include <stddef.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 static void stop(int signum, void *arg)

@@ -3,7 +3,6 @@
 
 #include "agent/core/document.h"
 #include "agent/core/type_scale.h"
-#include "common/base/mem.h"
 #include "common/base/num.h"
 
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 /* The type "env": gathering variables, and writing them so that every reader agrees. */
 #include "agent/core/type_env.h"
 
-#include "common/base/mem.h"
 #include "common/base/utf8.h"
 
 #include <stdlib.h>

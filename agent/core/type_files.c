@@ -5,7 +5,6 @@
 #include "agent/core/escape.h"
 #include "agent/core/service_entry.h"
 #include "agent/core/template.h"
-#include "common/base/mem.h"
 
 #include <stdlib.h>
 #include <stdio.h>

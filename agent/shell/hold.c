@@ -5,7 +5,6 @@
 #include "common/base/num.h"
 #include "common/io/child.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>

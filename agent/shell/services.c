@@ -11,7 +11,6 @@
 #include "common/text/reply_walk.h"
 
 #include <hiredis/hiredis.h>
-#include <stdio.h>
 #include <string.h>
 
 #define CHECK_FOR_MS 2000

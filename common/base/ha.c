@@ -2,8 +2,6 @@
  * records, the counts k and q, the timing invariants; and the printed names. */
 #include "common/base/ha.h"
 
-#include "common/base/check.h"
-
 #include <stdio.h>
 #include <string.h>
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FORM "kvorum-born 1\nid %32[0-9a-f]\ninode %llu\nmade %lld.%u\n"

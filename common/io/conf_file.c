@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <glob.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,8 +1,6 @@
 /* Whole files and folders. What the disk says goes into struct err with the path. */
 #include "common/io/file.h"
 
-#include "common/base/check.h"
-#include "common/base/mem.h"
 #include "common/io/fault.h"
 
 #include <errno.h>

@@ -4,9 +4,7 @@
  * messages only make us ask at once. */
 #include "common/io/finder.h"
 
-#include "common/base/list.h"
 #include "common/base/mem.h"
-#include "common/base/num.h"
 #include "common/base/timeval.h"
 #include "common/base/vec.h"
 #include "common/text/reply_walk.h"

@@ -2,7 +2,6 @@
 #include "common/text/acl.h"
 
 #include "common/base/mem.h"
-#include "common/base/num.h"
 #include "common/text/acl_inside.h"
 #include "common/text/conf_lex.h"
 

@@ -2,7 +2,6 @@
  * its keys are. What COMMAND answers is in command_reply.c. */
 #include "common/text/command.h"
 
-#include "common/base/mem.h"
 #include "common/base/vec.h"
 
 #include <stdlib.h>

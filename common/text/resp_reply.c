@@ -5,7 +5,6 @@
 #include "common/base/check.h"
 #include "common/base/num.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 

@@ -4,8 +4,6 @@
 
 #include "common/base/mem.h"
 
-#include <limits.h>
-
 static bool is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

@@ -2,7 +2,6 @@
  * name -> clients). Whether EXEC may go on is one flag per client, set when a change is told. */
 #include "kvnode/client/txn.h"
 
-#include "common/base/check.h"
 #include "common/base/mem.h"
 #include "kvnode/server.h"
 

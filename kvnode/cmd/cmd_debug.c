@@ -1,14 +1,12 @@
 /* DEBUG: for tests and for looking inside. enable-debug-command says who may. */
 #include "kvnode/cmd/cmd.h"
 
-#include "common/base/mem.h"
 #include "common/base/num.h"
 #include "common/io/log.h"
 #include "kvnode/digest.h"
 #include "kvnode/disk/dataset.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 

@@ -2,7 +2,6 @@
 #include "kvnode/cmd/cmd.h"
 
 #include "common/base/glob.h"
-#include "common/base/mem.h"
 #include "common/base/num.h"
 #include "kvnode/client/txn.h"
 #include "kvnode/disk/snapshot.h"

@@ -1,13 +1,10 @@
 /* Strings: arguments, one store call, a reply. */
 #include "kvnode/cmd/cmd.h"
 
-#include "common/base/check.h"
-#include "common/base/mem.h"
 #include "kvnode/store/expire.h"
 #include "kvnode/store/t_string.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 static struct object *read_string(struct call *c, int i, bool *ok)

@@ -1,8 +1,6 @@
 /* Eight bytes at a time through eight tables, which are made before main runs. */
 #include "kvnode/format/crc64.h"
 
-#include <string.h>
-
 #define JONES_REFLECTED 0x95ac9329ac4bc9b5ULL
 
 static uint64_t table[8][256];

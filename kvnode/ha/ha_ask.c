@@ -8,7 +8,6 @@
 #include "common/text/resp_reply.h"
 #include "kvnode/client/held.h"
 #include "kvnode/disk/record.h"
-#include "kvnode/role/role.h"
 #include "kvnode/server.h"
 
 #include <inttypes.h>

@@ -1,7 +1,6 @@
 /* Out of the backlog into a file that appears whole or not at all. */
 #include "kvnode/repl/tail.h"
 
-#include "common/base/mem.h"
 #include "common/io/clock.h"
 #include "common/io/file.h"
 #include "common/io/log.h"
@@ -9,7 +8,6 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -2,8 +2,6 @@
  * 64 buckets is cheap enough to look at all of them ten times a second. */
 #include "kvnode/store/expire.h"
 
-#include "common/base/check.h"
-
 #include <string.h>
 
 static size_t blocks_of(const struct keytable *t) { return (t->size + DUE_BLOCK - 1) / DUE_BLOCK; }

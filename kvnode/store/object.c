@@ -5,8 +5,6 @@
 #include "common/base/check.h"
 #include "common/base/dict.h"
 #include "common/base/mem.h"
-#include "common/base/num.h"
-#include "kvnode/ds/listpack.h"
 
 #include <string.h>
 

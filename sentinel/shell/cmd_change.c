@@ -14,7 +14,6 @@
 #include "sentinel/shell/save.h"
 #include "sentinel/shell/shell.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

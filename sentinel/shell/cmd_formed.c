@@ -2,7 +2,6 @@
  * group; FORM of a plain one; FAILOVER as a hand-over, DISSOLVE, PEERS, DROP of a formed one. What takes time is
  * answered when it is decided (formed_groups_order holds the client). */
 #include "common/base/num.h"
-#include "common/io/clock.h"
 #include "common/io/session.h"
 #include "sentinel/shell/commands.h"
 #include "sentinel/shell/explain.h"
@@ -11,7 +10,6 @@
 #include "sentinel/shell/save.h"
 #include "sentinel/shell/shell.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void field(struct reply *r, const char *name, const char *value)

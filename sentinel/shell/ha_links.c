@@ -2,7 +2,6 @@
  * be said gathers until the end of the turn and leaves as one command. */
 #include "sentinel/shell/ha_links.h"
 
-#include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/resp_link.h"
 #include "common/text/ha_text.h"

@@ -8,7 +8,6 @@
 #include "common/text/reply_walk.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
-#include "sentinel/wire/hello.h"
 
 #include <hiredis/hiredis.h>
 #include <stdio.h>

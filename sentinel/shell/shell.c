@@ -1,7 +1,6 @@
 /* The turn. */
 #include "sentinel/shell/shell.h"
 
-#include "common/base/rng.h"
 #include "common/io/clock.h"
 #include "common/io/log.h"
 #include "common/io/notify.h"

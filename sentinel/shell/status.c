@@ -1,6 +1,5 @@
 #include "sentinel/shell/status.h"
 
-#include "common/io/clock.h"
 #include "common/io/http_server.h"
 #include "sentinel/core/names.h"
 #include "sentinel/shell/metrics.h"

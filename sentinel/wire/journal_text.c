@@ -3,7 +3,6 @@
 #include "common/base/hash.h"
 #include "common/base/num.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define CHECK_HEX 16

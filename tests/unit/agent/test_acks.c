@@ -1,6 +1,5 @@
 /* Answers wait on disk while there is no directory, and are found again. */
 #include "agent/shell/acks.h"
-#include "common/io/file.h"
 #include "tests/support/suite.h"
 #include "tests/unit/agent/agent_support.h"
 

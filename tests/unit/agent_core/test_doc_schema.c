@@ -1,6 +1,5 @@
 /* Schemas for types: which are read, and what they do to documents. */
 #include "agent/core/desired.h"
-#include "agent/core/doc_schema.h"
 #include "tests/support/suite.h"
 
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "common/base/mem.h"
 #include "tests/support/suite.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Patterns that are plain text to be found; "!" gives up, "(" is no pattern. */

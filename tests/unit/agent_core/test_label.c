@@ -3,7 +3,6 @@
 #include "agent/core/label.h"
 #include "tests/support/suite.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const struct label_terms terms = {.others = 2, .need_word = true, .request_ms = 1000, .pause_min_ms = 100,

@@ -1,6 +1,5 @@
 /* Shapes: one small shape with every type, and the place each mistake is found at. */
 #include "agent/core/schema.h"
-#include "common/base/str.h"
 #include "tests/support/suite.h"
 
 #include <string.h>

@@ -1,6 +1,5 @@
 /* The table of one registration: every pair of state and event, the roads, the lease beside it. */
 #include "agent/core/service.h"
-#include "common/base/str.h"
 #include "tests/support/suite.h"
 
 #include <stdio.h>

@@ -5,7 +5,6 @@
 #include "tests/support/suite.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static size_t key_of(char out[32], unsigned i)

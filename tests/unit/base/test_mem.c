@@ -2,9 +2,7 @@
 #include "common/base/mem.h"
 #include "tests/support/suite.h"
 
-#include <signal.h>
 #include <stdint.h>
-#include <string.h>
 
 START_TEST(test_counting)
 {

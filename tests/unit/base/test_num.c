@@ -1,6 +1,5 @@
 /* Text <-> number: what is one, what is not, and that nothing is touched when it is not. */
 #include "common/base/num.h"
-#include "common/base/str.h"
 #include "tests/support/suite.h"
 
 #include <math.h>

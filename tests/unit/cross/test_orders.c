@@ -1,7 +1,6 @@
 /* Two programs hold two tables that must agree: what a sentinel can order (sentinel/core/action.h)
  * and what a node's role understands (kvnode/role). Two primaries come from two programs that
  * disagree, so they are compared here and not in anybody's memory. */
-#include "sentinel/core/core.h"
 #include "sentinel/core/names.h"
 #include "tests/support/suite.h"
 #include "tests/unit/cross/orders_role.h"

@@ -2,8 +2,6 @@
 
 #include "tests/support/suite.h"
 
-#include <string.h>
-
 START_TEST(known_value)
 {
     ck_assert_uint_eq(crc64(0, "123456789", 9), 0xe9c6d914c4b8d9caULL);

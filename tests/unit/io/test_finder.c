@@ -6,7 +6,6 @@
 #include "tests/support/suite.h"
 #include "tests/support/turns.h"
 
-#include <stdio.h>
 #include <string.h>
 
 struct sentinel {

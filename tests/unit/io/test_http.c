@@ -2,7 +2,6 @@
 #include "common/io/http_client.h"
 #include "common/io/http_server.h"
 
-#include "common/base/mem.h"
 #include "tests/support/suite.h"
 #include "tests/support/turns.h"
 

@@ -1,4 +1,3 @@
-#include "kvnode/call.h"
 #include "kvnode/commands.h"
 #include "kvnode/server.h"
 #include "tests/support/suite.h"

@@ -2,7 +2,6 @@
 #include "kvnode/repl/epochs.h"
 #include "tests/support/suite.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static struct epochs t, u;

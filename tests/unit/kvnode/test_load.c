@@ -2,8 +2,6 @@
 
 #include "tests/support/suite.h"
 
-#include "common/io/file.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,3 @@
-#include "kvnode/call.h"
 #include "kvnode/options.h"
 #include "tests/support/suite.h"
 

@@ -1,5 +1,4 @@
 /* `sentinel ...` lines: any order, what is refused, and the way back into both homes. */
-#include "common/io/file.h"
 #include "sentinel/shell/options.h"
 #include "sentinel/wire/state_text.h"
 #include "tests/support/suite.h"

@@ -1,5 +1,4 @@
 /* The tables agree with each other and with the quiet room. */
-#include "common/io/log.h"
 #include "sentinel/core/names.h"
 #include "sentinel/shell/commands.h"
 #include "sentinel/shell/events.h"

@@ -2,7 +2,6 @@
  * are small; many generated ones are compared with redis-server by an integration test. */
 #include "common/text/acl.h"
 
-#include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "tests/support/suite.h"
 

@@ -6,7 +6,6 @@
 #include "common/text/resp_request.h"
 #include "tests/support/suite.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* What came out, as text: "[a][b] 12" for a request of 12 bytes, "more", or the error. */

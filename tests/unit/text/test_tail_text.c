@@ -2,7 +2,6 @@
 #include "common/text/tail_text.h"
 #include "tests/support/suite.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SET "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$3\r\nx y\r\n"
