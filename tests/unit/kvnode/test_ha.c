@@ -8,11 +8,10 @@
 #include "kvnode/disk/record.h"
 #include "kvnode/ha/ha_repl.h"
 #include "kvnode/server.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,15 +21,13 @@
 
 static struct server srv;
 static uint64_t voter_link;
-static char folder[64];
+static char folder[FOLDER_MAX];
 
 static void up(void)
 {
     struct err e = {0};
 
-    snprintf(folder, sizeof folder, "/tmp/kvorum-test-ha-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    ck_assert_int_eq(chdir(folder), 0);
+    folder_enter(folder);
     memset(&srv, 0, sizeof srv);
     ck_assert_int_eq(option_defaults(&kv_option_table, &srv.opt, &e), 0);
     srv.opt.port = 0;
@@ -46,13 +43,9 @@ static void up(void)
 
 static void down(void)
 {
-    char command[128];
-
     server_fini(&srv);
     kv_options_free(&srv.opt);
-    ck_assert_int_eq(chdir("/"), 0);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_leave(folder);
 }
 
 static struct ha_msg from_voter(enum ha_kind kind)

@@ -9,6 +9,7 @@
 #include "kvnode/repl/feed_inside.h"
 #include "kvnode/server.h"
 #include "tests/support/client.h"
+#include "tests/support/serving.h"
 
 #include <string.h>
 
@@ -90,7 +91,6 @@ static void lease(bool valid)
 static void begin(void)
 {
     static const struct resp_server_hooks hooks = {.admit = admit, .gone = gone};
-    struct err e;
 
     memset(&srv, 0, sizeof srv);
     memset(&ha, 0, sizeof ha);
@@ -111,18 +111,13 @@ static void begin(void)
     lease(true);
     held_init(&srv);
     held_confirmed(&srv, 1000);
-    command_table_init(&srv.commands);
-    command_table_add(&srv.commands, session_commands, session_commands_n);
-    command_table_add(&srv.commands, own, sizeof own / sizeof own[0]);
-    resp_server_init(&srv.resp, srv.loop, &srv.commands, &hooks, &srv);
-    ck_assert_int_eq(resp_server_listen(&srv.resp, "127.0.0.1", 0, 64, &e), 0);
+    serving_open(&srv.resp, &srv.commands, srv.loop, own, sizeof own / sizeof own[0], &hooks, &srv);
 }
 
 static void finish(void)
 {
-    resp_server_fini(&srv.resp);
+    serving_close(&srv.resp, &srv.commands);
     held_fini(&srv);
-    command_table_fini(&srv.commands);
     loop_free(srv.loop);
 }
 

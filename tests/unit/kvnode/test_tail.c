@@ -1,43 +1,31 @@
 /* Tails on disk: what the backlog holds of them, their names, how many are kept. */
-#include "kvnode/repl/tail.h"
 #include "common/io/file.h"
+#include "kvnode/repl/tail.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SET "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$3\r\nx y\r\n"
 #define LEN ((int64_t)sizeof SET - 1)
 
-static char dir[64];
+static char dir[FOLDER_MAX];
 
-static void in_a_folder(void)
-{
-    strcpy(dir, "/tmp/kvorum-tail-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-}
-
+/* How many there are. When they are removed, the folder goes too. */
 static int files(bool remove_them)
 {
     struct dirent *x;
-    char path[400];
     int n = 0;
     DIR *d = opendir(dir);
 
-    while ((x = readdir(d)) != NULL) {
-        if (x->d_name[0] == '.')
-            continue;
-        n++;
-        snprintf(path, sizeof path, "%s/%s", dir, x->d_name);
-        if (remove_them)
-            unlink(path);
-    }
+    while ((x = readdir(d)) != NULL)
+        n += x->d_name[0] != '.';
     closedir(d);
     if (remove_them)
-        rmdir(dir);
+        folder_remove(dir);
     return n;
 }
 
@@ -58,7 +46,7 @@ START_TEST(test_all_of_it)
     struct err e = {0};
     char name[160];
 
-    in_a_folder();
+    folder_make(dir);
     fill(&b, 4096, 1, 5);
     ck_assert_int_eq(tail_save(dir, &b, 7, 3, 2 * LEN, 5 * LEN, &l, &e), 0);
     ck_assert(l.from == 2 * LEN && l.to == 5 * LEN && l.commands == 3 && l.bytes == (uint64_t)(3 * LEN) && !l.less && l.fork_known);
@@ -79,7 +67,7 @@ START_TEST(test_what_is_left_of_it)
     struct tail_lost l;
     struct err e = {0};
 
-    in_a_folder();
+    folder_make(dir);
     fill(&b, (size_t)(2 * LEN + 5), 1, 9);
     ck_assert_int_eq(tail_save(dir, &b, 7, 3, LEN, 9 * LEN, &l, &e), 0);
     ck_assert(l.less && l.commands == 2 && l.bytes == (uint64_t)(8 * LEN));
@@ -99,7 +87,7 @@ START_TEST(test_so_many_are_kept)
     struct tail_lost l;
     struct err e = {0};
 
-    in_a_folder();
+    folder_make(dir);
     fill(&b, 4096, 1, 60);
     for (int i = 0; i < TAIL_FILES + 5; i++)
         ck_assert_int_eq(tail_save(dir, &b, 7, 3, i * LEN, 60 * LEN, &l, &e), 0);
