@@ -2,6 +2,7 @@
  * all of that still holds. */
 #include "agent/controller/history.h"
 
+#include "agent/controller/remembered.h"
 #include "agent/core/doclog.h"
 #include "agent/core/document.h"
 #include "agent/shell/events.h"
@@ -23,23 +24,15 @@
 #define CASES_MAX 128            /* documents that are read or written at one time */
 #define PREFIX "config:"
 
-/* What is remembered of a document that is as it should be. */
-struct held {
-    int64_t ver, t_ms;
-    char sha[DOCLOG_SHA + 1], by[DOCLOG_BY_MAX + 1];
-    bool live, has_bytes;
-    struct str bytes;
-};
-
 struct history_duty {
     struct loop *loop;
     struct directory *directory;
     struct controller *controller;
     struct watch *watch;
-    struct dict held;            /* key -> struct held * */
+    struct remembered held;
     struct dict dirty;           /* keys to read */
     struct list_link cases;
-    size_t ncases, held_bytes;
+    size_t ncases;
     bool scanning, complained;
     struct timer quiet, drop;
     struct history_duty_stats stats;
@@ -72,51 +65,6 @@ static void case_free(struct doc_case *k)
     str_fini(&k->bytes);
     str_fini(&k->next.bytes);
     mem_free(k);
-}
-
-/* --- memory --- */
-
-static void held_free(void *v)
-{
-    struct held *m = v;
-
-    str_fini(&m->bytes);
-    mem_free(m);
-}
-
-static struct held *held_of(struct history_duty *h, const char *key) { return dict_get(&h->held, key, strlen(key)); }
-
-static void forget(struct history_duty *h, const char *key)
-{
-    void *old = NULL;
-
-    if (!dict_del(&h->held, key, strlen(key), &old))
-        return;
-    h->held_bytes -= ((struct held *)old)->bytes.len;
-    held_free(old);
-}
-
-static void remember(struct history_duty *h, const char *key, const struct held *what, struct slice bytes)
-{
-    struct held *m = held_of(h, key);
-
-    if (!m && dict_count(&h->held) >= HISTORY_KEYS_MAX)
-        return;
-    if (!m) {
-        m = mem_zalloc(sizeof *m);
-        dict_put(&h->held, key, strlen(key), NULL)->v.p = m;
-    }
-    h->held_bytes -= m->bytes.len;
-    m->ver = what->ver;
-    m->t_ms = what->t_ms;
-    m->live = what->live;
-    memcpy(m->sha, what->sha, sizeof m->sha);
-    memcpy(m->by, what->by, sizeof m->by);
-    m->has_bytes = what->live && h->held_bytes + bytes.len <= HISTORY_HELD_BYTES_MAX;
-    str_fini(&m->bytes);
-    if (m->has_bytes)
-        str_set(&m->bytes, bytes.p, bytes.len);
-    h->held_bytes += m->bytes.len;
 }
 
 /* --- which ones --- */
@@ -175,7 +123,7 @@ static void mark_all(struct history_duty *h)
 {
     struct dict_iter it;
 
-    dict_iter_init(&it, &h->held);
+    dict_iter_init(&it, &h->held.by_key);
     for (struct dict_entry *e; (e = dict_iter_next(&it));)
         dict_put(&h->dirty, e->key, e->klen, NULL);
     dict_iter_fini(&it);
@@ -245,9 +193,9 @@ static void on_written(void *arg, const char *why)
     if (!why) {
         tell(k);
         if (k->act == DOC_NOTE_VANISHED)
-            forget(h, k->key);
+            remembered_forget(&h->held, k->key);
         else
-            remember(h, k->key, &k->next, now);
+            remembered_put(&h->held, k->key, &k->next, now);
     } else if (why[0]) {
         h->stats.refused++;
         if (!h->complained)
@@ -311,7 +259,7 @@ static void note_vanished(struct doc_case *k)
     k->act = DOC_NOTE_VANISHED;
     if (k->seen.ver == 0) {          /* nothing is kept of it any more, and its bytes were not at hand */
         tell(k);
-        forget(k->duty, k->key);
+        remembered_forget(&k->duty->held, k->key);
         case_free(k);
     } else if (!controller_write_if(k->duty->controller, still, 2, &one, 1, on_written, k)) {
         case_free(k);
@@ -344,7 +292,7 @@ static void on_entry(void *arg, const struct redisReply *r)
 
 static void bring_back(struct doc_case *k)
 {
-    const struct held *m = held_of(k->duty, k->key);
+    const struct held *m = remembered_get(&k->duty->held, k->key);
     char ver[NUM_I64_MAX];
     struct slice argv[3] = {slice_z("HGET"), slice_z(k->log), {ver, num_put_i64(ver, k->seen.ver)}};
 
@@ -379,7 +327,7 @@ static void log_version(struct doc_case *k)
 
 static void recall(struct doc_case *k)
 {
-    const struct held *m = held_of(k->duty, k->key);
+    const struct held *m = remembered_get(&k->duty->held, k->key);
 
     if (!m)
         return;
@@ -402,7 +350,7 @@ static void decide(struct doc_case *k)
         memcpy(same.sha, k->seen.sha, sizeof same.sha);
         memcpy(same.by, k->next.by, sizeof same.by);
         same.t_ms = k->next.t_ms;
-        remember(k->duty, k->key, &same, (struct slice){k->bytes.p, k->bytes.len});
+        remembered_put(&k->duty->held, k->key, &same, (struct slice){k->bytes.p, k->bytes.len});
         case_free(k);
         return;
     case DOC_LOG:
@@ -417,7 +365,7 @@ static void decide(struct doc_case *k)
         note_vanished(k);
         return;
     case DOC_FORGET:
-        forget(k->duty, k->key);
+        remembered_forget(&k->duty->held, k->key);
         case_free(k);
         return;
     case DOC_LEAVE:
@@ -543,16 +491,10 @@ static void on_quiet(struct timer *t, void *arg)
 
 /* --- coming and going --- */
 
-static void forget_all(struct history_duty *h)
-{
-    dict_clear(&h->held, held_free);
-    h->held_bytes = 0;
-}
-
 static void on_drop(struct timer *t, void *arg)
 {
     (void)t;
-    forget_all(arg);
+    remembered_clear(&((struct history_duty *)arg)->held);
 }
 
 static void begin(void *arg)
@@ -564,7 +506,7 @@ static void begin(void *arg)
     h->complained = false;
     timer_clear(&h->drop);
     if (!controller_is_unbroken(h->controller))
-        forget_all(h);
+        remembered_clear(&h->held);
     h->watch = watch_new(&o);
 }
 
@@ -602,7 +544,7 @@ struct history_duty *history_duty_new(struct loop *l, struct directory *d, struc
     h->loop = l;
     h->directory = d;
     h->controller = c;
-    dict_init(&h->held);
+    remembered_init(&h->held, HISTORY_KEYS_MAX, HISTORY_HELD_BYTES_MAX);
     dict_init(&h->dirty);
     list_init(&h->cases);
     timer_init(&h->quiet, l, on_quiet, h);
@@ -620,7 +562,7 @@ void history_duty_free(struct history_duty *h)
         case_free(k);
     timer_clear(&h->quiet);
     timer_clear(&h->drop);
-    dict_fini(&h->held, held_free);
+    remembered_fini(&h->held);
     dict_fini(&h->dirty, NULL);
     mem_free(h);
 }
@@ -628,6 +570,6 @@ void history_duty_free(struct history_duty *h)
 void history_duty_stats(struct history_duty *h, struct history_duty_stats *out)
 {
     *out = h->stats;
-    out->documents = dict_count(&h->held);
-    out->held_bytes = h->held_bytes;
+    out->documents = dict_count(&h->held.by_key);
+    out->held_bytes = h->held.held_bytes;
 }
