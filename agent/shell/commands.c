@@ -72,7 +72,7 @@ static void run_info(struct call *c)
     if (wanted(c, "server"))
         str_printf(&s, "# Server\r\nkvorum_version:" KVORUM_VERSION "\r\nprocess_id:%d\r\nuptime_in_seconds:%lld\r\n"
                        "node_id:%s\r\ngroup:%s\r\n\r\n",
-                   (int)getpid(), (long long)(loop_wall_ms(a->loop) - a->started_wall_ms) / 1000, a->means.who.node,
+                   (int)getpid(), (long long)(loop_now_ms(a->loop) - a->started_at_ms) / 1000, a->means.who.node,
                    a->means.who.group);
     if (wanted(c, "directory"))
         str_printf(&s, "# Directory\r\ndirectory_state:%s\r\ndirectory_rung:%s\r\ndirectory_address:%s\r\n"

@@ -12,7 +12,7 @@
         metric_sample(out, m, NULL, (double)(value));                              \
     }
 
-READER(up_seconds, (loop_wall_ms(a->loop) - a->started_wall_ms) / 1000.0)
+READER(up_seconds, (loop_now_ms(a->loop) - a->started_at_ms) / 1000.0)
 READER(live, directory_state(a->directory) == DIR_LIVE)
 READER(pushes, directory_stats(a->directory)->pushes)
 READER(snapshots, directory_stats(a->directory)->snapshots)
