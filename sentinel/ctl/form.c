@@ -134,7 +134,7 @@ static int order(struct ctl *c, const struct asked *a, struct val **out)
             continue;
         }
         ctl_say("%s", val_z(v, ""));
-        rc = val_error_is(v, "TIMEOUT") ? EXIT_TIMEOUT : EXIT_REFUSED;
+        rc = val_error_is(v, "TIMEOUT") || (!a->plain && val_error_is(v, "ABORTED")) ? EXIT_TIMEOUT : EXIT_REFUSED;
         val_free(v);
         return rc;
     }

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from harness import find, free_port, monitor_lines
+from formed import FormedGroup
+from harness import find, free_port, monitor_lines, wait_until
 
 
 def ctl(*words, env=None, typed=None):
@@ -127,3 +128,23 @@ def test_a_failover_that_takes_longer_than_an_answer_may():
     s = Slow()
     r = ctl("-s", "127.0.0.1:%d" % s.port, "-t", "200ms", "failover", "demo")
     assert r.returncode == 0 and "127.0.0.1:7001 -> 127.0.0.1:7002" in r.stdout, r
+
+
+def test_what_is_not_decided_now_goes_on_being_tried(request):
+    """A mode is a setting: without a majority it is not in force, it stays, and whoever asked is told both."""
+    g = FormedGroup()
+    try:
+        g.wait_met().form("strict")
+        g.wait_whole()
+        for s in g.sentinels[1:]:
+            s.kill()
+        wait_until(lambda: not g.can(), what="a majority to be missing")
+        r = ctl("-s", "127.0.0.1:%d" % g.sentinels[0].port, "form", g.name, "prefer")
+        assert r.returncode == 5 and "goes on being tried" in r.stderr, r
+        assert g.master()["mode"] == "strict"
+        for s in g.sentinels[1:]:
+            s.start()
+        wait_until(lambda: all(g.master(s)["mode"] == "prefer" for s in g.sentinels), 60, what="the mode that was asked for")
+    finally:
+        from conftest import _finish
+        _finish(request, [g.yard])
