@@ -4,7 +4,6 @@ a pretend API for the labels. A small part of a kubelet: no image, no scheduler,
 
 Needs root, helm (PATH or KVORUM_HELM) and openssl; skipped without them."""
 import http.client
-import json
 import os
 import random
 import re
@@ -88,7 +87,8 @@ class Pod:
                 c.api.put_account(where, "", "token-1")
         subprocess.run(["chown", "-R", UID + ":" + UID, self.folder], check=True)
         fields = {"metadata.name": self.name, "metadata.uid": c.uid(self.name)}
-        env = {e["name"]: fields[e["valueFrom"]["fieldRef"]["fieldPath"]] for e in container.get("env", [])}
+        env = {e["name"]: self.here(container, e["value"]) if "value" in e else fields[e["valueFrom"]["fieldRef"]["fieldPath"]]
+               for e in container.get("env", [])}
         expand = lambda text: re.sub(r"\$\((\w+)\)", lambda m: env[m.group(1)], text)
         program = harness.find(os.path.basename(container["command"][0]))
         words = [program] + [self.here(container, w) for w in container["command"][1:]] + [expand(a) for a in container.get("args", [])]
@@ -197,6 +197,14 @@ class Kube:
                     f.write("%s demo-kvorum-sentinels.ns.svc.cluster.local\n" % address)
         os.chmod(self.hosts, 0o644)
 
+    def secret(self):
+        """The password as a file, as the test pod has it."""
+        path = os.path.join(self.folder, "password")
+        with open(path, "w") as f:
+            f.write(self.password + "\n")
+        os.chmod(path, 0o644)
+        return path
+
     def of(self, part):
         return [p for n, p in self.pods.items() if "-%s-" % part in n]
 
@@ -253,7 +261,7 @@ def helm_test(k):
     """The containers of the chart's test pod, one after the other: true when all ended with 0, else it is tried again, as an operator would."""
     pod = next(d for d in k.docs if d["kind"] == "Pod")
     for c in pod["spec"]["initContainers"] + pod["spec"]["containers"]:
-        env = {e["name"]: k.password for e in c.get("env", [])}
+        env = {e["name"]: k.secret() for e in c.get("env", [])}
         ns = k.of("sentinel")[0].ns
         r = subprocess.run(["nsenter", "--net=/run/netns/" + ns, "unshare", "-m", "sh", "-c", BOX, k.folder, k.hosts, harness.find("kvorumctl")] + c["args"],
                            capture_output=True, text=True, timeout=60, env=env)
