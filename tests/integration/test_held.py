@@ -257,6 +257,25 @@ def test_transactions_wait_whole(group):
     c.until(b"*-1\r\n")
 
 
+def test_a_write_and_an_answer_of_the_disk_wait_for_both(group):
+    """CONFIG REWRITE is answered when the disk has it, in its place between what waits for the group."""
+    queued = b"+OK\r\n" + b"+QUEUED\r\n" * 3
+    c = Raw(group.primary)
+    group.stop_replica()
+    c.send("MULTI", "SET a 1", "CONFIG REWRITE", "GET a", "EXEC", "CONFIG REWRITE", "PING")
+    executed(group, "a", "1")
+    wait_until(lambda: "CONFIG REWRITE executed" in group.primary.log_text())
+    assert c.pull(0.15) == queued
+    c.got = b""
+    group.go_on()
+    c.until(b"*3\r\n+OK\r\n+OK\r\n$1\r\n1\r\n+OK\r\n+PONG\r\n")
+    group.eyes.config_set("sync-timeout", 300)
+    group.stop_replica()
+    c.send("MULTI", "SET a 2", "CONFIG REWRITE", "GET a", "EXEC")
+    assert c.until_closed().startswith(queued + b"-UNCONFIRMED executed here")
+    assert group.eyes.info("ha")["ha_waiting_clients"] == 0
+
+
 def test_wait_still_waits(group):
     c = Raw(group.primary)
     c.send("SET k 1", "WAIT 1 0", "PING")
