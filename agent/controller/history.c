@@ -23,6 +23,8 @@
 #define AGAIN_MS 100             /* something else was written meanwhile */
 #define CASES_MAX 128            /* documents that are read or written at one time */
 #define PREFIX "config:"
+#define META_PREFIX "cfgmeta:"
+#define BOTH "c[of][ng][fm][ie][gt]*"      /* these two, in one scan */
 
 struct history_duty {
     struct loop *loop;
@@ -88,6 +90,22 @@ static void mark(struct history_duty *h, struct slice key)
     dict_put(&h->dirty, key.p, key.len, NULL);
 }
 
+/* Something is written of this document. If it went while nobody looked, nothing else says that it is missing. */
+static void mark_known(struct history_duty *h, struct slice meta_key)
+{
+    struct slice text = {meta_key.p + strlen(META_PREFIX), meta_key.len - strlen(META_PREFIX)};
+    struct docname name;
+    char key[DOC_KEY_MAX];
+
+    if (docname_parse(text, &name) && !remembered_get(&h->held, docname_key(&name, key)))
+        dict_put(&h->dirty, key, strlen(key), NULL);
+}
+
+static bool begins(struct slice key, const char *prefix)
+{
+    return key.len > strlen(prefix) && memcmp(key.p, prefix, strlen(prefix)) == 0;
+}
+
 static void scan(struct history_duty *h, struct slice cursor);
 
 static void on_scanned(void *arg, const struct redisReply *r)
@@ -98,8 +116,14 @@ static void on_scanned(void *arg, const struct redisReply *r)
 
     if (!r)
         return;
-    for (size_t i = 0; i < reply_len(keys); i++)
-        mark(h, reply_text(reply_at(keys, i)));
+    for (size_t i = 0; i < reply_len(keys); i++) {
+        struct slice key = reply_text(reply_at(keys, i));
+
+        if (begins(key, META_PREFIX))
+            mark_known(h, key);
+        else if (begins(key, PREFIX))
+            mark(h, key);
+    }
     h->scanning = false;
     if (reply_is_error(r)) {
         if (!h->complained)
@@ -113,12 +137,12 @@ static void on_scanned(void *arg, const struct redisReply *r)
 
 static void scan(struct history_duty *h, struct slice cursor)
 {
-    struct slice argv[6] = {slice_z("SCAN"), cursor, slice_z("MATCH"), slice_z(PREFIX "*"), slice_z("COUNT"), slice_z("1000")};
+    struct slice argv[6] = {slice_z("SCAN"), cursor, slice_z("MATCH"), slice_z(BOTH), slice_z("COUNT"), slice_z("1000")};
 
     h->scanning = watch_send(h->watch, on_scanned, h, 6, argv);
 }
 
-/* Those that are remembered and those that are there. */
+/* Those that are remembered, those that are there, and those of which something is written. */
 static void mark_all(struct history_duty *h)
 {
     struct dict_iter it;

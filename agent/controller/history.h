@@ -1,7 +1,8 @@
 /* Duty of the controller: every config:<type>:<component> that changes is logged (cfgmeta, cfglog;
  * core/doclog.h), and what is deleted, flushed or expires is put back at once, because clients that
- * find nothing there go to a default address. An operator who wants one gone says so first:
- * cfgmeta's state "retired" (kvorumctl config retire).
+ * find nothing there go to a default address; what went while nobody had the role, when somebody
+ * takes it. An operator who wants one gone says so first: cfgmeta's state "retired" (kvorumctl
+ * config retire).
  *
  * History has what was seen: of two SETs within a moment only the second. Who wrote is known when
  * the writer says so in the same MULTI (said_by and said_sha in cfgmeta); else it is "?". */

@@ -69,6 +69,27 @@ def test_history_and_restoring(yard, engine):
     wait_until(lambda: c.get("config:redis:demo") == text, 5)
 
 
+def test_deleted_while_nobody_had_the_role(yard):
+    """Nobody saw it go: the next controller finds it by what is written of it. What was retired stays away."""
+    f = Fleet(yard, agents=1)
+    f.wait_up("n1")
+    f.wait_controller()
+    c, text = f.c, '{"host": "10.0.0.1", "port": 6379}'
+    for name in ("demo", "old"):
+        c.set("config:redis:" + name, text)
+        wait_until(lambda: meta(c, "redis:" + name).get("state") == "live", 5)
+    f.agents["n1"].stop()
+    c.delete("config:redis:demo", "config:redis:old")
+    c.hset("cfgmeta:redis:old", "state", "retired")
+    c.hset("cfgmeta:not a document", "state", "live")
+    f.agents["n1"].start()
+    wait_until(lambda: c.get("config:redis:demo") == text, 20)
+    assert meta(c, "redis:demo")["ver"] == "1" and f.said("+restored redis:demo") == 1
+    c.set("config:redis:demo", text + " ")
+    wait_until(lambda: meta(c, "redis:demo").get("ver") == "2", 5)      # that was read, and what was behind it, too
+    assert c.get("config:redis:old") is None and meta(c, "redis:old")["state"] == "retired"
+
+
 def test_history_is_bounded_and_takes_anything(yard):
     f = Fleet(yard, agents=1)
     f.wait_up("n1")
