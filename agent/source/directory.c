@@ -219,6 +219,7 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
     struct directory *d = owner;
     struct resp_link *other = k == d->data ? d->push : d->data;
     bool was_greeted = d->greeting || d->state == DIR_LIVE, was_reading = d->reading && k == d->data;
+    bool were_a_pair = was_greeted || d->rung != RUNG_NONE;     /* one listens for the other: a new one needs a new twin */
     char text[300];
 
     if (!d->data || !d->push)
@@ -234,7 +235,7 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
         complain(d, text);
     if (d->finder)
         finder_ask_now(d->finder);
-    if (was_greeted && resp_link_is_up(other))
+    if (were_a_pair && resp_link_is_up(other))
         resp_link_drop(other, "its twin ended");
 }
 
