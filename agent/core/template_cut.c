@@ -232,7 +232,7 @@ static int cut_tag(struct cutter *c, size_t at, size_t text_from)
     size_t line_from, line_to;
     const struct sigil *s;
     struct piece t = {0};
-    struct tag tag;
+    struct tag tag = {0};
     int rc = find_tag(c, at, text_from, &tag);
 
     if (rc != 0)
