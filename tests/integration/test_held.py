@@ -276,6 +276,23 @@ def test_a_write_and_an_answer_of_the_disk_wait_for_both(group):
     assert group.eyes.info("ha")["ha_waiting_clients"] == 0
 
 
+def test_it_ends_although_many_wait(tmp_path):
+    """Nobody takes over, nothing is confirmed any more: whoever waits is told, or closed, and the process ends."""
+    group = Group(tmp_path, lines=["shutdown-timeout 2"])
+    try:
+        group.stop_replica()
+        waiting = [Raw(group.primary) for _ in range(40)]
+        for i, c in enumerate(waiting):
+            c.send("SET k%d 1" % i, "GET k%d" % i, "PING")
+        wait_until(lambda: group.ha()["ha_waiting_clients"] >= 40)
+        group.primary.signal(signal.SIGTERM)
+        assert group.primary.proc.wait(15) == 0
+        for c in waiting:
+            assert c.until_closed()[:13] in (b"", b"-UNCONFIRMED ")
+    finally:
+        group.close()
+
+
 def test_wait_still_waits(group):
     c = Raw(group.primary)
     c.send("SET k 1", "WAIT 1 0", "PING")
