@@ -314,12 +314,6 @@ bool controller_write_if(struct controller *c, const struct controller_expect *e
     return c->begun && enqueue(c, expect, nexpect, at, n, fn, arg);
 }
 
-bool controller_write(struct controller *c, const struct controller_command *at, size_t n,
-                      void (*fn)(void *arg, const char *why), void *arg)
-{
-    return controller_write_if(c, NULL, 0, at, n, fn, arg);
-}
-
 bool controller_write_over(struct controller *c, const struct controller_guard *g, const struct controller_command *at,
                            size_t n, void (*fn)(void *arg, const char *why), void *arg)
 {

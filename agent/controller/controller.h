@@ -49,15 +49,13 @@ bool controller_is_ours(const struct controller *c);
 #define CONTROLLER_GAP_MS 10000
 bool controller_is_unbroken(const struct controller *c);
 const char *controller_holder(const struct controller *c);       /* node id as read last, "" = nobody */
-/* Commands that are carried out only while the directory itself says that the role is ours (WATCH, GET, MULTI).
- * fn: why is NULL when done; "" when the role was not ours, something was written meanwhile, or the connection ended; else
- * the server's words. They run one after the other on a connection of their own. false: not ours, or too many wait; fn is
- * not called. */
+/* Commands that are carried out only while the directory itself says that the role is ours (WATCH, GET, MULTI), and only
+ * while each of what is expected holds when they run. field.p NULL: a string key; value.p NULL: there must be no such key
+ * or field.
+ * fn: why is NULL when done; "" when the role was not ours, an expectation did not hold, something was written meanwhile, or
+ * the connection ended; else the server's words. They run one after the other on a connection of their own. false: not
+ * ours, or too many wait; fn is not called. */
 struct controller_command { int argc; const struct slice *argv; };
-bool controller_write(struct controller *c, const struct controller_command *at, size_t n,
-                      void (*fn)(void *arg, const char *why), void *arg);
-/* The same, and only while each of these holds when the commands run; else "". field.p NULL: a string key; value.p NULL:
- * there must be no such key or field. */
 struct controller_expect { struct slice key, field, value; };
 bool controller_write_if(struct controller *c, const struct controller_expect *expect, size_t nexpect,
                          const struct controller_command *at, size_t n, void (*fn)(void *arg, const char *why), void *arg);
