@@ -74,6 +74,8 @@ int run_resolve(struct ctl *c, int argc, char **argv);
 
 /* The first sentinel that answers; EXIT_NO_SENTINEL (and a sentence on stderr) if none does. */
 int  ctl_find_sentinel(struct ctl *c);
+/* To this one from now on, one of several: false, and a sentence on stderr, when it cannot be asked. */
+bool ctl_turn_to(struct ctl *c, const struct addr *a);
 /* SENTINEL <sub> [arg]; an error reply becomes a sentence on stderr. */
 int  ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out);
 /* A connection to the primary of a group, checked by ROLE. */

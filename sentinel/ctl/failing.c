@@ -194,12 +194,9 @@ static void collect_others(struct ctl *c, const char *group, const char *count, 
     struct addr others[CTL_ADDRS_MAX];
     size_t n = ctl_other_sentinels(c, group, others, CTL_ADDRS_MAX);
 
-    for (size_t i = 0; i < n; i++) {
-        c->sentinels[0] = others[i];
-        c->nsentinels = 1;
-        if (ctl_find_sentinel(c) == EXIT_OK_)
+    for (size_t i = 0; i < n; i++)
+        if (ctl_turn_to(c, &others[i]))
             (void)collect(c, group, count, out);
-    }
 }
 
 int run_journal(struct ctl *c, int argc, char **argv)

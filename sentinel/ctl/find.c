@@ -65,6 +65,20 @@ int ctl_find_sentinel(struct ctl *c)
     return EXIT_NO_SENTINEL;
 }
 
+bool ctl_turn_to(struct ctl *c, const struct addr *a)
+{
+    struct err e = {0};
+
+    conn_close(c->sentinel);
+    c->sentinel = NULL;
+    if (try_sentinel(c, a, &e) == 0) {
+        c->sentinel_addr = *a;
+        return true;
+    }
+    ctl_say("%s: it is left out", e.text);
+    return false;
+}
+
 int ctl_tell(struct ctl *c, int argc, const struct slice *argv, struct val **out)
 {
     struct err e = {0};

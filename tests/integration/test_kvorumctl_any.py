@@ -141,6 +141,8 @@ def test_what_is_not_decided_now_goes_on_being_tried(request):
         wait_until(lambda: not g.can(), what="a majority to be missing")
         r = ctl("-s", "127.0.0.1:%d" % g.sentinels[0].port, "form", g.name, "prefer")
         assert r.returncode == 5 and "goes on being tried" in r.stderr, r
+        r = ctl("-s", "127.0.0.1:%d" % g.sentinels[0].port, "journal", g.name, "5", "all")
+        assert r.returncode == 0 and r.stdout and r.stderr.count("left out") == 2 == len(r.stderr.splitlines()), r
         assert g.master()["mode"] == "strict"
         for s in g.sentinels[1:]:
             s.start()
