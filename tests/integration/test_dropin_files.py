@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from conftest import need
-from harness import find, free_port, wait_until
+from harness import TOP, find, free_port, wait_until
 
 ODD = "\ufeffPORT\t%(port)d\r\n" \
       "# überwacht von: 監視, written in an editor of another system\r\n" \
@@ -97,6 +97,15 @@ def test_every_directive_of_redis_is_known(yard, program):
         if "not a known directive" in r.stderr:
             left.append(name)
     assert not left
+
+
+def test_the_sample_is_what_the_options_say():
+    """Below its own lines the shipped sample has every directive, as the table has it."""
+    sample = open(os.path.join(TOP, "sentinel", "kvorum-sentinel.conf")).read()
+    said = subprocess.run([find("kvorum-sentinel"), "--print-sample"], capture_output=True, text=True, timeout=30).stdout
+    assert sample.split("# --- every directive")[1].split("\n\n", 1)[1].strip() == said.strip()
+    r = subprocess.run([find("kvorum-sentinel"), "-", "--check-config"], input=sample, capture_output=True, text=True, timeout=30)
+    assert r.returncode == 0, r
 
 
 def test_stock_sentinels_file_of_debian_runs_as_it_stands(yard):
