@@ -252,12 +252,12 @@ class Api(Accounts):
             patch = json.loads(body)
             assert set(patch) == {"metadata"} and set(patch["metadata"]) <= {"uid", "resourceVersion", "labels", "annotations"}, patch
             old = self.pods[pod]
-            if patch["metadata"].get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
-                return self.status(409, "Conflict", "Precondition failed: UID in precondition: %s, UID in object meta: %s" % (
-                    patch["metadata"]["uid"], old["metadata"]["uid"]))
             want = patch["metadata"].pop("resourceVersion", None)
             if want is not None and want != old["metadata"]["resourceVersion"]:
                 return self.status(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
+            if patch["metadata"].get("uid", old["metadata"]["uid"]) != old["metadata"]["uid"]:
+                return self.status(422, "Invalid", 'Pod "%s" is invalid: metadata.uid: Invalid value: "%s": field is immutable' % (
+                    pod, patch["metadata"]["uid"]))
             new = merged(copy.deepcopy(old), patch)
             if new != old:
                 self.version += 1

@@ -137,7 +137,7 @@ def test_a_replicas_pod_is_made_anew(yard, api):
     a = start_agent(yard, api, n.port, check="200ms", env={"POD_UID": api.pods["demo-0"]["metadata"]["uid"]})
     label_is(api, "demo-0", "replica")
     api.add("demo-0")
-    wait_until(lambda: "409" in a.log_text())
+    wait_until(lambda: "status 422" in a.log_text())
     assert api.label("demo-0") is None and api.note("demo-0") is None and a.is_alive()
 
 
