@@ -8,6 +8,7 @@
 
 #define RESEND_MIN_US 200000
 #define RESEND_MAX_US 3200000
+#define MOST_ON_THEIR_WAY 1000000      /* of one connection one way: more is never said in a run that ends */
 
 static uint32_t handle(int index, const struct conn *c)
 {
@@ -85,6 +86,8 @@ static void put(struct world *w, int index, int side, struct msg *m)
     d->last_us = m->at_us;
     m->tries = 0;
     vec_push(&d->q, *m);
+    if (d->q.n - d->at > MOST_ON_THEIR_WAY)
+        world_violation(w, "%d messages are on their way in one connection: something is said without end", MOST_ON_THEIR_WAY);
     schedule(w, index, side);
 }
 

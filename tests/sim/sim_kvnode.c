@@ -242,18 +242,21 @@ static void stream(struct world *w, struct proc *p, struct kvnode *n)
     n->pinged_ms = world_local_ms(w, p);
 }
 
-static void publish(struct world *w, struct proc *p, struct kvnode *n, const struct msg *m)
+/* To who listens here, now and then twice; and down the stream, which doubles nothing, unless it was
+ * said to a replica: that stays there, else it would go round in a ring of replicas for ever. */
+static void publish(struct world *w, struct proc *p, struct kvnode *n, const struct msg *m, bool down)
 {
     for (size_t i = 0; i < n->clients.n; i++) {
+        const struct client *c = &n->clients.at[i];
         struct msg copy = *m;
-        if (n->clients.at[i].kind != CLIENT_SUB && n->clients.at[i].kind != CLIENT_REPLICA)
+        if (c->kind != CLIENT_SUB && !(c->kind == CLIENT_REPLICA && down))
             continue;
-        if (w->net.dup_pm && rng_chance(&w->rng, w->net.dup_pm)) {
+        if (c->kind == CLIENT_SUB && w->net.dup_pm && rng_chance(&w->rng, w->net.dup_pm)) {
             struct msg again = *m;
             w->tally.duplicates++;
-            net_send(w, p, n->clients.at[i].conn, &again);
+            net_send(w, p, c->conn, &again);
         }
-        net_send(w, p, n->clients.at[i].conn, &copy);
+        net_send(w, p, c->conn, &copy);
     }
 }
 
@@ -455,7 +458,7 @@ static void serve(struct world *w, struct proc *p, struct kvnode *n, struct clie
         break;
     case TALK_PING: net_send(w, p, conn, &(struct msg){.kind = TALK_PONG}); break;
     case TALK_INFO: answer_info(w, p, n, conn); break;
-    case TALK_HELLO: publish(w, p, n, m); break;
+    case TALK_HELLO: publish(w, p, n, m, n->role.state == ROLE_PRIMARY); break;
     case TALK_ORDER: take_order(w, p, n, conn, m); break;
     case TALK_FAILOVER: take_failover(w, p, n, conn, m); break;
     case TALK_KEEP:
@@ -517,7 +520,7 @@ static void from_primary(struct world *w, struct proc *p, struct kvnode *n, cons
             stream(w, p, n);
         }
         break;
-    case TALK_HELLO: publish(w, p, n, m); break;
+    case TALK_HELLO: publish(w, p, n, m, true); break;
     default: CHECK(!"a primary never says this");
     }
 }
