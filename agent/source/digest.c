@@ -1,10 +1,14 @@
-/* OpenSSL's SHA-256 in the forms this flat needs. */
+/* OpenSSL's SHA-256 in the forms this flat needs. Its older calls on purpose: EVP looks for providers and reads
+ * openssl.cnf first, which costs a process that hashes and does nothing else with OpenSSL 2 MiB. */
+#define OPENSSL_API_COMPAT 0x10100000L
+
 #include "agent/source/digest.h"
 
 #include "common/base/check.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -21,13 +25,13 @@ static void hex(const unsigned char md[32], char out[SHA_MAX])
 
 void sha_begin(struct sha_pieces *s)
 {
-    s->ctx = EVP_MD_CTX_new();
-    CHECK(s->ctx && EVP_DigestInit_ex(s->ctx, EVP_sha256(), NULL) == 1);
+    s->ctx = mem_alloc(sizeof(SHA256_CTX));
+    CHECK(SHA256_Init(s->ctx) == 1);
 }
 
 static void update(struct sha_pieces *s, const void *p, size_t n)
 {
-    CHECK(n == 0 || EVP_DigestUpdate(s->ctx, p, n) == 1);
+    CHECK(n == 0 || SHA256_Update(s->ctx, p, n) == 1);
 }
 
 void sha_piece(struct sha_pieces *s, const void *p, size_t n)
@@ -40,10 +44,10 @@ void sha_piece(struct sha_pieces *s, const void *p, size_t n)
 
 void sha_end(struct sha_pieces *s, char out[SHA_MAX])
 {
-    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned char md[SHA256_DIGEST_LENGTH];
 
-    CHECK(EVP_DigestFinal_ex(s->ctx, md, NULL) == 1);
-    EVP_MD_CTX_free(s->ctx);
+    CHECK(SHA256_Final(md, s->ctx) == 1);
+    mem_free(s->ctx);
     s->ctx = NULL;
     hex(md, out);
 }
@@ -69,7 +73,7 @@ int sha_fd(int fd, char out[SHA_MAX], struct err *e)
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            EVP_MD_CTX_free(s.ctx);
+            mem_free(s.ctx);
             return err_sys(e, "read");
         }
         update(&s, block, (size_t)n);
