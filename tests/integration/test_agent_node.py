@@ -57,11 +57,12 @@ def test_settings_are_set_read_back_and_corrected(yard, engine):
     a = s.wait("ok")
     assert a["err"] == "" and a["diff"]["+"] == 3
     assert s.settings("maxmemory", "maxclients", "timeout") == [str(2 << 30), "777", "30"]
-    assert s.no_journal() and s.stats()["documents_ok"] == 1
-    # Nothing differs: "2gb" is what the node calls 2147483648, and nothing is set again.
-    seq = s.ack(DOC)["seq"]
     before = s.sets()
-    time.sleep(1.5)
+    wait_until(lambda: s.no_journal() and s.stats()["documents_ok"] == 1, what="the end of it")
+    # Nothing differs: "2gb" is what the node calls 2147483648, and nothing is set again.
+    s.wait_resyncs(1)
+    seq = s.ack(DOC)["seq"]
+    s.wait_resyncs(3)
     assert s.sets() == before and s.ack(DOC)["seq"] == seq
     # Somebody else's CONFIG SET is corrected at the next resync, and said.
     s.n.config_set("timeout", 5)
