@@ -31,7 +31,8 @@ void manual_usage(FILE *f, const struct verb *only)
         fprintf(f, "  %-32s %s%s%s%s\n", left, ctl_flags[i].summary, ctl_flags[i].env ? " [" : "",
                 ctl_flags[i].env ? ctl_flags[i].env : "", ctl_flags[i].env ? "]" : "");
     }
-    fprintf(f, "  %-32s %s\n  %-32s %s\n\n", "-h, --help", "this, or more about one verb", "--version", "the version");
+    fprintf(f, "  %-32s %s\n  %-32s %s\n  %-32s %s\n\n", "-h, --help", "this, or more about one verb", "--version", "the version",
+            "--print-man, --print-completion", "the manual page; completion for bash, to be sourced");
     fprintf(f, "Exit codes: %s\n", exit_codes);
 }
 
