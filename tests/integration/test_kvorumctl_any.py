@@ -136,6 +136,7 @@ def test_what_is_not_decided_now_goes_on_being_tried(request):
     try:
         g.wait_met().form("strict")
         g.wait_whole()
+        assert g.master()["member-drop-after"] == "60000" and "profile" not in g.master()
         for s in g.sentinels[1:]:
             s.kill()
         wait_until(lambda: not g.can(), what="a majority to be missing")

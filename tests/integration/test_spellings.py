@@ -57,6 +57,14 @@ def test_settings_are_taken_all_or_none(sentinel):
     assert len(ask(sentinel, "CONFIG", "GET", "*")) >= 6
 
 
+def test_settings_of_a_group_are_shown(sentinel):
+    """What SENTINEL SET changes SENTINEL MASTER shows."""
+    for name, value in (("down-after-milliseconds", "2345"), ("failover-timeout", "67890"), ("parallel-syncs", "3"), ("quorum", "2"),
+                        ("master-reboot-down-after-period", "4321"), ("crash-evidence", "no"), ("seal-replicas", "no"), ("directory", "m")):
+        assert ask(sentinel, "SET", "m", name, value) == "OK"
+        assert str(pairs(ask(sentinel, "MASTER", "m"))[name]) == value, name
+
+
 @pytest.mark.parametrize("name,program,args", [
     ("redis-sentinel", "kvorum-sentinel", ()), ("valkey-sentinel", "kvorum-sentinel", ("--sentinel",)),
     ("redis-server", "kvnode", ("--sentinel",)), ("redis-sentinel", "kvnode", ()), ("valkey-sentinel", "kvnode", ())])
