@@ -1,6 +1,7 @@
 /* One walk over the bytes. */
 #include "common/base/json_scan.h"
 
+#include "common/base/num.h"
 #include "common/base/utf8.h"
 
 #include <stdbool.h>
@@ -48,17 +49,6 @@ static bool word(struct scan *s, const char *z)
     return true;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The four digits after \u; -1 when they are not. */
 static int unit16(struct scan *s)
 {
@@ -67,7 +57,7 @@ static int unit16(struct scan *s)
     if (s->n - s->i < 4)
         return -1;
     for (int k = 0; k < 4; k++) {
-        int d = hex_digit(s->p[s->i + (size_t)k]);
+        int d = num_hex_digit(s->p[s->i + (size_t)k]);
 
         if (d < 0)
             return -1;

@@ -95,6 +95,17 @@ bool num_f80(const char *p, size_t n, long double *out)
     return true;
 }
 
+int num_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
 size_t num_put_i64(char out[NUM_I64_MAX], int64_t v)
 {
     char digits[NUM_I64_MAX];

@@ -16,6 +16,7 @@ bool num_u64(const char *p, size_t n, uint64_t *out);
 bool num_i64_in(const char *p, size_t n, int64_t lo, int64_t hi, int64_t *out);
 bool num_f64(const char *p, size_t n, double *out);         /* strtod's forms, "inf", "-inf"; no nan, no blanks */
 bool num_f80(const char *p, size_t n, long double *out);    /* INCRBYFLOAT's type */
+int num_hex_digit(char c);                                   /* 0..15, either case; -1: it is none */
 size_t num_put_i64(char out[NUM_I64_MAX], int64_t v);       /* length; terminated */
 size_t num_put_f64(char out[NUM_F64_MAX], double v);        /* shortest text that reads back the same ("%.17g" at most); "inf", "-inf" */
 size_t num_put_f80_human(char out[NUM_F64_MAX], long double v);  /* up to 17 decimals, trailing zeros cut (INCRBYFLOAT) */

@@ -3,21 +3,11 @@
 #include "common/text/split.h"
 
 #include "common/base/mem.h"
+#include "common/base/num.h"
 
 static bool is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 /* p[*i] is behind the opening '"'; *i ends behind the closing one. */
@@ -30,8 +20,8 @@ static bool read_double(const char *p, size_t n, size_t *i, struct str *out)
             return true;
         if (c == '\\' && *i < n) {
             c = p[(*i)++];
-            if (c == 'x' && *i + 1 < n && hex_value(p[*i]) >= 0 && hex_value(p[*i + 1]) >= 0) {
-                c = (char)(hex_value(p[*i]) * 16 + hex_value(p[*i + 1]));
+            if (c == 'x' && *i + 1 < n && num_hex_digit(p[*i]) >= 0 && num_hex_digit(p[*i + 1]) >= 0) {
+                c = (char)(num_hex_digit(p[*i]) * 16 + num_hex_digit(p[*i + 1]));
                 *i += 2;
             } else {
                 switch (c) {

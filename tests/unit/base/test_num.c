@@ -192,5 +192,17 @@ START_TEST(test_human_sizes)
 }
 END_TEST
 
-SUITE(num, test_i64, test_u64_and_ranges, test_put_i64_reads_back, test_f64, test_put_f64, test_f80_human, test_sizes,
+START_TEST(test_hex_digits)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (int c = 0; c < 256; c++) {
+        const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c) : NULL;
+
+        ck_assert_int_eq(num_hex_digit((char)c), at ? (int)(at - digits) : -1);
+    }
+}
+END_TEST
+
+SUITE(num, test_hex_digits, test_i64, test_u64_and_ranges, test_put_i64_reads_back, test_f64, test_put_f64, test_f80_human, test_sizes,
       test_durations, test_human_sizes)
