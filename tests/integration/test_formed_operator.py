@@ -184,9 +184,11 @@ def test_the_journal_outlives_the_sentinel(group):
     wait_until(lambda: any("started again" in l for l in g.journal(s)), what="the journal of the sentinel that was started again")
     after = g.journal(s)
     assert after[:len(before)] == before
-    with open(g.state_dir(s.name) + "/journal", "ab") as f:
+    path = g.state_dir(s.name) + "/journal"
+    wait_until(lambda: "started again" in open(path).read(), what="its line in the file")
+    s.kill()                                            # first, or it writes on behind what is torn
+    with open(path, "ab") as f:
         f.write(b"0123 torn")
-    s.kill()
     s.start()
     wait_until(lambda: sum("started again" in l for l in g.journal(s)) == 2, what="the journal again")
     assert g.journal(s)[:len(before)] == before
