@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define PAUSE_MIN_MS 200
-#define PAUSE_MAX_MS 30000
+#define PAUSE_MAX_MS 10000             /* the Service waits for the label when the API is back */
 #define DENIED_MS 5000             /* rights do not come back within milliseconds */
 #define FREE_TRIES 3               /* another pod that is written again and again */
 
