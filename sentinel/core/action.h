@@ -11,8 +11,9 @@
 
 enum action_kind {
     /* Make the disk hold what core_saved() says now: file and folder synced, then go
-     * on. `must`: the rest of the list relies on it; if it fails drop the rest and hand
-     * in EV_SAVE_FAILED. Not `must`: go on, and hand in EV_SAVE_FAILED after the list. */
+     * on. `must`: the rest of the list relies on it; if it fails drop of the rest what is
+     * not action_stands_alone(), and hand in EV_SAVE_FAILED. Not `must`: go on, and hand in
+     * EV_SAVE_FAILED after the list. */
     ACT_SAVE,
 
     /* --- links ---------------------------------------------------------------- */
@@ -96,6 +97,14 @@ struct action {
     const struct hello *hello;     /* ACT_HELLO; good until actions_clear */
     const char *text;              /* good until actions_clear; never NULL in the kinds that use it */
 };
+
+/* Promises nothing to anybody, and what the core knows of its links must stay true of them: done whatever became of
+ * a save before it. */
+static inline bool action_stands_alone(const struct action *a)
+{
+    return a->kind == ACT_LINK_OPEN || a->kind == ACT_LINK_CLOSE || a->kind == ACT_LINK_DROP || a->kind == ACT_PING ||
+           a->kind == ACT_INFO;
+}
 
 /* The list. The caller owns it: init once, clear before each step, fini at the end. */
 struct actions {

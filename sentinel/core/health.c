@@ -599,9 +599,17 @@ static void judge_group(struct core *c, struct group *g)
 }
 
 /* The primary is another node now: what was held against the old one in its office is
- * void, and who is down is judged again (and told again) in the new roles. */
-void health_forget_verdicts(struct group *g)
+ * void, and who is down is judged again (and told again) in the new roles. The new one was
+ * heard by who promoted it, and our links to it were closed for its promotion: its silence
+ * counts from now. Else who reaches it late has it replaced at once, and so on for ever. */
+void health_forget_verdicts(struct core *c, struct group *g)
 {
+    struct watch *w = &group_primary(c, g)->w;
+
+    if (w->waiting_since_ms != 0)
+        w->waiting_since_ms = c->now_ms;
+    w->late_before_ms = c->late_total_ms;
+    w->good_at_ms = c->now_ms;
     for (size_t i = 0; i < g->nodes.n; i++) {
         g->nodes.at[i]->sdown = false;
         g->nodes.at[i]->sdown_at_ms = 0;

@@ -131,7 +131,7 @@ void health_peer(struct core *c, struct peer *p);
 void health_info_now(struct core *c, struct node *n);          /* ask for INFO, out of turn */
 void health_ping_peer(struct core *c, struct peer *p);         /* ask for a sign of life, out of turn */
 void health_hello_all(struct core *c, struct group *g);        /* tell everybody, out of turn */
-void health_forget_verdicts(struct group *g);                  /* after a switch: judge anew */
+void health_forget_verdicts(struct core *c, struct group *g);  /* after a switch: judge anew */
 int64_t health_silent_ms(const struct core *c, const struct watch *w);
 
 /* --- observe.c ---------------------------------------------------------------------- */

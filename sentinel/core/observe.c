@@ -129,7 +129,7 @@ void observe_switch(struct core *c, struct group *g, struct node *to)
     if (to->said_role == ROLE_PRIMARY)
         lineage_note(g, to);
     g->switched_at_ms = c->now_ms;
-    health_forget_verdicts(g);
+    health_forget_verdicts(c, g);
     for (size_t i = 0; i < g->nodes.n; i++) {
         struct node *n = g->nodes.at[i];
 

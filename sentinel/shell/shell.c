@@ -116,14 +116,14 @@ static bool carry_out(struct shell *sh, const struct action *a, bool *save_faile
  * gone from the view when its last events are carried out: their payload says who it was. */
 static void one_step(struct shell *sh, struct event *ev)
 {
-    bool save_failed = false;
+    bool save_failed = false, on_disk = true;
 
     ev->now_ms = clock_mono_ms();
     actions_clear(&sh->actions);
     core_step(sh->core, ev, &sh->actions);
     for (size_t i = 0; i < sh->actions.list.n; i++)
-        if (!carry_out(sh, &sh->actions.list.at[i], &save_failed))
-            break;
+        if (on_disk || action_stands_alone(&sh->actions.list.at[i]))
+            on_disk = carry_out(sh, &sh->actions.list.at[i], &save_failed) && on_disk;
     if (save_failed && ev->kind != EV_SAVE_FAILED) {
         struct event failed = {.kind = EV_SAVE_FAILED};
 

@@ -380,6 +380,9 @@ void sentinel_disk_done(struct world *w, struct proc *p)
         story_tell(w, p, "cannot save");
         disk_failed(&s->disk);
         if (must) {
+            for (size_t i = s->at; i < s->acts.list.n; i++)
+                if (action_stands_alone(&s->acts.list.at[i]))
+                    act(w, p, &s->acts.list.at[i]);
             s->stepping = false;
             step(w, p, (struct event){.kind = EV_SAVE_FAILED});
         } else {

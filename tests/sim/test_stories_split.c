@@ -229,10 +229,6 @@ STORY(two_configurations_of_one_epoch, 5, 4)
     story_expect(w,
         "[ 10308] s2  +switch-master orders n2 n4\n"
         "[ 10308] s1  +switch-master orders n2 n4\n"
-        "[ 10309] s2  +sdown master orders n4\n"
-        "[ 10309] s1  +sdown master orders n4\n"
-        "[ 10609] s2  -sdown master orders n4\n"
-        "[ 10609] s1  -sdown master orders n4\n"
         "[ 12606] s3  orders n1 to follow n4\n"
         "[ 12606] s3  +fix-slave-config slave n1 n1 @ orders n4\n"
         "[ 12606] n1  following -> connecting n4: told to follow another node\n"

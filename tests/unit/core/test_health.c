@@ -401,8 +401,28 @@ START_TEST(test_what_peers_said_grows_old)
 }
 END_TEST
 
+/* Who was promoted by another was heard by that one: its silence counts from the news of it, however long we had not heard it. */
+START_TEST(test_a_new_primary_has_its_time)
+{
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    scene_mute(&s, 2);
+    scene_pass(&s, 9000);
+    ck_assert(scene_node(&s, 2)->sdown);
+    scene_hello(&s, 2, 1, 2, 1);
+    ck_assert(scene_group(&s)->primary == scene_node(&s, 2)->id);
+    ck_assert(!scene_node(&s, 2)->sdown);
+    scene_pass(&s, 4900);
+    ck_assert(!scene_node(&s, 2)->sdown);
+    scene_pass(&s, 300);
+    ck_assert(scene_node(&s, 2)->sdown);
+    scene_fini(&s);
+}
+END_TEST
+
 SUITE(health, test_silence, test_silence_of_a_replica, test_a_short_pause_is_none, test_what_has_arrived_is_heard_first,
       test_our_own_lateness_is_not_its_silence, test_lateness_between_deadlines_is_noticed, test_who_is_slow_is_given_longer, test_evidence_is_down_at_once,
       test_no_evidence, test_quorum_and_its_age, test_who_denied_is_asked_back, test_wrong_role, test_reboot, test_tilt_begins_the_window_anew,
       test_clock_goes_back, test_stuck_links_are_dropped, test_busy_script, test_peer_down, test_a_late_answer_is_about_another,
-      test_what_peers_said_grows_old)
+      test_what_peers_said_grows_old, test_a_new_primary_has_its_time)
