@@ -272,7 +272,7 @@ void formed_ended(struct formed *f, uint64_t epoch, uint64_t incarnation, bool s
     lead_answer(f, &m);
     if (!fresh || !spread || own == NULL)
         return;
-    formed_journal(f, "epoch %llu is over: its primary's process ended", (unsigned long long)epoch);
+    formed_journal(f, "epoch %llu is over: its primary ended it", (unsigned long long)epoch);
     for (int i = 0; i < own->n_voters; i++)
         if (strcmp(own->voter[i].id, f->self.id) != 0)
             formed_to_voter(f, own->voter[i].id, &m);
