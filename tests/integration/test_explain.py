@@ -63,7 +63,7 @@ def test_stock_nodes_are_not_formed(cluster):
 def test_priority_zero(cluster):
     c = cluster(down_after=1000).wait_settled()
     replicas = [n for n in c.nodes if n is not c.primary()]
-    assert all(can(s) and not lacks(s) for s in c.sentinels)
+    wait_until(lambda: all(can(s) and not lacks(s) for s in c.sentinels), what="EXPLAIN to say yes")
     for n in replicas:
         priority(n, 0)
     for s in c.sentinels:
