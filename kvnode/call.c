@@ -12,6 +12,7 @@
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/ha/ha.h"
 #include "kvnode/repl/feed.h"
+#include "kvnode/rewrite.h"
 #include "kvnode/role/role.h"
 #include "kvnode/server.h"
 #include "kvnode/slowlog.h"
@@ -274,6 +275,8 @@ void call_request(struct call *c)
         return;
     }
     call_execute(cl, c->cmd, c->argc, c->argv, c->reply);
+    if (cl->owed_from != STREAM_ALL)
+        rewrite_asked(cl);
     if (srv->ha_bound && ha_holds_replies(srv))
         hold_reply(cl, flags, srv->ks->dirty != dirty);
 }

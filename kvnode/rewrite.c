@@ -91,6 +91,7 @@ static void put_in_place(struct buf *out, size_t at, const struct buf *text)
     size_t n = buf_len(text), behind = buf_len(out) - at - 1;
     char *p;
 
+    CHECK(at < buf_len(out));
     buf_reserve(out, n);
     p = buf_data(out) + at;
     memmove(p + n, p + 1, behind);
@@ -234,12 +235,18 @@ static void owe(struct job *job, struct reply *r)
     if (!s)
         return;
     job->at = stream_out_end(s->stream);
-    job->silent = s->reply_mode != REPLY_ON;
-    if (!job->silent)
-        reply_raw(r, PLACE, 1);
+    reply_raw(r, PLACE, 1);        /* taken back with the rest of the answer when nothing is to be said */
     session_hold(s);
     if (c->owed_from == STREAM_ALL)
         held_owes(c, job->at);
+}
+
+/* Within an EXEC the mode may change after us, and it is the request's last one that counts. */
+void rewrite_asked(struct client *c)
+{
+    list_each(struct job, j, &c->srv->rewrite->jobs, link)
+        if (j->client == c)
+            j->silent = c->session->reply_mode != REPLY_ON;
 }
 
 void rewrite_command(struct call *c)

@@ -13,6 +13,7 @@ struct client;
 void rewrite_init(struct server *srv);
 void rewrite_fini(struct server *srv);         /* waits for the one that is being written; later ones are not */
 void rewrite_command(struct call *c);
+void rewrite_asked(struct client *c);          /* its request is over: whether it is answered at all is known now */
 void rewrite_gone(struct client *c);           /* nobody is there to be answered; it is written all the same */
 
 #endif

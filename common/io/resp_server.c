@@ -390,6 +390,8 @@ static void on_sweep(struct timer *t, void *arg)
         session_count_bytes(s);
         if (buf_len(stream_out(s->stream)) > 0)
             session_check_out(s);
+        else
+            s->soft_over_since_ms = 0;
         if (srv->idle_timeout_ms > 0 && s->class == SESSION_NORMAL && !s->exempt_idle && s->held == 0 &&
             !s->is_monitor && stream_waits(s->stream) == 0 && now - s->last_used_at_ms > srv->idle_timeout_ms) {
             log_verbose("Closing idle client id=%llu", (unsigned long long)s->id);

@@ -340,7 +340,9 @@ static void read_old(const char *text, size_t len, struct conf_lines *want,
         l->n = end ? (size_t)(end - l->p) : len - at;
         mark = at == 0 ? conf_mark(l->p, l->n) : 0;
         at += l->n + 1;
-        if (conf_lex(l->p + mark, l->n - mark, &words, NULL) != 0 || words.argc == 0)
+        l->p += mark;              /* is left out: another line may come to stand first */
+        l->n -= mark;
+        if (conf_lex(l->p, l->n, &words, NULL) != 0 || words.argc == 0)
             continue;
         l->g = group_of_line(want, &words, key_of);
         if (!l->g)

@@ -108,6 +108,15 @@ static int write_all(struct record *r, struct err *e)
     return rc;
 }
 
+/* A log that stays long costs room and time, and nothing else. */
+static void shorten(struct record *r)
+{
+    struct err e = {0};
+
+    if (write_all(r, &e) != 0)
+        log_warning("this node's record stays long: %s", e.text);
+}
+
 static int open_log(struct record *r, struct err *e)
 {
     struct statelog_spec spec = {.dir = r->dir, .owner = "kvnode", .record = one, .arg = r};
@@ -192,7 +201,7 @@ int record_load(const char *dir, bool always, struct record **out, struct err *e
         log_warning("this node's record %s: a new life begins", statelog_born(r->log)->copied ? statelog_born(r->log)->why : "was accepted as a copy");
     }
     if (rc == 0 && r->log && !statelog_trouble(r->log) && statelog_wants_snapshot(r->log))
-        rc = write_all(r, e);              /* now, when nobody waits */
+        shorten(r);                        /* now, when nobody waits */
     if (rc == 0 && !r->f.id[0]) {
         random_id(r->f.id);
         r->f.life = record_random();

@@ -95,6 +95,22 @@ def test_an_exec_is_answered_whole_and_in_order(slow):
     b.hear(b"+OK\r\n")
 
 
+def test_a_transaction_that_ends_its_answers(slow):
+    a = Raw(slow)
+    busy(slow)
+    a.say("MULTI", "CONFIG REWRITE", "CLIENT REPLY OFF", "EXEC", "ECHO unsaid", "CLIENT REPLY ON", "ECHO said")
+    a.hear(b"+OK\r\n" + b"+QUEUED\r\n" * 2)
+    with slow.connect() as c:
+        wait_until(lambda: [x for x in c.client_list() if x["cmd"] == "exec"])
+        os.unlink(slow.hold)
+        a.hear(b"+OK\r\n$4\r\nsaid\r\n")
+        busy(slow)
+        a.say("CLIENT REPLY OFF", "MULTI", "CONFIG REWRITE", "CLIENT REPLY ON", "EXEC", "ECHO said")
+        wait_until(lambda: [x for x in c.client_list() if x["cmd"] == "exec"])
+        os.unlink(slow.hold)
+    a.hear(b"*2\r\n+OK\r\n+OK\r\n$4\r\nsaid\r\n")
+
+
 def test_who_leaves_meanwhile(slow):
     a, b, off = Raw(slow), Raw(slow), Raw(slow)
     off.say("CLIENT REPLY SKIP")
