@@ -319,9 +319,9 @@ void agent_stop(struct agent *a)
 void agent_resync(struct agent *a)
 {
     a->force = true;
-    if (a->directory && directory_state(a->directory) == DIR_LIVE)
+    if (a->directory)
         directory_resync(a->directory);
-    else
+    if (!a->directory || directory_state(a->directory) != DIR_LIVE)
         documents_settle_later(a);
 }
 

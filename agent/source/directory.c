@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TOO_MUCH_MOST_MS 60000  /* what was too much is tried again no later than this */
 #define LATE_MS 3000            /* seeking for so long is worth a word */
 #define READ_ROUNDS_MAX 6       /* agent document, documents, sources, and some more for changes in between */
 
@@ -133,6 +134,7 @@ static void set_state(struct directory *d, enum dir_state s, const char *why)
 static void forget_greeting(struct directory *d)
 {
     d->push_id = -1;
+    d->rounds = 0;
     d->role_ok = d->greeting = d->reading = d->dirty = d->again = false;
     d->rung = RUNG_NONE;
     sources_fini(&d->told);
@@ -194,12 +196,11 @@ static void too_much(struct directory *d, const char *why)
     char text[sizeof d->complaint];
 
     snprintf(text, sizeof text, "the keys that this agent reads are not taken: %.80s, 64 MiB for all of them together. What is in force "
-             "stays; it is tried again at every resync-interval and by AGENT RESYNC", why);
+             "stays; it is tried again now and then, and by AGENT RESYNC", why);
     if (strcmp(d->complaint, text) != 0)
         log_warning("directory: %s:%u: %s", d->addr.host, d->addr.port, text);
     slice_copy_z(slice_z(text), d->complaint, sizeof d->complaint);
-    d->too_much_until_ms = loop_now_ms(d->o.loop) + jittered(d, d->o.resync_ms);
-    d->rounds = 0;
+    d->too_much_until_ms = loop_now_ms(d->o.loop) + jittered(d, ms_min(d->o.resync_ms, TOO_MUCH_MOST_MS));
     want_from_the_start(d);
 }
 
@@ -613,6 +614,7 @@ static void connect_to(struct directory *d, const struct addr *to)
                                .on_up = on_up, .on_end = on_end, .on_push = on_push, .owner = d};
 
     d->addr = *to;
+    d->too_much_until_ms = 0;
     tell_followers(d);
     if (!d->data) {
         struct resp_link *data = resp_link_new(d->o.loop, &o);

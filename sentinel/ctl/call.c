@@ -143,6 +143,8 @@ void conn_be_patient(struct conn *c, int64_t timeout_ms)
         c->timeout_ms = timeout_ms;
 }
 
+void conn_set_timeout(struct conn *c, int64_t timeout_ms) { c->timeout_ms = timeout_ms; }
+
 static void slept(struct timer *t, void *arg)
 {
     (void)t;

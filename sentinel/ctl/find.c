@@ -141,6 +141,7 @@ int ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out)
 {
     struct err e = {0};
     struct val *v = NULL;
+    int rc;
 
     if (conn_callz(c->sentinel, &v, &e, "SENTINEL", sub, arg, NULL) != 0) {
         ctl_say("%s", e.text);
@@ -148,8 +149,9 @@ int ctl_ask(struct ctl *c, const char *sub, const char *arg, struct val **out)
     }
     if (val_is_error(v)) {
         ctl_say("SENTINEL %s%s%s: %s", sub, arg ? " " : "", arg ? arg : "", val_z(v, ""));
+        rc = val_error_is(v, "TIMEOUT") ? EXIT_TIMEOUT : EXIT_REFUSED;
         val_free(v);
-        return EXIT_REFUSED;
+        return rc;
     }
     *out = v;
     return EXIT_OK_;

@@ -206,8 +206,27 @@ int flags_from_env(struct ctl *c)
     for (size_t k = 0; k < ctl_flags_n; k++) {
         const char *v = ctl_flags[k].env ? getenv(ctl_flags[k].env) : NULL;
 
+        if (ctl_flags[k].take == take_pass_file || ctl_flags[k].take == take_node_pass_file)
+            continue;              /* read only where no password is said: password_files() */
         if (v && *v && ctl_flags[k].take(c, v) != 0) {
             ctl_say("%s='%s' is no %s", ctl_flags[k].env, v, ctl_flags[k].arg);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The files that the environment names, for passwords that nobody has said otherwise. */
+static int password_files(struct ctl *c)
+{
+    for (size_t k = 0; k < ctl_flags_n; k++) {
+        const struct flag *f = &ctl_flags[k];
+        const char *v = f->env ? getenv(f->env) : NULL;
+
+        if (!v || !*v || !((f->take == take_pass_file && !c->password) || (f->take == take_node_pass_file && !c->node_password)))
+            continue;
+        if (f->take(c, v) != 0) {
+            ctl_say("%s='%s' is no %s", f->env, v, f->arg);
             return -1;
         }
     }
@@ -217,9 +236,18 @@ int flags_from_env(struct ctl *c)
 int flags_read(struct ctl *c, int argc, char **argv, char **words, bool *help)
 {
     size_t from_environment = c->nsentinels;
+    bool only_words = false;       /* behind "--" */
     int n = 0, rc;
 
     for (int i = 1; i < argc; i++) {
+        if (!only_words && strcmp(argv[i], "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        if (only_words) {
+            words[n++] = argv[i];
+            continue;
+        }
         if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0 || (i == 1 && strcmp(argv[i], "help") == 0)) {
             *help = true;
             continue;
@@ -238,5 +266,7 @@ int flags_read(struct ctl *c, int argc, char **argv, char **words, bool *help)
         c->nsentinels -= from_environment;
         memmove(c->sentinels, c->sentinels + from_environment, c->nsentinels * sizeof c->sentinels[0]);
     }
+    if (!*help && password_files(c) != 0)
+        return -1;
     return n;
 }

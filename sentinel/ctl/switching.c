@@ -1,5 +1,6 @@
 /* The verbs that give a group another primary: failover and switchover. Both ask a sentinel and
  * then look until it names another one; what the sentinels decide is theirs. */
+#include "common/io/clock.h"
 #include "sentinel/ctl/ctl.h"
 
 #include <stdio.h>
@@ -25,7 +26,10 @@ static int see_it_move(struct ctl *c, const char *group, const struct addr *befo
     char from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
     struct addr now;
 
-    for (int64_t waited = 0; waited < CTL_PATIENCE_MS; waited += LOOK_MS) {
+    int64_t until_ms = clock_mono_ms() + CTL_PATIENCE_MS;
+
+    conn_set_timeout(c->sentinel, c->timeout_ms);            /* a look is answered at once, or not at all */
+    while (clock_mono_ms() < until_ms) {
         if (ctl_primary_addr(c, group, &now) && !addr_equal(&now, before)) {
             addr_text(before, from);
             addr_text(&now, to);

@@ -41,3 +41,18 @@ def test_more_than_a_link_takes(yard):
     s.apply("files:demo")
     s.redis_doc(7003)
     s.wait_text(line(7003), timeout=30)
+
+
+def test_resync_asks_again_at_once(yard):
+    s = Site(yard, agent_lines=["resync-interval 1h", "quiesce-min 0", "controller no"])
+    s.basic()
+    s.wait_text(line(7001))
+    s.set("config:files:big", '{"a":"' + "x" * BIG + '"}')
+    s.apply("files:demo", "files:big")
+    wait_until(lambda: said(s), 30, what="a word about it")
+    wait_until(lambda: s.stats()["directory_rung"] == "tracking", 20, what="the new connection")
+    s.set("config:files:big", "{}")
+    s.basic(7002)
+    with s.agent.connect() as c:
+        c.execute_command("AGENT", "RESYNC")
+    wait_until(lambda: s.text() == line(7002), 20, what="the new document")

@@ -35,6 +35,7 @@ static int read_line(struct ctl *c, const char *line, char left[200], bool *help
 static const struct { const char *line, *left; } good[] = {
     {"status", "status"},
     {"-o json status", "status"},
+    {"sentinel set g auth-pass -- -foo --", "sentinel|set|g|auth-pass|-foo|--"},
     {"status -o json", "status"},
     {"config -o json get files:web", "config|get|files:web"},
     {"config set files:web -", "config|set|files:web|-"},
@@ -160,8 +161,15 @@ START_TEST(test_the_environment)
     setenv("KVORUM_OUTPUT", "xml", 1);
     ck_assert_int_lt(read_line(&c, "nodes", left, &help), 0);
     ck_assert_msg(strstr(said(), "KVORUM_OUTPUT='xml'") != NULL, "%s", said());
-    unsetenv("KVORUM_SENTINEL");
     unsetenv("KVORUM_OUTPUT");
+    setenv("KVORUM_PASSWORD_FILE", "/nowhere/at/all", 1);      /* matters only where it is needed */
+    ck_assert_int_eq(read_line(&c, "-a said nodes", left, &help), 1);
+    ck_assert_str_eq(c.password, "said");
+    ck_assert_int_eq(read_line(&c, "--help", left, &help), 0);
+    ck_assert_int_lt(read_line(&c, "nodes", left, &help), 0);
+    ck_assert_msg(strstr(said(), "KVORUM_PASSWORD_FILE='/nowhere/at/all'") != NULL, "%s", said());
+    unsetenv("KVORUM_PASSWORD_FILE");
+    unsetenv("KVORUM_SENTINEL");
     unsetenv("KVORUM_PASSWORD");
 }
 END_TEST
