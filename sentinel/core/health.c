@@ -35,12 +35,17 @@
 
 /* --- time ------------------------------------------------------------------------------- */
 
-static void watch_again(const struct core *c, struct watch *w)
+static void silence_begins_anew(const struct core *c, struct watch *w)
 {
     if (w->waiting_since_ms != 0)
         w->waiting_since_ms = c->now_ms;
     w->late_before_ms = c->late_total_ms;
     w->good_at_ms = c->now_ms;
+}
+
+static void watch_again(const struct core *c, struct watch *w)
+{
+    silence_begins_anew(c, w);
     w->answer_at_ms = c->now_ms;
 }
 
@@ -604,12 +609,7 @@ static void judge_group(struct core *c, struct group *g)
  * counts from now. Else who reaches it late has it replaced at once, and so on for ever. */
 void health_forget_verdicts(struct core *c, struct group *g)
 {
-    struct watch *w = &group_primary(c, g)->w;
-
-    if (w->waiting_since_ms != 0)
-        w->waiting_since_ms = c->now_ms;
-    w->late_before_ms = c->late_total_ms;
-    w->good_at_ms = c->now_ms;
+    silence_begins_anew(c, &group_primary(c, g)->w);
     for (size_t i = 0; i < g->nodes.n; i++) {
         g->nodes.at[i]->sdown = false;
         g->nodes.at[i]->sdown_at_ms = 0;
