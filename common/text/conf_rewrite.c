@@ -334,14 +334,10 @@ static void read_old(const char *text, size_t len, struct conf_lines *want,
     for (size_t at = 0; at < len;) {
         const char *end = memchr(text + at, '\n', len - at);
         struct old_line *l = vec_add(lines);
-        size_t mark;
 
         l->p = text + at;
         l->n = end ? (size_t)(end - l->p) : len - at;
-        mark = at == 0 ? conf_mark(l->p, l->n) : 0;
         at += l->n + 1;
-        l->p += mark;              /* is left out: another line may come to stand first */
-        l->n -= mark;
         if (conf_lex(l->p, l->n, &words, NULL) != 0 || words.argc == 0)
             continue;
         l->g = group_of_line(want, &words, key_of);
@@ -356,12 +352,14 @@ static void read_old(const char *text, size_t len, struct conf_lines *want,
 void conf_rewrite(const char *old_text, size_t len, struct conf_lines *want,
                   const char *(*key_of)(int argc, const struct slice *argv, char out[512]), struct str *new_text)
 {
+    size_t mark = conf_mark(old_text, len);        /* stays in front, whichever line comes to stand first */
     old_lines lines = {0};
     bool signed_already = false;
 
+    str_append(new_text, old_text, mark);
     for (size_t i = 0; i < want->order.n; i++)
         vec_clear(&want->order.at[i]->old);
-    read_old(old_text, len, want, key_of, &lines);
+    read_old(old_text + mark, len - mark, want, key_of, &lines);
     for (size_t i = 0; i < want->order.n; i++)
         place_group(&lines, want->order.at[i]);
     for (size_t i = 0; i < lines.n; i++) {

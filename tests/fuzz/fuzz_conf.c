@@ -123,6 +123,8 @@ static bool next_foreign(const char *text, size_t len, size_t *at, struct slice 
     bool foreign = false;
 
     conf_words_init(&w);
+    if (*at == 0)
+        *at = conf_mark(text, len);
     while (*at < len && !foreign) {
         const char *end = memchr(text + *at, '\n', len - *at);
 

@@ -356,7 +356,7 @@ def test_every_memory_lost_at_once(group):
     wait_until(lambda: all(not g.can(s) and ("member", "new-life") in g.lacks(s) for s in g.sentinels), what="EXPLAIN to say no")
     assert any("FORCE 0 TO host port" in l["text"] for l in g.explain()["lacks"]), g.explain()
     with g.nodes[0].connect(retry=None) as c:
-        with pytest.raises((redis.exceptions.ResponseError, redis.exceptions.ConnectionError), match="NOREPLICAS|READONLY"):
+        with pytest.raises((redis.exceptions.ResponseError, redis.exceptions.ConnectionError), match="NOREPLICAS|READONLY|read only replica"):
             c.set("no", "1")
     g.order("FAILOVER", g.name, "FORCE", "0", "TO", "127.0.0.1", str(g.nodes[1].port))
     wait_until(lambda: g.primary() is g.nodes[1], what="the node that was named")
