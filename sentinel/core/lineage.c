@@ -54,6 +54,18 @@ int64_t lineage_place(const struct group *g, const struct node *n)
     return n->offset;
 }
 
+/* Another node leads, or led, this very history, and has no office: whoever has it was drawn off from that one. */
+static bool is_led_by_another(const struct group *g, const struct node *n)
+{
+    for (size_t i = 0; i < g->nodes.n; i++) {
+        const struct node *o = g->nodes.at[i];
+
+        if (o != n && o->id != g->primary && o->said_role == ROLE_PRIMARY && strcmp(o->replid, n->replid) == 0)
+            return true;
+    }
+    return false;
+}
+
 enum lineage core_lineage(const struct core *c, const struct node *n)
 {
     const struct group *g = node_group(c, n);
@@ -66,7 +78,7 @@ enum lineage core_lineage(const struct core *c, const struct node *n)
         return LINEAGE_SAME;
     if (is_known(g, n->replid) || is_known(g, n->replid2))
         return LINEAGE_OLDER;
-    if (n->said_role == ROLE_REPLICA && (addr_equal(&n->follows, &p->addr) || seal_stands(n)))
+    if (n->said_role == ROLE_REPLICA && (addr_equal(&n->follows, &p->addr) || (seal_stands(n) && !is_led_by_another(g, n))))
         return LINEAGE_UNSEEN;
     return LINEAGE_OTHER;
 }

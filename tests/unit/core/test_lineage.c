@@ -1,4 +1,5 @@
 /* Whose history a node has, and what follows from that for who is promoted. */
+#include "sentinel/core/inside.h"
 #include "tests/support/suite.h"
 #include "tests/unit/core/scene.h"
 
@@ -125,4 +126,23 @@ START_TEST(test_ids_of_former_primaries)
 }
 END_TEST
 
-SUITE(lineage, test_whose, test_history_before_preference, test_ids_of_former_primaries)
+/* A sealed node may have been anybody's replica: that another, which nobody made primary, leads its history gives it away. */
+START_TEST(test_sealed_at_another)
+{
+    struct node_info sealed = {.role = ROLE_REPLICA, .offset = 900, .second_offset = -1, .priority = 100, .announced = true};
+    struct scene s;
+
+    scene_init(&s, 3, 2);
+    says(&s, 1, (struct says){ROLE_PRIMARY, 0, 'b', 'a', 1000, 500, 0});
+    memset(sealed.run_id, 'a' + 3, ID_HEX);
+    id(sealed.replid, 'e');
+    sealed.primary = *seal_hole();
+    scene_info_is(&s, 3, &sealed);
+    ck_assert_int_eq(core_lineage(s.c, scene_node(&s, 3)), LINEAGE_UNSEEN);
+    says(&s, 2, (struct says){ROLE_PRIMARY, 0, 'e', 'd', 950, 450, 0});
+    ck_assert_int_eq(core_lineage(s.c, scene_node(&s, 3)), LINEAGE_OTHER);
+    scene_fini(&s);
+}
+END_TEST
+
+SUITE(lineage, test_whose, test_history_before_preference, test_ids_of_former_primaries, test_sealed_at_another)
