@@ -196,7 +196,7 @@ static void too_much(struct directory *d, const char *why)
     char text[sizeof d->complaint];
 
     snprintf(text, sizeof text, "the keys that this agent reads are not taken: %.80s, 64 MiB for all of them together. What is in force "
-             "stays; it is tried again now and then, and by AGENT RESYNC", why);
+             "stays; it is tried again within 75 s, and by AGENT RESYNC", why);
     if (strcmp(d->complaint, text) != 0)
         log_warning("directory: %s:%u: %s", d->addr.host, d->addr.port, text);
     slice_copy_z(slice_z(text), d->complaint, sizeof d->complaint);

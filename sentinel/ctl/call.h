@@ -31,7 +31,7 @@ int  call_words(struct slice argv[CALL_WORDS_MAX], const char *first, va_list ap
 int  conn_callz(struct conn *c, struct val **out, struct err *e, const char *first, ...) __attribute__((sentinel));
 /* From now on each answer may take so long: what is decided by several takes longer than a question. */
 void conn_be_patient(struct conn *c, int64_t timeout_ms);
-void conn_set_timeout(struct conn *c, int64_t timeout_ms);
+void conn_set_timeout(struct conn *c, int64_t timeout_ms);      /* back to this, whatever patience was asked for before */
 /* Turn the loop for a while. */
 void conn_sleep(struct loop *l, int64_t ms);
 
