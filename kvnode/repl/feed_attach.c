@@ -7,6 +7,7 @@
 #include "kvnode/disk/snapshot.h"
 #include "kvnode/ha/ha_repl.h"
 #include "kvnode/repl/feed_inside.h"
+#include "kvnode/repl/follow.h"
 #include "kvnode/repl/handover.h"
 #include "kvnode/repl/wait.h"
 #include "kvnode/role/role.h"
@@ -397,8 +398,10 @@ void feed_replconf(struct feed *f, struct call *c)
                 acked(f, cl, c->argc, c->argv);      /* never answered */
             return;
         }
-        if (slice_is_nocase(c->argv[i], "getack"))
-            return;                          /* meant for replicas, by their primary */
+        if (slice_is_nocase(c->argv[i], "getack")) {
+            follow_ack_now(f->srv->follow);  /* whoever says it; never answered */
+            return;
+        }
         if (!replconf_pair(c, c->argv[i], c->argv[i + 1]))
             return;
     }

@@ -70,6 +70,12 @@ void follow_send_ack(struct follow *f, int64_t offset)
     f->acked_at_ms = server_now_ms(f->srv);
 }
 
+void follow_ack_now(struct follow *f)
+{
+    if (f->stream && f->state == FOLLOW_CONNECTED)
+        follow_send_ack(f, feed_offset(f->srv->feed));
+}
+
 void follow_ack(struct follow *f, int64_t offset, uint64_t epoch, uint64_t life)
 {
     char text[3][NUM_I64_MAX];

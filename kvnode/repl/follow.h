@@ -32,6 +32,7 @@ void follow_drop(struct follow *f);
 /* The tail of a sealed node's log, up to offset `upto`, by a partial sync; never a full copy. Not the role's business:
  * what comes of it is told with ha_repl_fetched. */
 void follow_fetch(struct follow *f, const struct addr *from, int64_t upto);
+void follow_ack_now(struct follow *f);                           /* REPLCONF ACK before its time; nothing while not connected */
 /* REPLCONF ACK with the words of an epoch (ha/ha_repl.h), leaves in this turn. */
 void follow_ack(struct follow *f, int64_t offset, uint64_t epoch, uint64_t life);
 void follow_resume(struct follow *f);                            /* loading is over: connect if that waited for it */

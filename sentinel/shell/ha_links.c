@@ -90,16 +90,11 @@ static void on_up(struct resp_link *k, void *owner)
     struct shell *sh = h->all->sh;
     const struct conf_group *g = conf_of(h);
     const struct formed *f = formed_groups_find(sh->formed, h->group);
-    char life[24], name[32];
+    char life[24];
 
     if (!g)
         return;
-    if (g->opt.auth_pass && g->opt.auth_user)
-        resp_link_sendz(k, NULL, NULL, renamed(h, "AUTH"), g->opt.auth_user, g->opt.auth_pass, NULL);
-    else if (g->opt.auth_pass)
-        resp_link_sendz(k, NULL, NULL, renamed(h, "AUTH"), g->opt.auth_pass, NULL);
-    snprintf(name, sizeof name, "sentinel-%.8s-ha", core_my_id(sh->core));
-    resp_link_sendz(k, NULL, NULL, renamed(h, "CLIENT"), "SETNAME", name, NULL);
+    links_greet(sh, h->group, k, "ha", NULL, NULL);
     snprintf(life, sizeof life, "%llu", (unsigned long long)(f ? formed_facts(f)->life : 0));
     resp_link_subscribe_mode(k, true);
     resp_link_sendz(k, on_attached, h, renamed(h, "HA"), "ATTACH", g->name, "VOTER", core_my_id(sh->core), life, NULL);

@@ -9,6 +9,7 @@
 #include "common/io/resp_link.h"
 #include "common/text/reply_walk.h"
 #include "sentinel/shell/ha_links.h"
+#include "sentinel/shell/nudge.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/rights.h"
 #include "sentinel/shell/shell.h"
@@ -38,6 +39,7 @@ struct slink {
     struct str info;             /* the last INFO text */
     int64_t info_at_ms;
     struct rights *rights;       /* of LINK_NODE_CMD */
+    struct nudge *nudge;         /* of a primary that hands over: its replica is asked to acknowledge; else NULL */
     struct str denied;           /* of a node: the error that says it lives and does not let us in; empty: it does */
 };
 
@@ -100,6 +102,7 @@ static void slink_free(struct slink *l)
     str_fini(&l->info);
     str_fini(&l->denied);
     rights_free(l->rights);
+    nudge_free(l->nudge);
     loop_park(l->all->sh->loop, l, mem_free);
 }
 
@@ -133,21 +136,6 @@ static const char *renamed(void *arg, const char *command)
     return g ? group_options_renamed(&g->opt, command) : command;
 }
 
-static void credentials(const struct slink *l, const char **user, const char **pass)
-{
-    const struct conf_group *g = conf_of(l);
-    const struct sentinel_conf *c = &l->all->sh->opt->sentinel;
-
-    *user = *pass = NULL;
-    if (g) {
-        *user = g->opt.auth_user;
-        *pass = g->opt.auth_pass;
-    } else if (l->ref.kind == LINK_PEER) {
-        *pass = c->pass ? c->pass : l->all->sh->opt->password;
-        *user = c->pass ? c->user : NULL;
-    }
-}
-
 static void greeted(void *arg, const struct redisReply *r)
 {
     const struct slink *l = arg;
@@ -159,18 +147,21 @@ static void greeted(void *arg, const struct redisReply *r)
                     (int)(text.len < 200 ? text.len : 200), text.p);
 }
 
-static void greet(struct slink *l)
+void links_greet(struct shell *sh, core_id group, struct resp_link *k, const char *what, link_reply_fn *answered, void *arg)
 {
-    const char *user, *pass;
+    const struct conf_group *g = group ? shell_group_conf(sh, group) : NULL;
+    const struct sentinel_conf *ours = &sh->opt->sentinel;
+    const char *pass = g ? g->opt.auth_pass : group ? NULL : ours->pass ? ours->pass : sh->opt->password;
+    const char *user = g ? g->opt.auth_user : group || !ours->pass ? NULL : ours->user;
+    const char *auth = g ? group_options_renamed(&g->opt, "AUTH") : "AUTH";
     char name[64];
 
-    credentials(l, &user, &pass);
     if (pass && user)
-        resp_link_sendz(l->k, greeted, l, renamed(l, "AUTH"), user, pass, NULL);
+        resp_link_sendz(k, answered, arg, auth, user, pass, NULL);
     else if (pass)
-        resp_link_sendz(l->k, greeted, l, renamed(l, "AUTH"), pass, NULL);
-    snprintf(name, sizeof name, "sentinel-%.8s-%s", core_my_id(l->all->sh->core), l->ref.kind == LINK_NODE_SUB ? "pubsub" : "cmd");
-    resp_link_sendz(l->k, NULL, NULL, renamed(l, "CLIENT"), "SETNAME", name, NULL);
+        resp_link_sendz(k, answered, arg, auth, pass, NULL);
+    snprintf(name, sizeof name, "sentinel-%.8s-%s", core_my_id(sh->core), what);
+    resp_link_sendz(k, NULL, NULL, g ? group_options_renamed(&g->opt, "CLIENT") : "CLIENT", "SETNAME", name, NULL);
 }
 
 /* ---- what comes -------------------------------------------------------------------------- */
@@ -195,8 +186,7 @@ static void on_up(struct resp_link *k, void *owner)
 {
     struct slink *l = owner, *cmd;
 
-    (void)k;
-    greet(l);
+    links_greet(l->all->sh, l->group, k, l->ref.kind == LINK_NODE_SUB ? "pubsub" : "cmd", greeted, l);
     l->up = true;
     if (l->rights)
         rights_soon(l->rights);
@@ -533,9 +523,10 @@ static void send_keep(struct slink *l, const struct action *a)
         wait_end(w);
 }
 
-/* FAILOVER is one command, and its OK means that it has begun. */
+/* FAILOVER is one command, and its OK means that it has begun. A kvnode asks its replica itself where it is. */
 static void send_hand_over(struct slink *l, const struct action *a)
 {
+    const struct node *n = core_node(l->all->sh->core, l->ref.id);
     struct wait *w = wait_new(l, a);
     struct addr to = shell_shown(l->all->sh, &a->to);
     char port[8], ms[NUM_I64_MAX];
@@ -549,6 +540,8 @@ static void send_hand_over(struct slink *l, const struct action *a)
         sent = resp_link_sendz(l->k, on_one_word, w, renamed(l, "FAILOVER"), "ABORT", NULL);
     if (!sent)
         wait_end(w);
+    nudge_free(l->nudge);
+    l->nudge = sent && a->kind == ACT_HAND_OVER && n && !n->kvnode ? nudge_new(l->all->sh, l->group, &a->to, a->ms) : NULL;
 }
 
 void links_do(struct links *all, const struct action *a)

@@ -12,6 +12,7 @@
 struct shell;
 struct links;
 struct redisReply;
+struct resp_link;
 struct resp_link_opts;
 
 struct links *links_new(struct shell *sh);
@@ -30,8 +31,11 @@ size_t links_count(const struct links *all);
 /* To a peer: one command whose answer is +OK or an error that is logged. false: there is no link now. */
 bool links_to_peer(struct links *all, core_id peer, int argc, const struct slice *argv);
 void links_hurry_peer(struct links *all, core_id peer);     /* what was said to it leaves now, not at the end of the turn */
-/* For ha_links: how we reach a node, and what its answer to PING means. */
+/* For others' connections: how we reach a node, who we say we are (AUTH and CLIENT SETNAME sentinel-<id>-<what>; group 0:
+ * to a sentinel; `answered` hears of the AUTH, may be NULL), and what an answer to PING means. */
 void links_dial(const struct links *all, const struct addr *to, struct resp_link_opts *o);
+void links_greet(struct shell *sh, core_id group, struct resp_link *k, const char *what,
+                 void (*answered)(void *arg, const struct redisReply *r), void *arg);
 enum pong links_pong(const struct redisReply *r);
 /* Our own address as some peer or node sees it; false: no link is up. */
 bool links_local_ip(const struct links *all, char ip[ADDR_HOST_MAX]);

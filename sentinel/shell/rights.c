@@ -6,6 +6,7 @@
 #include "common/io/log.h"
 #include "common/io/resp_link.h"
 #include "common/text/reply_walk.h"
+#include "sentinel/shell/links.h"
 #include "sentinel/shell/publish.h"
 #include "sentinel/shell/shell.h"
 
@@ -196,18 +197,11 @@ static void on_wrong(void *arg, const struct redisReply *reply)
 static void on_up(struct resp_link *k, void *owner)
 {
     struct rights *r = owner;
-    const struct conf_group *g = conf_of(r);
-    char name[64];
 
     r->began = r->unclear = false;
     r->at = 0;
     str_clear(&r->found);
-    if (g && g->opt.auth_pass && g->opt.auth_user)
-        resp_link_sendz(k, NULL, NULL, renamed(r, "AUTH"), g->opt.auth_user, g->opt.auth_pass, NULL);
-    else if (g && g->opt.auth_pass)
-        resp_link_sendz(k, NULL, NULL, renamed(r, "AUTH"), g->opt.auth_pass, NULL);
-    snprintf(name, sizeof name, "sentinel-%.8s-rights", core_my_id(r->sh->core));
-    resp_link_sendz(k, NULL, NULL, renamed(r, "CLIENT"), "SETNAME", name, NULL);
+    links_greet(r->sh, r->group, k, "rights", NULL, NULL);
     resp_link_sendz(k, on_multi, r, renamed(r, "MULTI"), NULL);
     resp_link_sendz(k, on_wrong, r, WRONG_COMMAND, NULL);
 }

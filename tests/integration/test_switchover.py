@@ -1,6 +1,7 @@
 """Planned switches of plain groups: kvnodes hand over by themselves, stock nodes when it is asked for;
 nothing is lost, and what does not work leaves the office where it was or is done as ever."""
 import signal
+import socket
 import time
 
 import pytest
@@ -74,6 +75,45 @@ def test_no_write_is_lost(cluster, engine, words):
         with open(n.conf) as f:
             text = f.read()
         assert ("replicaof 127.0.0.1 %d" % new.port in text) == (n is old)
+
+
+RIGHTS = "user sentinel on >pw allkeys allchannels +@all"
+AS_USER = ["sentinel auth-user demo sentinel", "sentinel auth-pass demo pw"]
+
+
+@pytest.mark.parametrize("engine,may", [("redis-server", True), ("redis-server", False), ("kvnode", False)])
+def test_the_replica_is_asked_to_acknowledge(cluster, engine, may):
+    """A stock primary waits up to a second for it otherwise; a kvnode asks by itself. Not being allowed to is no obstacle."""
+    need(engine)
+    c = cluster(nodes=2, engine=engine, node_lines=[RIGHTS + ("" if may else " -replconf")], sentinel_lines=AS_USER).wait_settled()
+    old, new = c.primary(), c.nodes[1]
+    with new.connect() as k:
+        k.execute_command("ACL", "LOG", "RESET")
+        assert order(c, "COORDINATED") == "OK"
+        assert c.wait_new_primary(old) is new
+        denied = [e for e in k.acl_log() if e["username"] == "sentinel" and e["object"] == "replconf"]
+        assert len(denied) == (1 if engine == "redis-server" and not may else 0)
+    c.wait_roles()
+    logs = "".join(s.log_text() for s in c.sentinels)
+    assert ("cannot be asked to acknowledge" in logs) == (len(denied) > 0)
+
+
+@pytest.mark.parametrize("engine", ["redis-server", "kvnode"])
+def test_a_replica_acknowledges_when_anybody_says_so(yard, engine):
+    """What the above builds on: REPLCONF GETACK from a client is not answered, and the primary hears at once."""
+    need(engine)
+    a = yard.node("node1", engine)
+    b = yard.node("node2", engine, ["replicaof 127.0.0.1 %d" % a.port])
+    wait_until(lambda: b.info("replication")["master_link_status"] == "up", 20)
+    acks = lambda: a.info("commandstats")["cmdstat_replconf"]["calls"]
+    before = acks()
+    with socket.create_connection(("127.0.0.1", b.port)) as k:
+        for _ in range(100):
+            k.sendall(b"REPLCONF GETACK *\r\n")
+            time.sleep(0.002)
+        k.sendall(b"PING\r\n")
+        assert k.recv(100) == b"+PONG\r\n"
+    wait_until(lambda: acks() >= before + 50, 5)
 
 
 def test_replies(cluster):
