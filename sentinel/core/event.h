@@ -75,8 +75,8 @@ enum event_kind {
     EV_SAVED,
 
     /* --- the operator --------------------------------------------------------- */
-    /* SENTINEL FAILOVER: `group`, `ticket`, u.coordinated: only if the primary hands over by itself (a kvnode is asked
-     * to in any case). Answered at once: OK, INPROG, NOGOODSLAVE, NOGOODPRIMARY. */
+    /* SENTINEL FAILOVER: `group`, `ticket`, u.coordinated: only if the primary hands over by itself (it is asked to in any
+     * case, if it knows how). Answered at once: OK, INPROG, NOGOODSLAVE, NOGOODPRIMARY. */
     EV_FAILOVER,
     /* SENTINEL RESET of this one group: forget replicas, peers, state; look anew. */
     EV_GROUP_RESET,

@@ -357,7 +357,10 @@ void failover_order(struct core *c, struct group *g, uint64_t ticket, bool coord
                                  : "NOGOODPRIMARY Primary is not well enough to hand over");
         return;
     }
-    g->fo.way = coordinated ? WAY_HAND_OVER_ONLY : group_primary(c, g)->kvnode ? WAY_HAND_OVER : WAY_TAKE;
+    if (coordinated)
+        g->fo.way = WAY_HAND_OVER_ONLY;
+    else
+        g->fo.way = hand_over_possible(c, g) ? WAY_HAND_OVER : WAY_TAKE;
     say_reply(c, ticket, NULL);
     feed(c, g, FE_MANUAL);
     touch(c, g);

@@ -26,7 +26,7 @@ static const struct command subs[] = {
     {"set", -5, ADMIN, cmd_set, .group = "sentinel", .syntax = "group option value [option value ...]", .summary = "Change settings of a group.", .since = "2.8.4"},
     {"reset", 3, ADMIN, cmd_reset_groups, .group = "sentinel", .syntax = "pattern", .summary = "Forget what was learned about the groups that match, and look anew.", .since = "2.8.4"},
     {"flushconfig", 2, ADMIN, cmd_flushconfig, .group = "sentinel", .syntax = "", .summary = "Write the state to disk now.", .since = "2.8.4"},
-    {"failover", -3, ADMIN, cmd_failover, .group = "sentinel", .syntax = "group [COORDINATED] [TO host port] [FORCE seals]", .summary = "Give the group another primary: a plain one without asking the other sentinels, a formed one by a hand-over that loses nothing.", .since = "2.8.4"},
+    {"failover", -3, ADMIN, cmd_failover, .group = "sentinel", .syntax = "group [COORDINATED] [TO host port] [FORCE seals]", .summary = "Give the group another primary by a hand-over that loses nothing. In a plain group no other sentinel is asked, and without COORDINATED the office is taken if it is not given.", .since = "2.8.4"},
     {"config", -3, ADMIN, cmd_config, .group = "sentinel", .syntax = "GET pattern | SET name value [name value ...]", .summary = "Settings of the sentinel itself.", .since = "6.2.0"},
     {"myid", 2, ADMIN, cmd_myid, .group = "sentinel", .syntax = "", .summary = "The id of this sentinel.", .since = "6.2.0"},
     {"debug", -2, ADMIN, cmd_debug, .group = "sentinel", .syntax = "[name milliseconds ...]", .summary = "Show or change periods and limits.", .since = "7.0.0"},

@@ -1,5 +1,5 @@
-"""Planned switches of plain groups: kvnodes hand over by themselves, stock nodes when it is asked for;
-nothing is lost, and what does not work leaves the office where it was or is done as ever."""
+"""Planned switches of plain groups: the primary hands over, nothing is lost,
+and what does not work leaves the office where it was or is done as ever."""
 import signal
 import socket
 import time
@@ -55,7 +55,8 @@ def stop(ws, node):
                 assert k.exists(*part) == len(part)
 
 
-@pytest.mark.parametrize("engine,words", [("kvnode", ()), ("kvnode", ("COORDINATED",)), ("redis-server", ("coordinated",))])
+@pytest.mark.parametrize("engine,words", [("kvnode", ()), ("kvnode", ("COORDINATED",)), ("redis-server", ()),
+                                          ("redis-server", ("coordinated",))])
 def test_no_write_is_lost(cluster, engine, words):
     need(engine)
     c = cluster(engine=engine).wait_settled()

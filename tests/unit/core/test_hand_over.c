@@ -10,16 +10,18 @@ static const char *order(struct scene *s, bool coordinated)
 }
 
 /* The primary was told; n2 is the best. */
-static void handing(struct scene *s, bool kvnode, bool coordinated)
+static void ordered(struct scene *s, bool kvnode, enum node_hands hands, bool coordinated)
 {
     scene_init(s, 3, 2);
-    scene_hands(s, 1, kvnode, HANDS_IDLE);
+    scene_hands(s, 1, kvnode, hands);
     scene_info(s, 1, ROLE_PRIMARY, 3, false, 900);
     ck_assert_ptr_nonnull(strstr(order(s, coordinated), "reply OK"));
     scene_answer(s, 2, false, scene_id(1), 1);
     scene_info(s, 2, ROLE_REPLICA, 1, true, 800);
     scene_info(s, 3, ROLE_REPLICA, 1, true, 700);
 }
+
+static void handing(struct scene *s, bool kvnode, bool coordinated) { ordered(s, kvnode, HANDS_IDLE, coordinated); }
 
 static void done(struct scene *s, enum order what, bool ok)
 {
@@ -38,17 +40,15 @@ START_TEST(test_who_is_asked)
 {
     struct scene s;
 
-    handing(&s, true, false);          /* a kvnode: by itself */
-    ck_assert_ptr_nonnull(strstr(str_c(&s.told), "hand-over n1 -> n2; +selected-slave n2; +failover-state-send-failover n1"));
-    ck_assert_int_eq(scene_group(&s)->fo.state, FO_HANDING);
-    scene_fini(&s);
-
-    handing(&s, false, false);         /* a stock node: as ever */
+    for (int i = 0; i < 4; i++) {      /* whoever knows how */
+        handing(&s, i & 1, i & 2);
+        ck_assert_ptr_nonnull(strstr(str_c(&s.told), "hand-over n1 -> n2; +selected-slave n2; +failover-state-send-failover n1"));
+        ck_assert_int_eq(scene_group(&s)->fo.state, FO_HANDING);
+        scene_fini(&s);
+    }
+    ordered(&s, false, HANDS_UNKNOWN, false);      /* an old server: as ever */
     ck_assert_ptr_nonnull(strstr(str_c(&s.told), "promote n2"));
-    scene_fini(&s);
-
-    handing(&s, false, true);          /* unless it is asked for */
-    ck_assert_ptr_nonnull(strstr(str_c(&s.told), "hand-over n1 -> n2"));
+    ck_assert_ptr_null(strstr(str_c(&s.told), "hand-over"));
     scene_fini(&s);
 }
 END_TEST
