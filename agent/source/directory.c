@@ -1,16 +1,9 @@
-/* Links, ladder, quiet time, snapshots.
- *
- * A trap of per-key tracking: after a key was reported it is not reported again until it is
- * read again, and a report may come before, between or after the replies of a read. So a
- * report that comes while a read is under way makes another read follow. */
-#include "agent/source/directory.h"
+/* The pair of connections, whether they live, and what others ask of them. What is read stands in directory_read.c, how
+ * changes are heard of in directory_ladder.c. */
+#include "agent/source/directory_inside.h"
 
-#include "agent/source/snapshot.h"
 #include "common/base/mem.h"
-#include "common/base/rng.h"
 #include "common/base/timeval.h"
-#include "common/base/words.h"
-#include "common/io/finder.h"
 #include "common/io/log.h"
 #include "common/text/reply_walk.h"
 
@@ -18,44 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOO_MUCH_MOST_MS 60000  /* what was too much is tried again no later than this */
 #define LATE_MS 3000            /* seeking for so long is worth a word */
-#define READ_ROUNDS_MAX 6       /* agent document, documents, sources, and some more for changes in between */
-
-struct directory {
-    struct directory_opts o;
-    struct finder *finder;
-    struct addr addr;
-    struct resp_link *data, *push;
-    char *client_name, *side_name;
-    enum dir_state state;
-    enum dir_rung rung;
-    int64_t since_ms;
-    int64_t push_id;            /* CLIENT ID of the listening connection, -1: not known yet */
-    bool role_ok;
-    bool greeting;
-    /* reading */
-    bool reading, dirty, again, by_resync;
-    int rounds;
-    int64_t dirty_since_ms;
-    int64_t too_much_until_ms;  /* the last answer was more than a link takes: it is not asked for before then */
-    struct sources want;
-    struct sources told;        /* RUNG_KEYSPACE: whose events are subscribed to */
-    struct timer quiet, resync, ping, overdue, retry, late;
-    char complaint[300];        /* why it could not be reached last, said once for each reason */
-    bool pong_data, pong_push;
-    struct list_link hsets;     /* struct hset under way */
-    struct list_link asked;     /* struct asked under way */
-    struct list_link followers;
-    struct channel {
-        char *name;
-        void (*fn)(void *arg, struct slice message);
-        void *arg;
-    } channels[DIRECTORY_CHANNELS];
-    size_t nchannels;
-    struct rng rng;
-    struct directory_stats stats;
-};
 
 struct hset {
     struct list_link link;
@@ -117,7 +73,7 @@ static void tell_followers(struct directory *d)
         f->fn(f->arg);
 }
 
-static void set_state(struct directory *d, enum dir_state s, const char *why)
+void directory_set_state(struct directory *d, enum dir_state s, const char *why)
 {
     if (s == DIR_LIVE)
         d->complaint[0] = 0;
@@ -131,7 +87,7 @@ static void set_state(struct directory *d, enum dir_state s, const char *why)
 
 /* --- the pair of connections --- */
 
-static void forget_greeting(struct directory *d)
+void directory_forget_greeting(struct directory *d)
 {
     d->push_id = -1;
     d->rounds = 0;
@@ -147,8 +103,8 @@ static void forget_greeting(struct directory *d)
 
 static void drop_pair(struct directory *d, const char *why)
 {
-    forget_greeting(d);
-    set_state(d, DIR_CONNECTING, why);
+    directory_forget_greeting(d);
+    directory_set_state(d, DIR_CONNECTING, why);
     if (d->finder)
         finder_ask_now(d->finder);
     resp_link_drop(d->data, why);
@@ -156,13 +112,13 @@ static void drop_pair(struct directory *d, const char *why)
 }
 
 /* The server says it is not what we look for: come back a moment later. */
-static void leave(struct directory *d, const char *why)
+void directory_leave(struct directory *d, const char *why)
 {
     log_verbose("directory: leaving %s:%u: %s", d->addr.host, d->addr.port, why);
     drop_pair(d, why);
 }
 
-static bool server_is_wrong(struct directory *d, const struct redisReply *r)
+bool directory_is_wrong(struct directory *d, const struct redisReply *r)
 {
     struct slice said = reply_text(r);
     char why[200];
@@ -170,38 +126,8 @@ static bool server_is_wrong(struct directory *d, const struct redisReply *r)
     if (!reply_error_is(r, "READONLY") && !reply_error_is(r, "LOADING") && !reply_error_is(r, "MASTERDOWN"))
         return false;
     slice_copy_z((struct slice){said.p, said.len > 190 ? 190 : said.len}, why, sizeof why);
-    leave(d, why);
+    directory_leave(d, why);
     return true;
-}
-
-static void start_read(struct directory *d);
-static void greet(struct directory *d);
-static int64_t jittered(struct directory *d, int64_t ms);
-
-/* What is read first: the agent documents. What they name is known then. */
-static void want_from_the_start(struct directory *d)
-{
-    struct inputs nothing;
-
-    inputs_init(&nothing);
-    sources_fini(&d->want);
-    sources_init(&d->want);
-    desired_sources(&nothing, &d->o.who, NULL, &d->want);
-    inputs_fini(&nothing);
-}
-
-/* The same answer would come again at once, for ever. */
-static void too_much(struct directory *d, const char *why)
-{
-    char text[sizeof d->complaint];
-
-    snprintf(text, sizeof text, "the keys that this agent reads are not taken: %.80s, 64 MiB for all of them together. What is in force "
-             "stays; it is tried again within 75 s, and by AGENT RESYNC", why);
-    if (strcmp(d->complaint, text) != 0)
-        log_warning("directory: %s:%u: %s", d->addr.host, d->addr.port, text);
-    slice_copy_z(slice_z(text), d->complaint, sizeof d->complaint);
-    d->too_much_until_ms = loop_now_ms(d->o.loop) + jittered(d, ms_min(d->o.resync_ms, TOO_MUCH_MOST_MS));
-    want_from_the_start(d);
 }
 
 static void on_up(struct resp_link *k, void *owner)
@@ -212,7 +138,7 @@ static void on_up(struct resp_link *k, void *owner)
     if (!resp_link_is_up(d->data) || !resp_link_is_up(d->push))
         return;
     d->stats.connects++;
-    greet(d);
+    directory_greet(d);
 }
 
 static void on_end(struct resp_link *k, enum link_end how, const char *why, void *owner)
@@ -226,335 +152,18 @@ static void on_end(struct resp_link *k, enum link_end how, const char *why, void
     if (!d->data || !d->push)
         return;
     slice_copy_z(slice_z(why && why[0] ? why : link_end_name(how)), text, sizeof text);
-    forget_greeting(d);
-    set_state(d, DIR_CONNECTING, text);
+    directory_forget_greeting(d);
+    directory_set_state(d, DIR_CONNECTING, text);
     if (how == LINK_BY_US)
         return;
     if (was_reading && how == LINK_PROTOCOL)
-        too_much(d, text);
+        directory_too_much(d, text);
     else if (!was_greeted)
         complain(d, text);
     if (d->finder)
         finder_ask_now(d->finder);
     if (were_a_pair && resp_link_is_up(other))
         resp_link_drop(other, "its twin ended");
-}
-
-/* --- reading --- */
-
-static int64_t jittered(struct directory *d, int64_t ms)
-{
-    return ms - ms / 4 + rng_between(&d->rng, 0, ms / 2);
-}
-
-static void arm_resync(struct directory *d)
-{
-    timer_set(&d->resync, d->rung == RUNG_POLLING ? d->o.poll_ms : jittered(d, d->o.resync_ms));
-}
-
-static void mark_dirty(struct directory *d)
-{
-    int64_t now = loop_now_ms(d->o.loop);
-
-    d->by_resync = false;
-    if (d->reading) {
-        d->again = true;
-        return;
-    }
-    if (!d->dirty) {
-        d->dirty = true;
-        d->dirty_since_ms = now;
-    }
-    timer_set_at(&d->quiet, ms_min(now + d->o.quiesce_ms, d->dirty_since_ms + d->o.quiesce_max_ms));
-}
-
-static void on_read(void *arg, const struct redisReply *r)
-{
-    struct directory *d = arg;
-    struct inputs in;
-    struct sources next;
-    struct err e = {0};
-
-    if (!r || !d->reading || server_is_wrong(d, r))
-        return;
-    d->reading = false;
-    inputs_init(&in);
-    sources_init(&next);
-    if (snapshot_take(r, &d->want, &in, &e) != 0) {
-        log_warning("directory: read failed: %s", e.text);
-        timer_set(&d->retry, 1000);
-        goto out;
-    }
-    desired_sources(&in, &d->o.who, d->o.in_force(d->o.owner), &next);
-    if (!sources_all_in(&next, &in) && ++d->rounds < READ_ROUNDS_MAX) {
-        sources_fini(&d->want);
-        d->want = next;
-        sources_init(&next);
-        start_read(d);
-        goto out;
-    }
-    sources_fini(&d->want);
-    d->want = next;
-    sources_init(&next);
-    d->stats.snapshots++;
-    d->rounds = 0;
-    d->too_much_until_ms = 0;
-    set_state(d, DIR_LIVE, "read");
-    d->o.on_snapshot(d->o.owner, &in, d->by_resync);
-    d->by_resync = false;
-    arm_resync(d);
-    if (d->again) {
-        d->again = false;
-        mark_dirty(d);
-    }
-out:
-    sources_fini(&next);
-    inputs_fini(&in);
-}
-
-static void read_now(struct directory *d)
-{
-    d->reading = snapshot_ask(d->data, &d->want, on_read, d);
-}
-
-static void on_listening(void *arg, const struct redisReply *r)
-{
-    struct directory *d = arg;
-
-    if (r && d->reading)
-        read_now(d);
-}
-
-/* Events of keys that are not subscribed to yet are, before they are read. */
-static bool listen_to_keys(struct directory *d)
-{
-    VEC(struct slice) words = {0};
-    VEC(char *) channels = {0};
-    struct slice word = slice_z("SUBSCRIBE");
-    bool more;
-
-    vec_push(&words, word);
-    for (size_t i = 0; i < d->want.at.n; i++) {
-        struct slice key = source_key(slice_z(d->want.at.at[i]));
-        struct str channel = {0};
-
-        if (!sources_add(&d->told, d->want.at.at[i]))
-            continue;
-        str_printf(&channel, "__keyspace@0__:%.*s", (int)key.len, key.p);
-        vec_push(&channels, str_take(&channel));
-    }
-    for (size_t i = 0; i < channels.n; i++) {
-        struct slice c = slice_z(channels.at[i]);
-
-        vec_push(&words, c);
-    }
-    more = channels.n > 0;
-    if (more) {
-        resp_link_send(d->push, NULL, NULL, (int)words.n, words.at);
-        resp_link_sendz(d->push, on_listening, d, "PING", NULL);
-    }
-    for (size_t i = 0; i < channels.n; i++)
-        mem_free(channels.at[i]);
-    vec_fini(&channels);
-    vec_fini(&words);
-    return more;
-}
-
-static void start_read(struct directory *d)
-{
-    if (d->too_much_until_ms > loop_now_ms(d->o.loop)) {
-        timer_set_at(&d->retry, d->too_much_until_ms);
-        return;
-    }
-    d->dirty = false;
-    d->again = false;
-    d->reading = true;
-    timer_clear(&d->quiet);
-    timer_clear(&d->retry);
-    if (d->rung == RUNG_KEYSPACE && listen_to_keys(d))
-        return;
-    read_now(d);
-}
-
-void directory_resync(struct directory *d)
-{
-    d->too_much_until_ms = 0;
-    if (d->rung == RUNG_NONE)
-        return;
-    if (d->reading)
-        d->again = true;
-    else
-        start_read(d);
-}
-
-static void on_quiet(struct timer *t, void *arg)
-{
-    struct directory *d = arg;
-
-    (void)t;
-    if (d->dirty && d->rung != RUNG_NONE)
-        start_read(d);
-}
-
-static void on_resync(struct timer *t, void *arg)
-{
-    struct directory *d = arg;
-
-    (void)t;
-    d->stats.resyncs++;
-    d->by_resync = d->rung != RUNG_POLLING;
-    if (!d->reading && d->rung != RUNG_NONE)
-        start_read(d);
-}
-
-static void on_retry(struct timer *t, void *arg)
-{
-    struct directory *d = arg;
-
-    (void)t;
-    if (!d->reading && d->rung != RUNG_NONE)
-        start_read(d);
-}
-
-/* --- the ladder --- */
-
-static void on_push(void *arg, const struct redisReply *r)
-{
-    struct directory *d = arg;
-    struct slice word, channel = {0}, message = {0};
-
-    if (!reply_text_at(r, 0, &word) || !slice_is(word, "message"))
-        return;
-    reply_text_at(r, 1, &channel);
-    for (size_t i = 0; i < d->nchannels; i++)
-        if (slice_is(channel, d->channels[i].name)) {
-            reply_text_at(r, 2, &message);
-            d->channels[i].fn(d->channels[i].arg, message);
-            return;
-        }
-    d->stats.pushes++;
-    mark_dirty(d);
-}
-
-static void on_subscribed(void *arg, const struct redisReply *r)
-{
-    struct slice said = reply_text(r);
-
-    (void)arg;
-    if (reply_is_error(r))
-        log_warning("directory: a channel was refused: %.*s", (int)(said.len > 190 ? 190 : said.len), said.p);
-}
-
-static void subscribe(struct directory *d, const char *channel)
-{
-    resp_link_sendz(d->push, on_subscribed, d, "SUBSCRIBE", channel, NULL);
-}
-
-static void on_rung(struct directory *d, enum dir_rung rung)
-{
-    d->rung = rung;
-    d->greeting = false;
-    timer_clear(&d->overdue);
-    timer_set(&d->ping, d->o.ping_ms);
-    for (size_t i = 0; i < d->nchannels; i++)
-        subscribe(d, d->channels[i].name);
-    if (rung == RUNG_POLLING)
-        log_warning("directory: %s:%u offers neither CLIENT TRACKING nor keyspace events; reading it every %lldms",
-                    d->addr.host, d->addr.port, (long long)d->o.poll_ms);
-    start_read(d);
-}
-
-static bool keyspace_events_do(struct slice flags)
-{
-    bool all = memchr(flags.p, 'A', flags.len) != NULL;
-
-    return flags.len && memchr(flags.p, 'K', flags.len) &&
-           (all || (memchr(flags.p, 'g', flags.len) && memchr(flags.p, '$', flags.len) &&
-                    memchr(flags.p, 'h', flags.len) && memchr(flags.p, 'x', flags.len)));
-}
-
-static void on_events_config(void *arg, const struct redisReply *r)
-{
-    struct directory *d = arg;
-    struct slice flags;
-
-    if (!r || !d->greeting)
-        return;
-    on_rung(d, reply_text_at(r, 1, &flags) && keyspace_events_do(flags) ? RUNG_KEYSPACE : RUNG_POLLING);
-}
-
-static void on_tracking(void *arg, const struct redisReply *r)
-{
-    struct directory *d = arg;
-
-    if (!r || !d->greeting || server_is_wrong(d, r))
-        return;
-    if (reply_is_status(r, "OK"))
-        on_rung(d, RUNG_TRACKING);
-    else
-        resp_link_sendz(d->data, on_events_config, d, "CONFIG", "GET", "notify-keyspace-events", NULL);
-}
-
-static void ask_for_tracking(struct directory *d)
-{
-    char id[24];
-    struct slice argv[6] = {slice_z("CLIENT"), slice_z("TRACKING"), slice_z("ON"), slice_z("REDIRECT"), {id, 0},
-                            slice_z("OPTOUT")};
-    struct str text = {0};
-
-    if (d->push_id < 0 || !d->role_ok)
-        return;
-    resp_link_subscribe_mode(d->push, true);
-    resp_link_sendz(d->push, NULL, NULL, "SUBSCRIBE", TRACKING_CHANNEL, NULL);
-    str_printf(&text, "%lld", (long long)d->push_id);
-    slice_copy_z((struct slice){text.p, text.len}, id, sizeof id);
-    argv[4].len = text.len;
-    str_fini(&text);
-    resp_link_send(d->data, on_tracking, d, 6, argv);
-}
-
-static void on_role(void *arg, const struct redisReply *r)
-{
-    struct directory *d = arg;
-    struct slice role;
-
-    if (!r || !d->greeting || server_is_wrong(d, r))
-        return;
-    if (!reply_text_at(r, 0, &role) && reply_is_error(r))
-        role = reply_text(r);
-    if (!slice_is(role, WORD_MASTER)) {
-        char why[200];
-        struct str text = {0};
-
-        str_printf(&text, "its role is '%.*s', not '" WORD_MASTER "'", (int)(role.len > 100 ? 100 : role.len), role.p);
-        slice_copy_z((struct slice){text.p, text.len}, why, sizeof why);
-        str_fini(&text);
-        leave(d, why);
-        return;
-    }
-    d->role_ok = true;
-    ask_for_tracking(d);
-}
-
-static void on_id(void *arg, const struct redisReply *r)
-{
-    struct directory *d = arg;
-
-    if (!r || !d->greeting)
-        return;
-    if (!reply_i64(r, &d->push_id))
-        d->push_id = 0;         /* a server without CLIENT ID: tracking will be refused, the ladder goes on */
-    ask_for_tracking(d);
-}
-
-static void greet(struct directory *d)
-{
-    forget_greeting(d);
-    d->greeting = true;
-    set_state(d, DIR_GREETING, "connected");
-    timer_set(&d->overdue, d->o.ping_timeout_ms);
-    resp_link_sendz(d->push, on_id, d, "CLIENT", "ID", NULL);
-    resp_link_sendz(d->data, on_role, d, "ROLE", NULL);
 }
 
 /* --- alive? --- */
@@ -570,7 +179,7 @@ static void on_pong_data(void *arg, const struct redisReply *r)
 {
     struct directory *d = arg;
 
-    if (r && !server_is_wrong(d, r))
+    if (r && !directory_is_wrong(d, r))
         on_pong(d, &d->pong_data);
 }
 
@@ -611,7 +220,7 @@ static void connect_to(struct directory *d, const struct addr *to)
 {
     struct resp_link_opts o = {.to = *to, .user = d->o.user, .password = d->o.password, .client_name = d->client_name,
                                .resolver = d->o.resolver, .backoff_min_ms = 20, .backoff_max_ms = 1000,
-                               .on_up = on_up, .on_end = on_end, .on_push = on_push, .owner = d};
+                               .on_up = on_up, .on_end = on_end, .on_push = directory_heard, .owner = d};
 
     d->addr = *to;
     d->too_much_until_ms = 0;
@@ -621,13 +230,13 @@ static void connect_to(struct directory *d, const struct addr *to)
 
         d->push = resp_link_new(d->o.loop, &o);
         d->data = data;
-        set_state(d, DIR_CONNECTING, "found");
+        directory_set_state(d, DIR_CONNECTING, "found");
         return;
     }
     resp_link_set_addr(d->data, to);
     resp_link_set_addr(d->push, to);
-    forget_greeting(d);
-    set_state(d, DIR_CONNECTING, "it moved");
+    directory_forget_greeting(d);
+    directory_set_state(d, DIR_CONNECTING, "it moved");
     resp_link_drop(d->data, "the directory moved");
     resp_link_drop(d->push, "the directory moved");
     resp_link_retry_now(d->data);
@@ -663,14 +272,14 @@ struct directory *directory_new(const struct directory_opts *o)
     rng_seed(&d->rng, o->seed);
     sources_init(&d->want);
     sources_init(&d->told);
-    timer_init(&d->quiet, o->loop, on_quiet, d);
-    timer_init(&d->resync, o->loop, on_resync, d);
+    timer_init(&d->quiet, o->loop, directory_on_quiet, d);
+    timer_init(&d->resync, o->loop, directory_on_resync, d);
     timer_init(&d->ping, o->loop, on_ping, d);
     timer_init(&d->overdue, o->loop, on_overdue, d);
-    timer_init(&d->retry, o->loop, on_retry, d);
+    timer_init(&d->retry, o->loop, directory_on_retry, d);
     timer_init(&d->late, o->loop, on_late, d);
     timer_set(&d->late, LATE_MS);
-    want_from_the_start(d);
+    directory_want_afresh(d);
     if (o->nsentinels) {
         struct finder_opts f = {.sentinels = o->sentinels, .nsentinels = o->nsentinels, .group = o->group,
                                 .user = o->sentinel_user, .password = o->sentinel_password,
@@ -720,7 +329,7 @@ static void on_answer(void *arg, const struct redisReply *r)
 
     list_remove(&q->link);
     if (r)
-        server_is_wrong(q->d, r);
+        directory_is_wrong(q->d, r);
     q->fn(q->arg, r);
     mem_free(q);
 }
@@ -756,7 +365,7 @@ bool directory_listen(struct directory *d, const char *channel, void (*fn)(void 
         return false;
     d->channels[d->nchannels++] = (struct channel){.name = mem_strdup(channel), .fn = fn, .arg = arg};
     if (d->rung != RUNG_NONE)
-        subscribe(d, channel);
+        directory_subscribe(d, channel);
     return true;
 }
 
@@ -797,7 +406,7 @@ static void on_hset(void *arg, const struct redisReply *r)
         slice_copy_z((struct slice){said.p, said.len > 190 ? 190 : said.len}, why, sizeof why);
     }
     list_remove(&h->link);
-    if (r && reply_is_error(r) && server_is_wrong(h->d, r))
+    if (r && reply_is_error(r) && directory_is_wrong(h->d, r))
         why[0] = 0;
     h->fn(h->arg, r && !reply_is_error(r) ? NULL : why);
     mem_free(h);
