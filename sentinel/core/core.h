@@ -33,7 +33,7 @@ struct core_timing {
     int64_t election_ms;           /* 10000: the longest wait for votes, or for one we voted for */
     int64_t bid_stagger_ms;        /* 15: rank among the sentinels x this = wait before bidding */
     int64_t bid_jitter_ms;         /* 5: plus 0..this */
-    int64_t rebid_min_ms;          /* 50: after a split vote try again in min..max, */
+    int64_t rebid_min_ms;          /* 50: after a split vote try again in min..max (who has fewer votes after that), */
     int64_t rebid_max_ms;          /* 300: doubled for each further try, up to election_ms */
     int64_t asking_ms;             /* 300: wait for the replicas' offsets before choosing */
     int64_t sealing_ms;            /* 300: then for their seals; 0 = nobody is ever sealed */

@@ -5,7 +5,7 @@
  * The vote is spoken in the words of IS-MASTER-DOWN-BY-ADDR, so that stock sentinels may
  * vote with us. What differs is when one asks: the sentinel that stands first among those
  * at hand asks at once, the others a few milliseconds later, so that votes seldom split;
- * and after a split we try again in tenths of a second. */
+ * and after a split we try again in tenths of a second, who had most votes first. */
 #include "sentinel/core/inside.h"
 
 #ifndef KVORUM_PLANT
@@ -133,9 +133,13 @@ bool election_settled(const struct core *c, const struct group *g)
     return true;
 }
 
-/* Somebody else has a majority in our epoch, as far as we were told. */
-bool election_another_won(const struct core *c, const struct group *g)
+/* The strongest of the others in our epoch, as far as we were told, and its votes; NULL: nobody had one. Of two with as
+ * many, the one with the smaller id. */
+static const char *rival(const struct core *c, const struct group *g, int *votes)
 {
+    const char *best = NULL;
+
+    *votes = 0;
     for (size_t i = 0; i < g->seats.n; i++) {
         const struct seat *s = &g->seats.at[i];
         int n = 0;
@@ -144,10 +148,19 @@ bool election_another_won(const struct core *c, const struct group *g)
             continue;
         for (size_t k = 0; k < g->seats.n; k++)
             n += g->seats.at[k].voted_epoch == g->fo.epoch && strcmp(g->seats.at[k].voted_for, s->voted_for) == 0;
-        if (n >= election_needed(g))
-            return true;
+        if (n > *votes || (n == *votes && strcmp(s->voted_for, best) < 0)) {
+            best = s->voted_for;
+            *votes = n;
+        }
     }
-    return false;
+    return best;
+}
+
+bool election_another_won(const struct core *c, const struct group *g)
+{
+    int votes;
+
+    return rival(c, g, &votes) != NULL && votes >= election_needed(g);
 }
 
 /* --- whose turn -------------------------------------------------------------------------------- */
@@ -196,12 +209,26 @@ void core_save_took(struct core *c, int64_t ms)
     c->slow_save_ms = ms_max(ms_min(ms, c->timing.rebid_max_ms), c->slow_save_ms - (c->slow_save_ms + SLOW_FADES - 1) / SLOW_FADES);
 }
 
+/* Two who bid within the time of one message split the votes again, and where every vote is needed two are enough: so the
+ * stronger of them tries alone first. As all of them know the same answers they agree who that is, nearly always. */
 int64_t election_rebid_ms(struct core *c, const struct group *g)
 {
+    int64_t from_ms = c->timing.rebid_min_ms, to_ms = c->timing.rebid_max_ms, last_ms = to_ms;
     int doublings = g->fo.tries > 1 ? g->fo.tries - 1 : 0;
-    int64_t wait_ms = rng_between(&c->rng, c->timing.rebid_min_ms, c->timing.rebid_max_ms);
+    int votes, ours = election_votes(c, g);
+    const char *who = rival(c, g, &votes);
 
-    return ms_min(wait_ms << (doublings < 10 ? doublings : 10), c->timing.election_ms);
+    if (who != NULL && (votes > ours || (votes == ours && strcmp(who, c->my_id) < 0))) {
+        from_ms += last_ms;
+        to_ms += last_ms;
+    } else if (who != NULL) {
+        to_ms = (from_ms + to_ms) / 2;
+    }
+    for (; doublings > 0 && last_ms < c->timing.election_ms; doublings--, last_ms *= 2) {
+        from_ms *= 2;
+        to_ms *= 2;
+    }
+    return ms_min(rng_between(&c->rng, from_ms, to_ms), c->timing.election_ms);
 }
 
 /* --- when the disk says no ----------------------------------------------------------------------- */

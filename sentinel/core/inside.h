@@ -150,7 +150,7 @@ bool election_see_epoch(struct core *c, uint64_t epoch);       /* true = it was 
 int  election_votes(const struct core *c, const struct group *g);
 int  election_needed(const struct group *g);
 bool election_settled(const struct core *c, const struct group *g);    /* nobody reachable still owes an answer */
-bool election_another_won(const struct core *c, const struct group *g);
+bool election_another_won(const struct core *c, const struct group *g);        /* as far as we were told */
 int  election_rank(const struct core *c, const struct group *g);       /* 0 = first among those at hand */
 int  election_usable(const struct core *c, const struct group *g);     /* ourselves and the peers at hand */
 int64_t election_turn_ms(struct core *c, const struct group *g);       /* how long to let others go first */

@@ -136,6 +136,33 @@ START_TEST(test_split_vote_is_tried_again_soon)
 }
 END_TEST
 
+/* Two who bid at the same moments again and again, where everybody's vote is needed. */
+START_TEST(test_the_weaker_part_lets_the_stronger_try)
+{
+    static const struct { const char *votes; bool first; } is[] = {     /* of 2, 3, 4, 5, besides our own; -: for nobody */
+        {"133-", true}, {"1133", true}, {"-3--", true}, {"--33", false}, {"1333", false}, {"-0--", false}, {"1300", false}, {"1000", false},
+    };
+
+    for (size_t i = 0; i < sizeof is / sizeof is[0]; i++) {
+        struct scene s;
+        int64_t wait_ms;
+
+        scene_init(&s, 3, 4);
+        scene_step(&s, (struct event){.kind = EV_GROUP_SET, .group = s.group, .u.set = {GOPT_QUORUM, 5}});
+        scene_kill(&s, 1);
+        for (int p = 2; p <= 5; p++)
+            scene_answer(&s, p, true, "", 0);
+        for (int p = 2; p <= 5; p++)
+            scene_answer(&s, p, true, is[i].votes[p - 2] == '-' ? "" : scene_id(is[i].votes[p - 2] - '0'), 1);
+        ck_assert_int_eq(scene_group(&s)->fo.state, FO_WAITING);
+        wait_ms = scene_group(&s)->fo.deadline_ms - s.now;
+        ck_assert_int_ge(wait_ms, is[i].first ? 50 : 350);
+        ck_assert_int_le(wait_ms, is[i].first ? 175 : 600);
+        scene_fini(&s);
+    }
+}
+END_TEST
+
 START_TEST(test_the_loser_stands_back)
 {
     struct scene s;
@@ -253,4 +280,5 @@ END_TEST
 
 SUITE(election, test_one_vote_per_epoch, test_epoch_seen_elsewhere, test_only_asking, test_no_vote_without_a_save,
       test_bid_is_saved_before_it_is_asked, test_majority_of_all_known, test_split_vote_is_tried_again_soon,
-      test_the_loser_stands_back, test_a_bid_waits_for_slow_disks, test_a_vote_for_another_ends_our_bid, test_turns, test_a_minority_does_not_bid)
+      test_the_weaker_part_lets_the_stronger_try, test_the_loser_stands_back, test_a_bid_waits_for_slow_disks,
+      test_a_vote_for_another_ends_our_bid, test_turns, test_a_minority_does_not_bid)
