@@ -111,7 +111,7 @@ class Place(Site):
             a = self.ack(self.doc)
             return a if a and a["sha"] == sha and a["st"] != "held" else None
 
-        a = wait_until(there, 10, what="an answer to %.80r; log:\n%s" % (text, self.agent.tail(10)))
+        a = wait_until(there, 60, what="an answer to %.80r; log:\n%s" % (text, self.agent.tail(10)))
         assert a["st"] in ("invalid", "swap_failed") and reason in a["err"] and a["err"], (text[:200], a)
         assert len(a["err"]) < 1000
 
@@ -137,10 +137,12 @@ def test_refused_with_a_reason(yard, type):
             doc = json.loads(json.dumps(doc).replace('"app.conf"', '"bad.conf"'))
         s.refused(json.dumps(doc), reason)
     # The key holds another type of value.
-    for make in (lambda k: s.c.hset(k, "a", "b"), lambda k: s.c.rpush(k, "a"), lambda k: s.c.zadd(k, {"a": 1})):
+    for make in (lambda p, k: p.hset(k, "a", "b"), lambda p, k: p.rpush(k, "a"), lambda p, k: p.zadd(k, {"a": 1})):
         s.refused("{", "line 1")
-        s.c.delete("config:" + s.doc)
-        make("config:" + s.doc)
+        p = s.c.pipeline()                # at once: a controller may put back what it sees deleted
+        p.delete("config:" + s.doc)
+        make(p, "config:" + s.doc)
+        p.execute()
         s.wait_ack("invalid", doc=s.doc, also=lambda a: "does not exist as a string" in a["err"])
     s.untouched()
     s.alive()

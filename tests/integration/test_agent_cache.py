@@ -27,7 +27,7 @@ def test_a_crash_after_the_swap_does_not_go_back(yard):
     s.redis_doc(7002)
     # The first fdatasync is the journal's "swapping", the second its "committed".
     run = s.traced("fdatasync", "signal=KILL:when=2")
-    run.wait(20)
+    run.wait(60)
     assert s.text() == line(7002) and not journal_is_empty(s)
     s.node.kill()
     s.agent.start()

@@ -97,12 +97,11 @@ def check_after_crash(s, port, again=0.0):
         n = random.randint(1, 12)
         run = s.traced("fsync", "signal=KILL:when=%d" % n)
         time.sleep(0.15)
-        subprocess.run(["pkill", "-KILL", "-P", str(run.pid)])
-        run.wait()
+        s.end_traced(run)
         for name in ("one", "two"):
             whole(s.text(name))
     s.agent.start()
-    wait_until(lambda: whole(s.text("one")) == port and whole(s.text("two")) == port, 10, every=0.005,
+    wait_until(lambda: whole(s.text("one")) == port and whole(s.text("two")) == port, 40, every=0.005,
                what="both files with %d" % port)
     wait_until(lambda: not os.listdir(os.path.join(s.agent.folder, "state", "journal", "files")), what="an end of the journal")
     s.no_leftovers()
@@ -171,14 +170,14 @@ def test_a_disk_that_fails_at_every_call(yard, call, error):
         with open(os.path.join(s.agent.folder, "trace.txt"), "w") as out:
             run = s.traced(call, "error=%s:when=%d" % (error, n), os.path.join(s.agent.folder, "calls"), out)
         try:
-            wait_until(lambda: run.poll() is not None or s.ack(), 20, every=0.01, what="an answer, or an end")
+            wait_until(lambda: run.poll() is not None or s.ack(), 60, every=0.01, what="an answer, or an end")
         finally:
             subprocess.run(["pkill", "-TERM", "-P", str(run.pid)])
             try:
                 run.wait(5)
             except subprocess.TimeoutExpired:      # the call that failed was the loop's own, waking itself for the signal
                 subprocess.run(["pkill", "-KILL", "-P", str(run.pid)])
-                run.wait(20)
+                run.wait(60)
         injected = "INJECTED" in open(os.path.join(s.agent.folder, "calls")).read()
         one, two = whole(s.text("one")), whole(s.text("two"))
         assert one == two, "mixed: %d and %d after %s %d" % (one, two, call, n)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from harness import wait_until
-from agent_site import ENGINES, Site, script
+from agent_site import CONVERGED, ENGINES, Site, script
 
 DOC = "env:web"
 PLACE = {"root": "files", "path": "default/web"}
@@ -90,7 +90,7 @@ def test_from_a_hash_and_the_document_wins(yard, engine):
     wait(s, "ok")
     assert s.text("default/web") == 'API_URL="http://x/?a=1&b"\nMAX="1000"\n'
     s.c.hset("app_config", "NEW", "1")
-    s.wait_text('API_URL="http://x/?a=1&b"\nMAX="1000"\nNEW="1"\n', "default/web", timeout=3)
+    s.wait_text('API_URL="http://x/?a=1&b"\nMAX="1000"\nNEW="1"\n', "default/web", timeout=30)
     wait_until(lambda: open(log).read() == "x\nx\n", what="two reloads")
     # The order in which the hash has its fields says nothing; what the document outvotes says nothing.
     s.c.hset("app_config", "MAX", "8")
@@ -122,7 +122,7 @@ def test_check_probe_and_rollback(yard):
     env_doc(s, {"MAX": "100"}, **more)
     wait(s, "check_failed")
     assert s.text("default/web") == 'MAX="1"\n'
-    probe = {"probe": {"tcp": "127.0.0.1:%d" % s.node.port}, "probe_for": "400ms", "probe_interval": "50ms"}
+    probe = {"probe": {"tcp": "127.0.0.1:%d" % s.node.port}, "probe_for": "20s", "probe_interval": "50ms"}
     env_doc(s, {"MAX": "2"}, **probe)
     wait(s, "ok")
     env_doc(s, {"MAX": "3"}, reload={"exec": ["check", "/dev/null"]}, on_fail="hold")     # MAX is unset: it fails
@@ -165,7 +165,7 @@ def wait_converged(s, n):
     t = time.monotonic()
     s.agent.start()
     journal = os.path.join(s.agent.folder, "state", "journal", "env")
-    wait_until(lambda: version(s) == n and not os.listdir(journal) and (s.ack(DOC) or {}).get("st") == "ok", 10, every=0.005,
+    wait_until(lambda: version(s) == n and not os.listdir(journal) and (s.ack(DOC) or {}).get("st") == "ok", 40, every=0.005,
                what="version %d; log:\n%s" % (n, s.agent.tail(15)))
     took = time.monotonic() - t
     left = [f for _, _, files in os.walk(s.root) for f in files if ".agent-" in f]
@@ -189,7 +189,7 @@ def test_kill_9_at_random_points(yard):
         version(s)
         slowest = max(slowest, wait_converged(s, n))
     print("slowest start to converged: %.0f ms" % (slowest * 1000))
-    assert slowest < 2
+    assert slowest < CONVERGED
 
 
 CALLS = ["openat", "openat2", "fsync", "fdatasync", "rename", "renameat", "linkat", "unlink", "unlinkat", "write", "fchmod", "fchown"]
@@ -216,7 +216,7 @@ def test_kill_9_at_every_system_call(yard, call):
     def check(n):
         version(s)
         took = wait_converged(s, 1000 + n)
-        assert took < 2, "%s %d: converged after %.1f s" % (call, n, took)
+        assert took < CONVERGED, "%s %d: converged after %.1f s" % (call, n, took)
 
     crashes = s.killed_at_every(call, prepare, through, check, step=3 if call == "openat" else 1)
     if call in SHORT and not (call == "fchown" and os.geteuid() != 0):

@@ -17,7 +17,7 @@ def test_follows_a_failover_of_stock_redis(yard):
     second = yard.node("second", "redis-server", ["replicaof 127.0.0.1 %d" % first.port])
     sentinels = [yard.sentinel("s%d" % i, "redis-sentinel", monitor_lines("dir", first.port, 2, 500, 3000)) for i in range(3)]
     wait_until(lambda: all(s.connect().sentinel_master("dir")["num-slaves"] == 1 and
-                           s.connect().sentinel_master("dir")["num-other-sentinels"] == 2 for s in sentinels), 20,
+                           s.connect().sentinel_master("dir")["num-other-sentinels"] == 2 for s in sentinels), 40,
                what="the sentinels to know each other")
     root = os.path.join(yard.folder, "root")
     os.makedirs(root)
@@ -36,28 +36,30 @@ def test_follows_a_failover_of_stock_redis(yard):
     c = second.connect()
     wait_until(lambda: c.set("config:redis:demo", json.dumps({"host": "127.0.0.1", "port": second.port})), what="the write")
     t = time.monotonic()
-    wait_until(lambda: text() == line(second.port), 5, every=0.002, what="the new address in the file; log:\n" + agent.tail())
+    wait_until(lambda: text() == line(second.port), 30, every=0.002, what="the new address in the file; log:\n" + agent.tail())
     took = time.monotonic() - t
     wait_until(lambda: json.loads(c.hget("cfgack:files:demo", "n1"))["st"] == "ok", what="the answer at the new primary")
     print("the file followed %.0f ms after the write" % (took * 1000))
     # And back, by command, with both nodes alive.
     first.start()
     first.connect().execute_command("REPLICAOF", "127.0.0.1", second.port)
-    wait_until(lambda: first.info("replication")["master_link_status"] == "up", 20, what="the old one as replica")
+    wait_until(lambda: first.info("replication")["master_link_status"] == "up", 40, what="the old one as replica")
     wait_until(lambda: any(r["port"] == first.port and r["is_slave"] and not r["is_sdown"]
                            for r in sentinels[0].connect().sentinel_slaves("dir")), 30, what="the sentinels to see it")
     time.sleep(1)
 
     def moved():
+        if first.info("replication")["role"] == "master":
+            return True              # looked at first: an order behind the switch would begin another one
         try:
             sentinels[0].connect().execute_command("SENTINEL", "FAILOVER", "dir")
         except redis.exceptions.ResponseError:
             pass
-        return first.info("replication")["role"] == "master"
+        return False
 
     wait_until(moved, 30, every=0.3, what="the failover by command")
     first.connect().set("config:redis:demo", json.dumps({"host": "127.0.0.1", "port": 7777}))
-    wait_until(lambda: text() == line(7777), 10, every=0.002, what="the file to follow back; log:\n" + agent.tail())
+    wait_until(lambda: text() == line(7777), 30, every=0.002, what="the file to follow back; log:\n" + agent.tail())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -89,14 +91,14 @@ def test_follows_a_crash_with_our_sentinels(cluster, engine):
                 out.add(f.read())
         return out
 
-    wait_until(lambda: texts() == {line(primary.port)}, 20, what="three first renderings")
+    wait_until(lambda: texts() == {line(primary.port)}, 40, what="three first renderings")
     primary.kill()
     new = c.wait_new_primary(primary)
     with new.connect() as r:
-        wait_until(lambda: json.loads(r.get("config:redis:demo"))["port"] == new.port, 20, every=0.002, what="the sentinel's write")
+        wait_until(lambda: json.loads(r.get("config:redis:demo"))["port"] == new.port, 40, every=0.002, what="the sentinel's write")
         t = time.monotonic()
-        wait_until(lambda: texts() == {line(new.port)}, 10, every=0.002, what="three new renderings; log:\n" + c.agents[0].tail())
+        wait_until(lambda: texts() == {line(new.port)}, 30, every=0.002, what="three new renderings; log:\n" + c.agents[0].tail())
         took = time.monotonic() - t
         print("three files followed %.0f ms after the write" % (took * 1000))
-        assert took < 1
+        assert took < 10, "pushed: a resync would take up to a minute"
         wait_until(lambda: len(r.hgetall("cfgack:files:demo")) == 3, what="three answers")

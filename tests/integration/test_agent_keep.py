@@ -27,7 +27,7 @@ def test_let_go_of_while_the_agent_was_away(yard):
     s.apply()
     s.agent.start()
     wait_until(lambda: not s.c.hexists("svcs:web", "n1"), what="the instance to go")
-    assert left(s) == []
+    wait_until(lambda: left(s) == [], what="the agent to have heard that it is gone")
     # A directory that has no agent document at all ends nothing: absence is never applied.
     s.apply(DOC)
     wait_until(lambda: "state=up" in (s.c.hget("svcs:web", "n1") or ""), what="the instance once more")

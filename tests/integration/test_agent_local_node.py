@@ -13,7 +13,7 @@ def roles(agent):
     return re.findall(r"\+node role=(\S+)", agent.log_text())
 
 
-def wait_role(agent, role, timeout=10):
+def wait_role(agent, role, timeout=40):
     wait_until(lambda: roles(agent)[-1:] == [role], timeout, what="role %s; log:\n%s" % (role, agent.tail(15)))
 
 
@@ -73,7 +73,7 @@ def test_a_primary_without_a_lease_is_fenced(yard, request):
         others = g.sentinels + [n for n in g.nodes if n is not primary]
         for s in others:
             s.signal(signal.SIGSTOP)
-        wait_role(agents[primary.name], "fenced", 20)
+        wait_role(agents[primary.name], "fenced")
         for s in others:
             s.signal(signal.SIGCONT)
         wait_until(lambda: [roles(agents[n.name])[-1] for n in g.nodes].count("master") == 1 and

@@ -21,7 +21,7 @@ def test_errors_of_the_configuration(yard):
         conf = os.path.join(yard.folder, "a.conf")
         with open(conf, "w") as f:
             f.write(text)
-        r = subprocess.run([agent, conf] + list(args), capture_output=True, text=True, timeout=20)
+        r = subprocess.run([agent, conf] + list(args), capture_output=True, text=True, timeout=60)
         assert r.stderr.count("\n") <= 1, r.stderr
         return r.returncode, r.stdout, r.stderr
 
@@ -79,7 +79,7 @@ def test_tells_systemd(yard):
     path = os.path.join(yard.folder, "notify")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     sock.bind(path)
-    sock.settimeout(10)
+    sock.settimeout(40)
     s = Site(yard, start=False)
     s.agent.env = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"}
     s.agent.start()
@@ -91,13 +91,13 @@ def test_tells_systemd(yard):
     s.agent.signal(signal.SIGTERM)
     while "STOPPING=1" not in seen:
         seen += sock.recv(4096).decode() + "\n"
-    assert s.agent.proc.wait(10) == 0
+    assert s.agent.proc.wait(40) == 0
     sock.close()
 
 
 def test_two_agents_do_not_share_a_state_folder(yard):
     s = Site(yard)
-    r = subprocess.run([s.agent.program, s.agent.conf, "--unixsocket", ""], capture_output=True, text=True, timeout=20)
+    r = subprocess.run([s.agent.program, s.agent.conf, "--unixsocket", ""], capture_output=True, text=True, timeout=60)
     assert r.returncode == 1 and "state-dir" in r.stdout + r.stderr
 
 
@@ -117,7 +117,7 @@ def test_surfaces(yard):
         with pytest.raises(redis.exceptions.ResponseError):
             c.execute_command("SET", "a", "b")
         assert "redis-py" not in c.client_list()[0]["name"]
-    get = lambda path: urllib.request.urlopen("http://127.0.0.1:%d%s" % (port, path), timeout=5).read().decode()  # noqa: E731
+    get = lambda path: urllib.request.urlopen("http://127.0.0.1:%d%s" % (port, path), timeout=30).read().decode()  # noqa: E731
     assert get("/healthz") == "ok\n"
     assert json.loads(get("/status"))["documents"][0]["status"] == "ok"
     assert 'kvorum_agent_directory_rung{rung="tracking"} 1' in get("/metrics")

@@ -93,7 +93,8 @@ def test_a_pattern_that_never_ends_is_given_up(yard):
     s.redis_doc(7002, host="a" * 60 + "!")
     a = s.wait_ack("invalid", also=lambda a: "limit" in a["err"])
     assert "cfgschema:redis" in a["err"]
-    assert s.text() == line(7001) and s.stats()["directory_state"] == "live"
+    assert s.text() == line(7001)
+    wait_until(lambda: s.stats()["directory_state"] == "live", what="the agent to be at work")
     many = {"definitions": {"d%d" % i: {"allOf": [{"$ref": "#/definitions/d%d" % (i + 1)}] * 2} for i in range(40)},
             "$ref": "#/definitions/d0"}
     many["definitions"]["d40"] = {"type": "object"}
