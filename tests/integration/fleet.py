@@ -4,7 +4,7 @@ import socket
 import threading
 
 from conftest import need
-from harness import wait_until
+from harness import free_port, wait_until
 
 ENGINES = ["redis-server", "kvnode"]
 TTL = 3.0
@@ -26,7 +26,7 @@ class Listener:
     """Something that accepts; what a service's check finds."""
 
     def __init__(self):
-        self.open(0)
+        self.open(free_port())       # not of those that outgoing connections get: it is opened again
 
     def open(self, port):
         self.s = socket.socket()
@@ -67,7 +67,7 @@ class Fleet:
         self.yard = yard
         self.node = yard.node("directory", engine, node_lines)
         self.c = self.node.connect()
-        self.lines = ["directory 127.0.0.1 %d" % self.node.port, "ping-interval 200ms", "ping-timeout 500ms"] + list(lines)
+        self.lines = ["directory 127.0.0.1 %d" % self.node.port, "ping-interval 200ms", "ping-timeout 1500ms"] + list(lines)
         self.agents = {}
         for i in range(1, agents + 1):
             self.add("n%d" % i, 8000 + i)
@@ -89,7 +89,7 @@ class Fleet:
     def up(self):
         return sorted(k.split(":")[0] for k, v in self.web().items() if "state=up" in v)
 
-    def wait_up(self, *names, timeout=15):
+    def wait_up(self, *names, timeout=40):
         try:
             wait_until(lambda: self.up() == sorted(names), timeout)
         except AssertionError:

@@ -72,7 +72,7 @@ class Writers:
         with self.lock:
             return len(self.acked)
 
-    def go_on(self, more=30, timeout=30):
+    def go_on(self, more=30, timeout=60):
         """Writes are acknowledged again."""
         want = self.count() + more
         wait_until(lambda: self.count() >= want, timeout, what="%d more acknowledged writes (errors so far: %s)" % (more, self.errors))
@@ -205,7 +205,7 @@ class FormedGroup:
 
     # --- conditions ------------------------------------------------------------------------------
 
-    def wait_met(self, timeout=30):
+    def wait_met(self, timeout=60):
         """Sentinels know each other and all nodes; replicas are in sync."""
         def met():
             for s in self.sentinels:
@@ -257,7 +257,7 @@ class FormedGroup:
             raise AssertionError("%s\n%s\n%s" % (e, why(), self.all_journals()))
         return self
 
-    def wait_other_primary(self, old, timeout=30):
+    def wait_other_primary(self, old, timeout=60):
         def moved():
             p = self.primary()
             return p if p and p is not old and p.info("replication")["role"] == "master" else None
@@ -271,15 +271,14 @@ class FormedGroup:
 
     def check_all_there(self, acked):
         """Every acknowledged write is at the primary, and at every replica once those have caught up."""
-        p = self.primary()
-        with p.connect() as c:
-            keys = list(acked)
-            missing = []
-            for i in range(0, len(keys), 500):
-                for k, v in zip(keys[i:i + 500], c.mget(keys[i:i + 500])):
-                    if v != acked[k]:
-                        missing.append((k, acked[k], v))
-            assert not missing, "%d of %d acknowledged writes are gone, the first: %s\n%s" % (
-                len(missing), len(acked), missing[:5], self.all_journals())
+        def look():
+            with self.primary().connect() as c:
+                keys = list(acked)
+                return ([(k, acked[k], v) for i in range(0, len(keys), 500)
+                         for k, v in zip(keys[i:i + 500], c.mget(keys[i:i + 500])) if v != acked[k]],)
+
+        (missing,) = wait_until(look, what="a primary that answers reads")      # one without a lease refuses them for a moment
+        assert not missing, "%d of %d acknowledged writes are gone, the first: %s\n%s" % (
+            len(missing), len(acked), missing[:5], self.all_journals())
         digest = lambda n: n.connect().execute_command("DEBUG", "DIGEST")     # noqa: E731
-        wait_until(lambda: len({digest(n) for n in self.nodes if n.is_alive()}) == 1, 30, what="equal data on all nodes")
+        wait_until(lambda: len({digest(n) for n in self.nodes if n.is_alive()}) == 1, 60, what="equal data on all nodes")

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from ha_play import Play
+from ha_scene import TIMING
 from harness import wait_until
 
 NODE = ["save 3600 1", "repl-backlog-size 1mb"]
@@ -11,7 +12,7 @@ NODE = ["save 3600 1", "repl-backlog-size 1mb"]
 
 @pytest.fixture
 def play():
-    p = Play()
+    p = Play(timing=TIMING)
     yield p
     p.close()
 
@@ -29,7 +30,7 @@ def nodes_of(yard, n=3, lines=()):
     return nodes
 
 
-def wait_link_up(*nodes, timeout=20):
+def wait_link_up(*nodes, timeout=40):
     for n in nodes:
         wait_until(lambda: n.info("replication")["master_link_status"] == "up", timeout, what="%s to follow" % n.name)
 
@@ -45,7 +46,7 @@ def position(play, node):
 def wait_level(play, a, *others):
     """All at the same position as a."""
     for b in others:
-        wait_until(lambda: position(play, a) == position(play, b), 10, what="%s level with %s" % (b.name, a.name))
+        wait_until(lambda: position(play, a) == position(play, b), 40, what="%s level with %s" % (b.name, a.name))
 
 
 def digest(node):
@@ -63,7 +64,7 @@ def write(node, n, prefix="k"):
 def seal(play, ballot, *nodes):
     """Counted seals: promises run out first."""
     for n in nodes:
-        wait_until(lambda: play.seal(n, ballot).get("ok"), 10, what="%s sealed in %d" % (n.name, ballot))
+        wait_until(lambda: play.seal(n, ballot).get("ok"), 40, what="%s sealed in %d" % (n.name, ballot))
 
 
 def copy_of_log_is(nodes):
@@ -74,6 +75,6 @@ def dissolve(play, primary):
     """The last record of the group, to all of its nodes, the primary first."""
     play.rec.update(ballot=play.rec["ballot"] + 1, change=0, dissolved=True)
     for n in [primary] + [n for n in play.nodes if n is not primary]:
-        m = play.voters[0].ask(n, "bind", "bound", 10, {"ballot": play.rec["ballot"]}, gid=0, old_gid=play.gid,
+        m = play.voters[0].ask(n, "bind", "bound", 30, {"ballot": play.rec["ballot"]}, gid=0, old_gid=play.gid,
                                ballot=play.rec["ballot"], rec=play.record_words())
         assert m.get("ok"), m

@@ -167,7 +167,12 @@ class Voter:
         return " ".join(out) + (" rec " + rec if rec else "")
 
     def say(self, node, kind, /, **fields):
-        self.attach(node).say(self.words(kind, **fields))
+        line = self.words(kind, **fields)
+        try:
+            self.attach(node).say(line)
+        except OSError:                # the link was dead, and its reader had not seen it yet
+            self.links.pop(node, None)
+            self.attach(node).say(line)
 
     def last(self, node, kind, /, **want):
         """The newest message of this kind from that node, with these fields; None: not yet."""
@@ -177,7 +182,7 @@ class Voter:
                     return m
         return None
 
-    def ask(self, node, kind, answer, timeout=10, want=None, /, **fields):
+    def ask(self, node, kind, answer, timeout=30, want=None, /, **fields):
         """Says it, again every 300 ms, until that answer comes: the answer."""
         with self.lock:
             self.heard = [(n, m) for n, m in self.heard if not (n is node and m["kind"] == answer)]
@@ -245,7 +250,7 @@ class Play:
             def bound(n=n):
                 m = self.voters[0].ask(n, "bind", "bound", ballot=ballot, node=pid, node_life=plife)
                 return m if m.get("ok") else None
-            wait_until(bound, 10, what="%s to be bound" % n.name)
+            wait_until(bound, 40, what="%s to be bound" % n.name)
         self.store()
         m = self.voters[0].ask(primary, "open", "opened", ballot=ballot, rec=self.record_words())
         assert m.get("ok"), m
@@ -259,7 +264,7 @@ class Play:
         for v in self.voters:
             v.record = (self.rec["ballot"], self.rec["change"], self.rec["epoch"], self.rec["incarnation"])
 
-    def wait_open(self, node, timeout=10):
+    def wait_open(self, node, timeout=30):
         """It is the primary, and its marker is confirmed."""
         def is_open():
             m = self.look(node)
@@ -272,7 +277,7 @@ class Play:
         for v in self.voters:
             v.grants = yes
 
-    def seal(self, node, ballot, timeout=10, ended=False, base=None, counted=False):
+    def seal(self, node, ballot, timeout=30, ended=False, base=None, counted=False):
         """Its answer; counted: the one that comes when its promises have lapsed."""
         want = {"ballot": ballot, "ok": True} if counted else {"ballot": ballot}
         return self.voters[0].ask(node, "seal", "sealed", timeout, want, ballot=ballot, epoch=base or self.rec["epoch"],
@@ -286,7 +291,7 @@ class Play:
         pid, _, incarnation = self.ids[node]
         self.rec.update(ballot=ballot, change=0, epoch=ballot, primary=pid, incarnation=incarnation)
         self.store()
-        m = self.voters[0].ask(node, "open", "opened", 10, {"epoch": ballot}, ballot=ballot, rec=self.record_words(),
+        m = self.voters[0].ask(node, "open", "opened", 30, {"epoch": ballot}, ballot=ballot, rec=self.record_words(),
                                unproved="yes" if unproved else None)
         assert m.get("ok"), m
         for n in self.nodes:

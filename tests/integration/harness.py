@@ -47,7 +47,7 @@ def free_port():
     raise RuntimeError("no free port")
 
 
-def wait_until(condition, timeout=20.0, every=0.02, what=None):
+def wait_until(condition, timeout=40.0, every=0.02, what=None):
     """The first true value of condition(). Exceptions of a connection count as 'not yet'."""
     end = time.monotonic() + timeout
     last = None
@@ -102,7 +102,7 @@ class Process:
         Process.live.append(self)
         return self
 
-    def start(self, timeout=20):
+    def start(self, timeout=40):
         self.launch()
         wait_until(self.answers, timeout, what="%s to answer on port %s; its log:\n%s" % (self.name, self.port, self.log))
         return self
@@ -140,7 +140,7 @@ class Process:
         if self.proc:
             self.proc.wait()
 
-    def stop(self, timeout=15):
+    def stop(self, timeout=60):
         """SIGTERM; SIGKILL when that takes too long. The exit code."""
         if self.proc is None:
             return None
@@ -294,7 +294,7 @@ class Cluster:
             name = "agent%d" % (i + 1)
             self.agents.append(self.yard.agent(name, lines(i, name)))
 
-    def wait_settled(self, timeout=30):
+    def wait_settled(self, timeout=60):
         """Replicas are in sync, sentinels know each other and all replicas."""
         want = len(self.sentinels) - 1
 
@@ -332,14 +332,14 @@ class Cluster:
         a = self.primary_addr()
         return a and self.node_by_port(a[1])
 
-    def wait_new_primary(self, old, timeout=30):
+    def wait_new_primary(self, old, timeout=60):
         def moved():
             p = self.primary()
             return p if p and p is not old and p.info("replication")["role"] == "master" else None
 
         return wait_until(moved, timeout, every=0.005, what="a new primary")
 
-    def wait_roles(self, timeout=30):
+    def wait_roles(self, timeout=60):
         """One primary, everybody else its replica with the link up; all sentinels agree."""
         def calm():
             addrs = {self.primary_addr(s) for s in self.sentinels if s.is_alive()}

@@ -48,7 +48,7 @@ def same_digest(*nodes):
                 seen.append(c.execute_command("DEBUG", "DIGEST"))
         return len(set(seen)) == 1
 
-    wait_until(equal, 10, what="equal digests")
+    wait_until(equal, 40, what="equal digests")
 
 
 def fill_every_encoding(c, seed=1):

@@ -10,7 +10,7 @@ import pytest
 import redis
 from conftest import need
 from harness import wait_until
-from agent_site import ENGINES, Site
+from agent_site import CONVERGED, ENGINES, Site
 
 DOC = "node:stat"
 
@@ -35,7 +35,7 @@ class Beside(Site):
         self.node_doc(set, **more)
         self.apply(DOC)
 
-    def wait(self, st, timeout=10, also=lambda a: True):
+    def wait(self, st, timeout=40, also=lambda a: True):
         return self.wait_ack(st, doc=DOC, sha_of="config:" + DOC, timeout=timeout, also=also)
 
     def no_journal(self):
@@ -66,7 +66,7 @@ def test_settings_are_set_read_back_and_corrected(yard, engine):
     assert s.sets() == before and s.ack(DOC)["seq"] == seq
     # Somebody else's CONFIG SET is corrected at the next resync, and said. (One command, or a resync may come between two.)
     s.n.execute_command("CONFIG", "SET", "timeout", 5, "maxmemory", "1gb")
-    wait_until(lambda: s.settings("maxmemory", "timeout") == [str(2 << 30), "30"], 5, what="the correction")
+    wait_until(lambda: s.settings("maxmemory", "timeout") == [str(2 << 30), "30"], 30, what="the correction")
     assert "somebody changed maxmemory, timeout" in s.agent.log_text()
     # What the document says no more stays as it is; what is new in it is set.
     s.node_doc({"maxclients": "800"})
@@ -80,7 +80,7 @@ def test_a_node_that_starts_anew_is_set_again(yard, engine):
     s.basic_node({"timeout": "31"})
     s.wait("ok")
     s.beside.kill()
-    wait_until(lambda: s.agent.log_text().count("role=down") == 1, 5, what="the agent to miss it")
+    wait_until(lambda: s.agent.log_text().count("role=down") == 1, 30, what="the agent to miss it")
     s.node_doc({"timeout": "32", "maxclients": "600"})
     a = s.wait("held")
     assert "does not answer" in a["err"] and "tried again" in a["err"], a
@@ -89,7 +89,7 @@ def test_a_node_that_starts_anew_is_set_again(yard, engine):
     assert s.settings("timeout", "maxclients") == ["32", "600"]
     s.beside.kill()                                    # and without a new version
     s.beside.start()
-    wait_until(lambda: s.settings("timeout", "maxclients") == ["32", "600"], 5, what="the settings of the new process")
+    wait_until(lambda: s.settings("timeout", "maxclients") == ["32", "600"], 30, what="the settings of the new process")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -200,6 +200,7 @@ def test_two_documents_do_not_set_the_same(yard):
     assert s.settings("timeout", "maxclients")[0] == "65"
     # When the one lets go of it, the other has it.
     s.node_doc({"tcp-keepalive": "67"})
+    s.wait("ok")
     s.wait_ack("ok", doc="node:other")
     assert s.settings("timeout", "maxclients", "tcp-keepalive") == ["66", "660", "67"]
 
@@ -407,7 +408,7 @@ def whole(s):
 def wait_converged(s, port):
     t = time.monotonic()
     s.agent.start()
-    wait_until(lambda: whole(s) == port and s.no_journal() and (s.ack(DOC) or {}).get("st") == "ok", 10, every=0.005,
+    wait_until(lambda: whole(s) == port and s.no_journal() and (s.ack(DOC) or {}).get("st") == "ok", 40, every=0.005,
                what="the settings of %d; log:\n%s" % (port, s.agent.tail(15)))
     return time.monotonic() - t
 
@@ -427,7 +428,7 @@ def test_kill_9_at_random_points(yard, engine):
         whole(s)
         slowest = max(slowest, wait_converged(s, 1001 + n))
     print("slowest start to converged: %.0f ms" % (slowest * 1000))
-    assert slowest < 2
+    assert slowest < CONVERGED
 
 
 CALLS = ["openat", "fsync", "fdatasync", "rename", "write", "unlink", "sendmsg", "writev", "connect", "recvfrom", "read"]
@@ -453,7 +454,7 @@ def test_kill_9_at_every_system_call(yard, call):
     def check(n):
         whole(s)
         took = wait_converged(s, 1000 + n)
-        assert took < 2, "%s %d: converged after %.1f s" % (call, n, took)
+        assert took < CONVERGED, "%s %d: converged after %.1f s" % (call, n, took)
 
     crashes = s.killed_at_every(call, prepare, through, check, 200, 3 if call in ("openat", "read") else 1)
     assert crashes > 0 or call not in ("fsync", "fdatasync", "unlink"), "no crash happened: the injection does not work"

@@ -127,7 +127,7 @@ class Watchers:
 
     def go_on(self):
         was = self.last()
-        wait_until(lambda: self.last() > was + 50, 30, what="the counter to grow")
+        wait_until(lambda: self.last() > was + 50, 60, what="the counter to grow")
 
     def stop(self):
         self.stopping = True
@@ -159,7 +159,7 @@ def test_reads_never_go_back(group):
         elif fault == "kill":
             old.kill()
         else:
-            assert group.ask("FAILOVER", group.name, "COORDINATED") == "OK"
+            assert group.order("FAILOVER", group.name, "COORDINATED") == "OK"
         group.wait_other_primary(old)
         w.go_on()
         if fault == "stop":

@@ -166,7 +166,7 @@ def test_a_disk_that_takes_no_new_life_takes_no_copy(yard, play):
     before, data = play.look(nodes[2]), digest(nodes[2])
     seal(play, 2, nodes[0], nodes[1])
     with nodes[2].connect() as c:
-        c.config_set("key-load-delay", 20000)
+        c.config_set("key-load-delay", 60000)
     play.promote(nodes[0], 2, seal=[])
     wait_until(lambda: int(nodes[2].info("persistence")["async_loading"]) == 1, what="the copy to be loaded")
     broken = subprocess.Popen(["strace", "-f", "-qq", "-p", str(nodes[2].pid), "-o", "/dev/null", "-e", "trace=fdatasync",

@@ -175,9 +175,9 @@ def test_sixty_links(yard, play):
         w.close()
     wait_until(lambda: int(c.info("ha")["ha_control_links"]) == 3, what="the others to be gone")
     play.grants(False)
-    wait_until(lambda: refusal_of(c, "SET", "a", "1"), 5)
+    wait_until(lambda: refusal_of(c, "SET", "a", "1"), 30)
     play.grants(True)
-    wait_until(lambda: c.set("a", "1"), 5)
+    wait_until(lambda: c.set("a", "1"), 30)
 
 
 def test_voters_come_and_go(yard, play):

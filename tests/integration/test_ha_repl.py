@@ -18,15 +18,14 @@ def test_the_epoch_begins_in_the_stream(yard, play):
     write(nodes[0], 20, "before")
     play.form(nodes, k=1)
     for n in nodes[1:]:
-        assert int(field(n, "master_link_down_since_seconds") if field(n, "master_link_status") != "up" else 0) < 5
+        assert int(n.info("replication").get("master_link_down_since_seconds", 0)) < 5
     wait_link_up(*nodes[1:])
     stats = nodes[0].info("stats")
     assert int(stats["sync_full"]) == 2 and int(stats["sync_partial_ok"]) >= 2, stats
     write(nodes[0], 20)
     wait_level(play, *nodes)
     assert position(play, nodes[0])[0] == 1
-    m = play.look(nodes[0])
-    assert m["acked"] == m["pos"][1], m            # everything is confirmed
+    wait_until(lambda: (lambda m: m["acked"] == m["pos"][1])(play.look(nodes[0])), what="everything to be confirmed")
     assert len({digest(n) for n in nodes}) == 1
 
 
@@ -116,7 +115,7 @@ def test_the_shorter_one_fetches_the_tail(yard, play):
     longer, shorter = position(play, nodes[1]), position(play, nodes[2])
     assert longer > shorter
     v = play.voters[0]
-    m = v.ask(nodes[2], "fetch", "sealed", 10, {"ballot": 2}, ballot=2, node=play.ids[nodes[1]][0], addr=("127.0.0.1", nodes[1].port),
+    m = v.ask(nodes[2], "fetch", "sealed", 30, {"ballot": 2}, ballot=2, node=play.ids[nodes[1]][0], addr=("127.0.0.1", nodes[1].port),
               pos=longer)
     assert m.get("ok") and tuple(m["pos"]) == longer, m
     play.promote(nodes[2], 2, seal=[])
@@ -140,7 +139,7 @@ def test_a_fetch_that_cannot_be(yard, play):
     here = position(play, nodes[2])
     v = play.voters[0]
     for port in (free_port(), nodes[0].port, nodes[1].port):       # nobody; the primary itself; one that is not sealed
-        m = v.ask(nodes[2], "fetch", "sealed", 15, {"ballot": 3}, ballot=3, node=play.ids[nodes[0]][0], addr=("127.0.0.1", port),
+        m = v.ask(nodes[2], "fetch", "sealed", 30, {"ballot": 3}, ballot=3, node=play.ids[nodes[0]][0], addr=("127.0.0.1", port),
                   pos=(1, here[1] + 100))
         assert m.get("ok") and tuple(m["pos"]) == here, (port, m)
     seal(play, 3, nodes[1])
@@ -164,7 +163,7 @@ def test_who_missed_two_epochs_continues(yard, play):
         pid, _, incarnation = play.ids[to]
         play.rec.update(ballot=ballot, change=0, epoch=ballot, primary=pid, incarnation=incarnation)
         play.store()
-        m = play.voters[0].ask(to, "open", "opened", 10, {"epoch": ballot}, ballot=ballot, rec=play.record_words())
+        m = play.voters[0].ask(to, "open", "opened", 30, {"epoch": ballot}, ballot=ballot, rec=play.record_words())
         assert m.get("ok"), m
         play.follow(others[0])
         play.wait_open(to)
@@ -269,10 +268,10 @@ def test_a_member_that_is_silent_loses_its_link(yard, play):
     wait_level(play, *nodes)
     full = int(nodes[0].info("stats")["sync_full"])
     nodes[2].signal(signal.SIGSTOP)
-    wait_until(lambda: int(field(nodes[0], "connected_slaves")) == 1, 5, what="the silent one to be dropped")
+    wait_until(lambda: int(field(nodes[0], "connected_slaves")) == 1, 30, what="the silent one to be dropped")
     write(nodes[0], 5, "meanwhile")                # k = 1: the other one confirms
     nodes[2].signal(signal.SIGCONT)
-    wait_until(lambda: int(field(nodes[0], "connected_slaves")) == 2, 5, what="it to come back")
+    wait_until(lambda: int(field(nodes[0], "connected_slaves")) == 2, 30, what="it to come back")
     wait_level(play, nodes[0], nodes[2])
     assert int(nodes[0].info("stats")["sync_full"]) == full
 
@@ -289,7 +288,7 @@ def test_plain_again_nobody_is_sent_away(yard, play):
     dissolve(play, nodes[0])
     wait_until(lambda: all(field(n, "ha_state") == "plain" for n in nodes), what="plain nodes")
     write(nodes[0], 10, "plain")
-    time.sleep(2.5)                                # longer than a member may be silent
+    time.sleep(2.5 * play.timing[3] / 1000)        # longer than a member may be silent
     after = nodes[0].info("stats")
     assert (after["sync_full"], after["sync_partial_ok"]) == (before["sync_full"], before["sync_partial_ok"]), after
     with nodes[0].connect() as c:
@@ -299,7 +298,7 @@ def test_plain_again_nobody_is_sent_away(yard, play):
         c.replicaof("NO", "ONE")
         c.replicaof("127.0.0.1", nodes[0].port)
     wait_link_up(nodes[1])
-    again = Play()
+    again = Play(timing=play.timing)
     try:
         again.form(nodes, k=1, ballot=play.rec["ballot"] + 1)
         wait_link_up(*nodes[1:])
@@ -328,12 +327,12 @@ def test_told_before_it_is_opened(yard, play):
     with nodes[1].connect() as c:                  # a stranger of this group, by hand: held, and then told that there is none
         began = time.monotonic()
         answer = c.execute_command("REPLCONF", "ha-member", "a" * 40, "5", str(play.gid), "1", "0")
-        assert "stream" not in answer and 0.2 < time.monotonic() - began < 2, answer
+        assert "stream" not in answer and 0.2 < time.monotonic() - began < 8, answer
         c.execute_command("REPLCONF", "ha-member", "a" * 40, "5", "0", "0", "0")       # of no group: at once
     with nodes[1].connect() as gone:               # leaves while it is held
         gone.connection_pool.get_connection("x").send_command("REPLCONF", "ha-member", "b" * 40, "5", str(play.gid), "1", "0")
     play.store()
-    m = play.voters[0].ask(nodes[1], "open", "opened", 10, {"epoch": 2}, ballot=2, rec=play.record_words())
+    m = play.voters[0].ask(nodes[1], "open", "opened", 30, {"epoch": 2}, ballot=2, rec=play.record_words())
     assert m.get("ok"), m
     play.wait_open(nodes[1])
     wait_link_up(nodes[0], nodes[2])

@@ -13,7 +13,7 @@ import redis
 from ha_play import Play
 from harness import Yard, wait_until
 
-CLOUD = (500, 3000, 2850, 4000, 250)
+CLOUD = (500, 4500, 4275, 6000, 250)         # what waits must not wait for too long while a busy machine looks at it
 
 
 class Group:
@@ -74,7 +74,7 @@ class Raw:
             self.ended = True
         return self.got
 
-    def until(self, want, timeout=10):
+    def until(self, want, timeout=30):
         """Exactly these bytes come, no more."""
         end = time.monotonic() + timeout
         while len(self.got) < len(want) and not self.ended and time.monotonic() < end:
@@ -82,7 +82,7 @@ class Raw:
         assert self.got == want
         self.got = b""
 
-    def until_closed(self, timeout=10):
+    def until_closed(self, timeout=30):
         end = time.monotonic() + timeout
         while not self.ended and time.monotonic() < end:
             self.pull(0.05)
@@ -129,7 +129,7 @@ def test_unconfirmed_once_and_closed(group):
     c.send("PING", "SET k 2", "INCR n", "PING")
     executed(group, "k", "2")
     got = c.until_closed()
-    assert 0.25 < time.monotonic() - begin < 2
+    assert 0.25 < time.monotonic() - begin < 4         # not the lease
     assert got.startswith(b"+PONG\r\n-UNCONFIRMED ") and got.count(b"\r\n") == 2
     other.send("PING")
     other.until(b"+PONG\r\n")
@@ -148,21 +148,21 @@ def test_without_an_option_the_lease_is_the_limit(tmp_path):
         begin = time.monotonic()
         c.send("SET k 2")
         assert c.until_closed().startswith(b"-UNCONFIRMED ")
-        assert 0.7 < time.monotonic() - begin < 2.5
+        assert 0.7 < time.monotonic() - begin < 20
     finally:
         g.close()
 
 
 def test_a_slow_command_costs_nobody_the_confirmation(group):
     """What ran in the turn of a slow command has its whole time from the end of that turn."""
-    group.eyes.config_set("sync-timeout", 200)
+    group.eyes.config_set("sync-timeout", 600)
     slow, c = Raw(group.primary), Raw(group.primary)
     for i in range(5):
         c.send("SET k %d" % i, "INCR n")
-        slow.send("DEBUG SLEEP 0.4")
+        slow.send("DEBUG SLEEP 0.9")
         c.until(b"+OK\r\n:%d\r\n" % (i + 1))
         slow.until(b"+OK\r\n")
-        slow.send("INCR m", "DEBUG SLEEP 0.4", "INCR m")
+        slow.send("INCR m", "DEBUG SLEEP 0.9", "INCR m")
         slow.until(b":%d\r\n+OK\r\n:%d\r\n" % (2 * i + 1, 2 * i + 2))
 
 
@@ -225,10 +225,10 @@ def test_reads_without_a_lease(tmp_path):
 
 def test_what_expired_is_a_write(group):
     c, r = Raw(group.primary), Raw(group.primary)
-    c.send("SET k 1 PX 60")
+    c.send("SET k 1 PX 1000")
     c.until(b"+OK\r\n")
     group.stop_replica()
-    time.sleep(0.1)                          # the time of the key, nobody's condition
+    time.sleep(1.1)                          # the time of the key, nobody's condition
     r.send("GET k")                          # finds it expired: its DEL waits for the replica
     r.silent(0.3)
     group.go_on()
@@ -286,7 +286,7 @@ def test_it_ends_although_many_wait(tmp_path):
             c.send("SET k%d 1" % i, "GET k%d" % i, "PING")
         wait_until(lambda: group.ha()["ha_waiting_clients"] >= 40)
         group.primary.signal(signal.SIGTERM)
-        assert group.primary.proc.wait(15) == 0
+        assert group.primary.proc.wait(60) == 0
         for c in waiting:
             assert c.until_closed()[:13] in (b"", b"-UNCONFIRMED ")
     finally:
@@ -366,8 +366,7 @@ def test_quit_kill_off_and_monitor(group):
     killed.send("SET c 1")
     executed(group, "b", "2")
     executed(group, "c", "1")
-    monitor.pull(0.2)
-    assert b'"SET" "c" "1"' in monitor.pull(0.1)
+    wait_until(lambda: b'"SET" "c" "1"' in monitor.pull(0.05))
     quits.silent()
     killed.silent()
     group.eyes.execute_command("CLIENT", "KILL", "ID", number)
@@ -407,8 +406,7 @@ def test_demoted_unconfirmed_then_readonly_once(group):
     group.play.seal(group.primary, 5)
     assert waits.until_closed().startswith(b"-UNCONFIRMED ")
     writer.send("SET k 1")
-    writer.pull(1)
-    assert writer.got.startswith(b"-NOREPLICAS ")
+    wait_until(lambda: writer.pull(0.05).startswith(b"-NOREPLICAS "))
     writer.got = b""
     group.go_on()
     group.play.promote(group.replica, 6)
@@ -434,7 +432,7 @@ def test_benchmark_client(group):
     assert out.returncode == 0 and "SET:" in out.stdout and "GET:" in out.stdout, out.stdout + out.stderr
     ha = group.ha()
     assert ha["ha_waiting_clients"] == 0 and ha["ha_unconfirmed_clients"] == 0
-    assert group.replica.connect().dbsize() == group.primary.connect().dbsize()
+    wait_until(lambda: group.replica.connect().dbsize() == group.primary.connect().dbsize())
 
 
 def test_one_who_says_no_more_hears_the_answer(group):

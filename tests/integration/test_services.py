@@ -1,4 +1,5 @@
 """Services: registration, what an agent says of its own, the mirror for old clients, rights."""
+import hashlib
 import json
 import os
 import threading
@@ -19,10 +20,13 @@ def test_registered_mirrored_and_drained(yard, engine):
     assert f.web()[f.id("n1")] == "10.0.0.1:8001;w=100;state=up;ttl=3000"
     found = wait_until(lambda: discover_service(f.c, "web"), what="the mirror")
     assert found in ["10.0.0.1:800%d" % i for i in (1, 2, 3)]
-    assert f.c.hgetall("svcs.owner") == {"web": found}
+    wait_until(lambda: f.c.hgetall("svcs.owner") == {"web": found})
     assert 0 < f.c.pttl("lease:web:" + f.id("n1")) <= TTL * 1000
     # Whoever is mirrored stops cleanly: it says drain, it goes, and the mirror names another one.
     gone = "n" + found[-1]
+    f.document(gone, 8000 + int(found[-1]), interval="2s")       # drains for as long: who looks sees it
+    sha = hashlib.sha256(f.c.get("config:service:" + gone).encode()).hexdigest()
+    wait_until(lambda: (lambda a: a["sha"] == sha and a["st"] == "ok")(json.loads(f.c.hget("cfgack:service:" + gone, gone))))
     seen = []
     stop = threading.Thread(target=lambda: f.agents[gone].stop())
     stop.start()
@@ -31,14 +35,14 @@ def test_registered_mirrored_and_drained(yard, engine):
         time.sleep(0.005)
     assert any("state=drain" in s for s in seen), seen[:5]
     assert f.id(gone) not in f.web() and not f.c.exists("lease:web:" + f.id(gone))
-    wait_until(lambda: discover_service(f.c, "web") not in (None, found), 8)
+    wait_until(lambda: discover_service(f.c, "web") not in (None, found))
     # A dropped document drains and goes too, the last one takes the name with it.
     rest = [n for n in f.agents if n != gone]
     for n in rest:
         f.c.set("config:agent:%s" % n, json.dumps({"v": 1, "apply": []}))
-    wait_until(lambda: f.web() == {}, 10)
-    wait_until(lambda: discover_service(f.c, "web") is None, 30)
-    assert f.c.hgetall("svcs.owner") == {}
+    wait_until(lambda: f.web() == {})
+    wait_until(lambda: discover_service(f.c, "web") is None)
+    wait_until(lambda: f.c.hgetall("svcs.owner") == {})
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -49,7 +53,7 @@ def test_a_check_decides(yard, engine):
     f.wait_up("n1")
     assert f.web()[f.id("n1")] == "127.0.0.1:%d;zone=a;w=7;state=up;ttl=3000;tags=blue,eu" % web.port
     web.close()
-    wait_until(lambda: f.web() == {}, 10)
+    wait_until(lambda: f.web() == {})
     assert f.agents["n1"].log_text().count("state=draining") == 1
     web.open(web.port)
     f.wait_up("n1")
@@ -58,7 +62,7 @@ def test_a_check_decides(yard, engine):
     t = time.monotonic()
     while "w=9" not in f.web().get(f.id("n1"), ""):
         assert f.web(), "gone for a moment"
-        assert time.monotonic() - t < 5
+        assert time.monotonic() - t < 40
     web.close()
 
 
@@ -91,10 +95,10 @@ def test_an_agent_that_is_started_again_keeps_its_line(yard):
     f.agents["n2"].kill()
     web.close()
     f.agents["n2"].start()
-    wait_until(lambda: f.up() == ["n1"], TTL)
+    wait_until(lambda: f.up() == ["n1"], 20)
     # The document names another service: the old line goes, the new one comes.
     f.document("n1", 9, "api")
-    wait_until(lambda: f.c.hkeys("svcs:api") == [f.id("n1")] and f.web() == {}, 10)
+    wait_until(lambda: f.c.hkeys("svcs:api") == [f.id("n1")] and f.web() == {})
 
 
 def test_documents_that_are_wrong(yard):
@@ -104,21 +108,21 @@ def test_documents_that_are_wrong(yard):
                 {"name": "web", "port": 1, "zone": "a;b"}, {"name": "web", "port": 1, "check": {"unit": "ssh.service"}},
                 {"name": "web", "port": 1, "check": {}}, {"name": "web", "port": 1, "tags": ["a;b"]}):
         f.c.set("config:service:n1", json.dumps(dict(bad, v=1)))
-        wait_until(lambda: json.loads(f.c.hget("cfgack:service:n1", "n1"))["st"] == "invalid", 5)
+        wait_until(lambda: json.loads(f.c.hget("cfgack:service:n1", "n1"))["st"] == "invalid")
         assert f.up() == ["n1"], "what was in force stays"
         f.document("n1", 8001)
-        wait_until(lambda: json.loads(f.c.hget("cfgack:service:n1", "n1"))["st"] == "ok", 5)
+        wait_until(lambda: json.loads(f.c.hget("cfgack:service:n1", "n1"))["st"] == "ok")
 
 
 def test_lines_that_disappear_come_back(yard):
     f = Fleet(yard, agents=3)
     f.wait_up("n1", "n2", "n3")
     f.c.hdel("svcs:web", f.id("n2"))
-    f.wait_up("n1", "n2", "n3", timeout=TTL)
+    f.wait_up("n1", "n2", "n3")
     f.c.hset("svcs:web", f.id("n2"), "6.6.6.6:1;state=up")
-    wait_until(lambda: f.web()[f.id("n2")].startswith("10.0.0.1:8002"), TTL)
+    wait_until(lambda: f.web()[f.id("n2")].startswith("10.0.0.1:8002"))
     f.c.flushall()
-    f.wait_up("n1", "n2", "n3", timeout=TTL + 5)
+    f.wait_up("n1", "n2", "n3")
 
 
 def test_files_over_services(yard):
@@ -129,9 +133,9 @@ def test_files_over_services(yard):
     f.c.set("config:files:lb", json.dumps({"v": 1, "files": [{
         "root": "files", "path": "lb", "data": {"b": "svcs:web"}, "template": "{{#b}}{{id}} {{addr}} {{state}}\n{{/b}}"}]}))
     f.c.set("config:agent:reader", json.dumps({"v": 1, "apply": ["files:lb"]}))
-    f.add("n1", 8001)
+    f.add("n1", 8001, interval="3s", ttl="9s")          # so long it drains: a reader that is slow sees it, too
     f.wait_up("n1")
-    reader = yard.agent("reader", f.lines + ["root files " + root, "resync-interval 60s", "controller no"])
+    reader = yard.agent("reader", f.lines + ["root files " + root, "resync-interval 1h", "ping-timeout 5s", "controller no"])
 
     def text():
         try:
@@ -141,19 +145,25 @@ def test_files_over_services(yard):
             return None
 
     one, two = "n1:n1 10.0.0.1:8001 up\n", "n2:n2 10.0.0.1:8002 up\n"
-    wait_until(lambda: text() == one, 10)
-    f.add("n2", 8002, interval="1s")
-    wait_until(lambda: text() == one + two, 10)
+    wait_until(lambda: text() == one)
+    f.add("n2", 8002, interval="3s", ttl="9s")
+    wait_until(lambda: text() == one + two)
     with reader.connect() as c:
-        before = c.info()["snapshots"]
+        def calm():
+            n = c.info()["snapshots"]
+            time.sleep(1)
+            return n if c.info()["snapshots"] == n else None
+
+        before = wait_until(calm, what="nothing more to be read")
         time.sleep(2 * TTL)
         assert c.info()["snapshots"] == before, "leases beat, and nobody reads"
     stop = threading.Thread(target=lambda: f.agents["n2"].stop())
     stop.start()
-    wait_until(lambda: text() == one + two.replace("up", "drain"), 5, every=0.005)
+    wait_until(lambda: text() == one + two.replace("up", "drain"), every=0.005)
     stop.join()
-    wait_until(lambda: text() == one, 5)
+    wait_until(lambda: text() == one)
     f.agents["n1"].stop()
+    wait_until(lambda: text() == one.replace("up", "drain"))
     time.sleep(1)
     assert text() == one.replace("up", "drain"), "nothing left to read: the last good file stays"
 
@@ -167,11 +177,10 @@ def test_what_the_agent_tells(yard):
     with f.agents["n1"].connect() as c:
         rows = [dict(zip(r[::2], r[1::2])) for r in c.execute_command("AGENT", "SERVICES")]
         assert rows[0]["service"] == "web" and rows[0]["instance"] == f.id("n1") and rows[0]["state"] == "up" and rows[0]["why"] == ""
-        wait_until(lambda: c.info("controller").get("names_mirrored") == 1, 8)
-        info = c.info("controller")
-        assert info["controller"] == 1 and info["registry_up"] == 1 and info["history_documents"] >= 2
+        wait_until(lambda: c.info("controller").get("names_mirrored") == 1)
+        wait_until(lambda: (lambda i: i["controller"] == 1 and i["registry_up"] == 1 and i["history_documents"] >= 2)(c.info("controller")))
         web.close()
-        wait_until(lambda: "refused" in dict(zip(*[iter(c.execute_command("AGENT", "SERVICES")[0])] * 2))["why"], 5)
+        wait_until(lambda: "refused" in dict(zip(*[iter(c.execute_command("AGENT", "SERVICES")[0])] * 2))["why"])
     # It stops cleanly, and a sanitizer has nothing to say.
     f.agents["n1"].stop()
     assert "ERROR" not in f.agents["n1"].log_text(), f.agents["n1"].tail(30)
@@ -188,18 +197,18 @@ def test_old_clients_keep_their_names(yard, engine):
     f.add("n1", 8001)
     f.add("n2", 8002, "api")
     f.wait_up("n1")
-    assert wait_until(lambda: discover_service(f.c, "api"), 8) == "10.0.0.1:8002"
+    assert wait_until(lambda: discover_service(f.c, "api")) == "10.0.0.1:8002"
     time.sleep(2)
     assert discover_service(f.c, "web") == "192.168.1.1:80", "an old client's name is not ours"
     assert discover_service(f.c, "db") == "192.168.1.2:5432"
     assert f.c.hgetall("svcs.owner") == {"api": "10.0.0.1:8002"}
     # It gives the name up: the mirror takes it.
     f.c.hdel("services", "web")
-    wait_until(lambda: discover_service(f.c, "web") == "10.0.0.1:8001", 5)
+    wait_until(lambda: discover_service(f.c, "web") == "10.0.0.1:8001")
     # An old client writes over it: noticed, put right, told once.
     register_service(f.c, "web", "192.168.1.1", 80)
-    wait_until(lambda: discover_service(f.c, "web") == "10.0.0.1:8001", 5)
-    assert f.said("+overwritten services web") == 1
+    wait_until(lambda: discover_service(f.c, "web") == "10.0.0.1:8001")
+    wait_until(lambda: f.said("+overwritten services web") == 1)
     assert discover_service(f.c, "db") == "192.168.1.2:5432"
 
 
@@ -218,10 +227,10 @@ def test_junk_is_left_alone(yard):
     for k, v in junk.items():
         assert web[k] == v
     assert web["manual"] == "10.9.9.9:99", "a line without ttl has no lease to lose"
-    assert sorted(f.up()) == ["n1", "n2"]
+    f.wait_up("n1", "n2")
     assert f.c.get("svcs:string") == "no hash" and f.c.hget("services", "only") is None
     f.c.hset("svcs:web", "dead", "10.9.9.8:1;ttl=1000")
-    wait_until(lambda: "dead" not in f.web(), 5)
+    wait_until(lambda: "dead" not in f.web())
 
 
 # --- rights ---
@@ -245,11 +254,12 @@ def test_limited_users(yard):
         f.add(name, 8000 + int(name[1]))
     f.wait_up("n1", "n2", "n3")
     assert f.wait_controller() == "n2", "who may not write the key is not it"
-    wait_until(lambda: discover_service(f.c, "web"), 8)
+    wait_until(lambda: discover_service(f.c, "web"))
+    f.wait_history()
     f.c.delete("config:service:n1")
-    wait_until(lambda: f.c.exists("config:service:n1"), 5)
+    wait_until(lambda: f.c.exists("config:service:n1"))
     f.agents["n3"].kill()
-    wait_until(lambda: f.up() == ["n1", "n2"], TTL * 2 + 3)
+    wait_until(lambda: f.up() == ["n1", "n2"], 40)
     assert f.agents["n1"].log_text().count("will not be it") == 1
 
 
@@ -261,9 +271,9 @@ def test_a_directory_without_tracking(yard):
     f.lines += ["directory-user poller", "directory-password pw", "poll-interval 200ms"]
     f.add("n1", 8001)
     f.wait_up("n1")
-    wait_until(lambda: discover_service(f.c, "web"), 10)
-    wait_until(lambda: meta(f.c, "service:n1").get("ver") == "1", 10)
+    wait_until(lambda: discover_service(f.c, "web"))
+    wait_until(lambda: meta(f.c, "service:n1").get("ver") == "1")
     text = f.c.get("config:service:n1")
     f.c.delete("config:service:n1")
-    wait_until(lambda: f.c.get("config:service:n1") == text, 10)
+    wait_until(lambda: f.c.get("config:service:n1") == text)
     assert f.said("no broadcast tracking") == 2, "once for each of the controller's two pairs"
