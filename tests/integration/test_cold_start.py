@@ -62,7 +62,7 @@ class Rack(FormedGroup):
         writer.join()
         for p in every:
             try:
-                assert p.proc.wait(20) == 0, p.tail()
+                assert p.proc.wait(60) == 0, p.tail()
             except subprocess.TimeoutExpired:
                 raise AssertionError("%s did not end\n%s" % (p.name, self.said()))
 
@@ -88,7 +88,7 @@ def test_everything_restarts_at_once(request, mode):
     for n in range(ROUNDS_LONG if request.config.getoption("--long") else ROUNDS):
         began = time.monotonic()
         try:
-            wait_until(lambda: write(n), 60, what="round %d, seed %d: the group to be writable by itself" % (n, seed))
+            wait_until(lambda: write(n), 90, what="round %d, seed %d: the group to be writable by itself" % (n, seed))
         except AssertionError as e:
             raise AssertionError("%s\n%s" % (e, g.said()))
         print("round %d: writable after %.1f s" % (n, time.monotonic() - began))

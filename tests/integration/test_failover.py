@@ -34,7 +34,7 @@ class Application(threading.Thread):
 
     def wait_progress(self, more=50):
         had = len(self.acked)
-        wait_until(lambda: len(self.acked) > had + more, 30, what="the application to write on")
+        wait_until(lambda: len(self.acked) > had + more, 60, what="the application to write on")
 
     def stop(self):
         self.running = False
@@ -49,8 +49,8 @@ def test_crash_is_replaced_by_evidence_not_by_timeout(cluster, engine):
     old = c.primary()
     t = time.monotonic()
     old.kill()
-    new = c.wait_new_primary(old, timeout=10)
-    assert time.monotonic() - t < 10, "down-after is 20 s: only evidence can have been this fast"
+    new = c.wait_new_primary(old, timeout=18)
+    assert time.monotonic() - t < 18, "down-after is 20 s: only evidence can have been this fast"
     # Every sentinel gives the new address, and the old node comes back as a replica.
     wait_until(lambda: {c.primary_addr(s)[1] for s in c.sentinels} == {new.port}, what="all sentinels to agree")
     old.start()
@@ -58,13 +58,13 @@ def test_crash_is_replaced_by_evidence_not_by_timeout(cluster, engine):
 
 
 def test_evidence_can_be_switched_off(cluster):
-    c = cluster(down_after=3000, sentinel_lines=["sentinel crash-evidence demo no"])
+    c = cluster(down_after=6000, sentinel_lines=["sentinel crash-evidence demo no"])
     c.wait_settled()
     old = c.primary()
     t = time.monotonic()
     old.kill()
-    c.wait_new_primary(old, timeout=30)
-    assert time.monotonic() - t > 2.5, "without crash evidence only down-after-milliseconds counts"
+    c.wait_new_primary(old)
+    assert time.monotonic() - t > 4.5, "without crash evidence only down-after-milliseconds counts"
 
 
 def test_busy_primary_is_not_replaced(cluster):
@@ -82,7 +82,7 @@ def test_busy_primary_is_not_replaced(cluster):
 def test_client_survives_five_failovers(cluster, engine):
     """kill -9, SIGSTOP, SENTINEL FAILOVER, mixed; every node ends as primary or replica of the one primary."""
     need(engine)
-    c = cluster(engine=engine, down_after=1500)
+    c = cluster(engine=engine, down_after=3000)
     c.wait_settled()
     app = Application(c)
     app.start()
@@ -98,7 +98,7 @@ def test_client_survives_five_failovers(cluster, engine):
             def asked():
                 with c.sentinels[0].connect() as s:
                     return s.execute_command("SENTINEL", "FAILOVER", c.group)
-            wait_until(asked, 20, every=0.1, what="SENTINEL FAILOVER to be taken")
+            wait_until(asked, 60, every=0.1, what="SENTINEL FAILOVER to be taken")
         new = c.wait_new_primary(old)
         seen.append(new.port)
         app.wait_progress()
@@ -123,8 +123,14 @@ def test_minority_does_not_fail_over(cluster):
         wait_until(lambda: "s_down" in s.sentinel_master("demo")["flags"], what="the remaining sentinel to see it down")
         time.sleep(2.0)  # two down-after periods: time in which a wrong one would have acted
         assert c.primary_addr(c.sentinels[0])[1] == old.port
-        with pytest.raises(redis.exceptions.ResponseError, match="NOQUORUM"):
-            s.sentinel_ckquorum("demo")
+
+        def no_quorum():
+            try:
+                s.sentinel_ckquorum("demo")
+            except redis.exceptions.ResponseError as e:
+                return "NOQUORUM" in str(e)
+
+        wait_until(no_quorum, what="CKQUORUM to say no")
     for s in c.sentinels[1:]:
         s.start()
     c.wait_new_primary(old)

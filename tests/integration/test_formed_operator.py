@@ -29,6 +29,7 @@ def waiting_with_data(group):
     for _ in range(3):
         g.add_sentinel()
     wait_until(lambda: all(("forming", "name-the-primary") in g.lacks(s) for s in g.sentinels), what="EXPLAIN to ask for a primary")
+    wait_until(lambda: all([l["why"] for l in g.explain(s)["lacks"]].count("has-data") == 3 for s in g.sentinels), what="all three to be known")
     return g
 
 
@@ -36,7 +37,7 @@ def test_the_primary_is_named(group):
     g = waiting_with_data(group)
     assert any("SENTINEL FORM <group> PRIMARY" in l["text"] for l in g.explain()["lacks"])
     assert len([l for l in g.explain()["lacks"] if l["why"] == "has-data"]) == 3
-    assert "SENTINEL FORM <group> PRIMARY" in g.sentinels[0].log_text()
+    wait_until(lambda: "SENTINEL FORM <group> PRIMARY" in g.sentinels[0].log_text(), what="the log to say so")
     with pytest.raises(redis.exceptions.ResponseError, match="No node of this group"):
         g.ask("FORM", g.name, "PRIMARY", "127.0.0.1", "1")
     with pytest.raises(redis.exceptions.ResponseError, match="SENTINEL FORM <group>"):

@@ -57,9 +57,12 @@ class Host:
     def active(self):
         found = []
         for n in os.listdir(os.path.join(self.folder, "units")):
-            with open(os.path.join(self.folder, "units", n)) as f:
-                if f.read().strip() == "active":
-                    found.append(n)
+            try:
+                with open(os.path.join(self.folder, "units", n)) as f:
+                    if f.read().strip() == "active":
+                        found.append(n)
+            except FileNotFoundError:
+                pass                     # stopped between the two
         return sorted(found)
 
     def calls(self, verb):
@@ -73,11 +76,11 @@ class Host:
         value = self.site.c.hget("cfgack:" + doc, self.name)
         return json.loads(value) if value else None
 
-    def wait(self, *numbers, timeout=10):
+    def wait(self, *numbers, timeout=40):
         want = sorted("web@%d.service" % n for n in numbers)
         wait_until(lambda: self.active() == want, timeout, what="%s; %s are; ack %r\n%s" % (want, self.active(), self.ack(), self.agent.tail(10)))
 
-    def wait_ack(self, st, doc="scale:web", timeout=10):
+    def wait_ack(self, st, doc="scale:web", timeout=40):
         try:
             return wait_until(lambda: self.ack(doc) if (self.ack(doc) or {}).get("st") == st else None, timeout)
         except AssertionError:
@@ -105,7 +108,7 @@ class Site:
         def one():
             return any(p.info("controller")["controller"] == 1 for p in self.yard.processes if p.socket_path and p.is_alive())
 
-        wait_until(lambda: one() and self.c.pubsub_numsub("scale_events")[0][1] > 0, 20, what="a controller")
+        wait_until(lambda: one() and self.c.pubsub_numsub("scale_events")[0][1] > 0, what="a controller")
 
 
 @pytest.fixture
@@ -224,7 +227,7 @@ def test_where_there_is_no_systemd(site, systemctl):
 def test_an_instance_drains_before_it_is_stopped(site):
     h = Host(site, "n1")
     site.scale(2)
-    site.doc("service:web-2", name="web", host="127.0.0.1", port=8082, ttl="4s", interval="1500ms", rise=1, fall=1,
+    site.doc("service:web-2", name="web", host="127.0.0.1", port=8082, ttl="7s", interval="2500ms", rise=1, fall=1,
              check={"unit": "web@2.service"})
     site.apply("scale:web", "service:web-2")
     h.wait(1, 2)
@@ -238,7 +241,7 @@ def test_an_instance_drains_before_it_is_stopped(site):
     assert h.active() == ["web@1.service", "web@2.service"] and not h.calls("stop")
     began = time.monotonic()
     h.wait(1)
-    assert time.monotonic() - began > 1.2, "one interval of its checks"
+    assert time.monotonic() - began > 1.5, "one interval of its checks, less what it took to see it drain"
     # wanted again while it drains: it is not stopped
     site.scale(2)
     h.wait(1, 2)
@@ -267,7 +270,7 @@ def test_events_change_one_number(site):
 
 
 def test_the_last_word_within_a_cooldown_counts(site):
-    site.scale(1, cooldown="800ms")
+    site.scale(1, cooldown="3s")
     Host(site, "n1")
     site.wait_controller()
     seen = [1]
@@ -284,7 +287,7 @@ def test_the_last_word_within_a_cooldown_counts(site):
     for n in (3, 4, 5, 6, 7):
         site.c.publish("scale_events", "web:%d" % n)
     wait_until(lambda: instances() == 7)
-    assert time.monotonic() - first > 0.6 and seen == [1, 2, 7], seen
+    assert time.monotonic() - first > 1.5 and seen == [1, 2, 7], seen
 
 
 def test_junk_changes_nothing(site):
@@ -303,7 +306,7 @@ def test_junk_changes_nothing(site):
             "%s:3" % "".join(chance.choice(string.ascii_lowercase) for _ in range(8)), "wrong:3", "list:3", "web:-1", "web:3 ", "WEB:3"]))
     pipe.execute()
     site.c.publish("scale_events", "web:3")
-    wait_until(lambda: json.loads(site.c.get("config:scale:web"))["instances"] == 3, 20, what="the one that is none to count")
+    wait_until(lambda: json.loads(site.c.get("config:scale:web"))["instances"] == 3, what="the one that is none to count")
     h.wait(1, 2, 3)
     for k, v in before.items():
         if k != "config:scale:web":
@@ -320,7 +323,7 @@ def test_the_next_controller_hears_events(site):
     first = next(h for h in hosts if h.name == by)
     other = next(h for h in hosts if h is not first)
     first.agent.kill()
-    wait_until(lambda: site.c.get("kvorum:controller") == other.name, 20, what="the other one to be the controller")
+    wait_until(lambda: site.c.get("kvorum:controller") == other.name, what="the other one to be the controller")
 
     def told():
         site.c.publish("scale_events", "web:2")
