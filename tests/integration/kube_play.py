@@ -216,11 +216,9 @@ class Api(Accounts):
             return
         if answer and callable(answer):
             answer = answer()
-        if not answer:
-            answer = self.answer(h, method, pod, body)
-        code, headers, out = answer
-        text = out if isinstance(out, bytes) else json.dumps(out).encode()
-        with self.lock:
+        with self.lock:              # done and written down in one moment, for whoever looks at both
+            code, headers, out = answer or self.answer(h, method, pod, body)
+            text = out if isinstance(out, bytes) else json.dumps(out).encode()
             self.requests.append((time.monotonic(), method, pod, code))
         try:
             h.send_response(code)
@@ -299,7 +297,7 @@ def follow_failovers(g, api, pods, count, noise):
 
     g.order("SET", g.name, "mode", "prefer")
     took = []
-    now = harness.wait_until(settled, 30, what="the first label") - 1
+    now = harness.wait_until(settled, 60, what="the first label") - 1
     noise()
     for k in range(count):
         harness.wait_until(lambda: g.can(), 60, what="a failover to be possible")
@@ -320,7 +318,6 @@ def follow_failovers(g, api, pods, count, noise):
         g.nodes[old].signal(signal.SIGCONT)
         stopped[0] = None
         assert not api.two, api.two
-        harness.wait_until(settled, 60, what="the label to stay with the primary")
-        now = owner()
+        now = harness.wait_until(settled, 60, what="the label to stay with the primary") - 1
     assert not api.two, api.two
     return sorted(took)

@@ -247,7 +247,7 @@ def play(pair, seed, resp, steps):
             x, y = ours.ask("debug", "digest-value", key), theirs.ask("debug", "digest-value", key)
             assert x == y, "seed %d: the value of %r differs: %r %r" % (seed, key, ours.ask("hgetall", key), theirs.ask("hgetall", key))
     # what has expired may still lie there for a moment, on either side
-    wait_until(lambda: ours.ask("debug", "digest") == theirs.ask("debug", "digest"), 10, what="equal fingerprints")
+    wait_until(lambda: ours.ask("debug", "digest") == theirs.ask("debug", "digest"), 40, what="equal fingerprints")
     ours.close()
     theirs.close()
 

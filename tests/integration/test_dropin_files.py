@@ -72,7 +72,7 @@ def test_a_file_from_another_system(yard):
 def test_a_wrong_line_is_named(tmp_path, line, words):
     f = tmp_path / "sentinel.conf"
     f.write_text("# one\n# two\n%s\n" % line)
-    r = subprocess.run([find("kvorum-sentinel"), str(f), "--check-config"], capture_output=True, text=True, timeout=30)
+    r = subprocess.run([find("kvorum-sentinel"), str(f), "--check-config"], capture_output=True, text=True, timeout=60)
     assert r.returncode == 1 and words in r.stderr and len(r.stderr.splitlines()) == 1, r
     # What only shows when all lines were read names the group, everything else its line.
     assert "sentinel.conf:3: " in r.stderr or "'sentinel " in r.stderr, r
@@ -93,7 +93,7 @@ def test_every_directive_of_redis_is_known(yard, program):
         f = os.path.join(yard.folder, "ask.conf")
         with open(f, "w") as out:
             out.write("%s 1\n" % name)
-        r = subprocess.run([find(program), f, "--check-config"], capture_output=True, text=True, timeout=30)
+        r = subprocess.run([find(program), f, "--check-config"], capture_output=True, text=True, timeout=60)
         if "not a known directive" in r.stderr:
             left.append(name)
     assert not left
@@ -102,9 +102,9 @@ def test_every_directive_of_redis_is_known(yard, program):
 def test_the_sample_is_what_the_options_say():
     """Below its own lines the shipped sample has every directive, as the table has it."""
     sample = open(os.path.join(TOP, "sentinel", "kvorum-sentinel.conf")).read()
-    said = subprocess.run([find("kvorum-sentinel"), "--print-sample"], capture_output=True, text=True, timeout=30).stdout
+    said = subprocess.run([find("kvorum-sentinel"), "--print-sample"], capture_output=True, text=True, timeout=60).stdout
     assert sample.split("# --- every directive")[1].split("\n\n", 1)[1].strip() == said.strip()
-    r = subprocess.run([find("kvorum-sentinel"), "-", "--check-config"], input=sample, capture_output=True, text=True, timeout=30)
+    r = subprocess.run([find("kvorum-sentinel"), "-", "--check-config"], input=sample, capture_output=True, text=True, timeout=60)
     assert r.returncode == 0, r
 
 

@@ -10,7 +10,7 @@ PROGRAMS = ["kvnode", "kvorum-sentinel", "kvorum-agent"]
 
 
 def run(program, *args, text=None, cwd=None):
-    return subprocess.run([find(program)] + list(args), input=text, capture_output=True, text=True, timeout=20, cwd=cwd)
+    return subprocess.run([find(program)] + list(args), input=text, capture_output=True, text=True, timeout=60, cwd=cwd)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -27,6 +27,7 @@ def api(yard):
 
 def start_agent(yard, api, node_port, name="demo-0", more=(), env=None, **kw):
     """An agent whose directory is the node itself."""
+    kw.setdefault("timeout", "5s")           # the pretended API is slow when the machine is busy
     a = yard.agent("agent-" + name, ["directory 127.0.0.1 %d" % node_port] + api.agent_lines(name, PODS, node_port, more=more, **kw), start=False)
     a.env = env
     a.http = next(int(l.split()[1]) for l in a.lines if l.startswith("http-port"))
@@ -35,7 +36,7 @@ def start_agent(yard, api, node_port, name="demo-0", more=(), env=None, **kw):
 
 
 def page(agent, path):
-    c = http.client.HTTPConnection("127.0.0.1", agent.http, timeout=5)
+    c = http.client.HTTPConnection("127.0.0.1", agent.http, timeout=30)
     try:
         c.request("GET", path)
         r = c.getresponse()
@@ -44,7 +45,7 @@ def page(agent, path):
         c.close()
 
 
-def label_is(api, pod, value, timeout=20):
+def label_is(api, pod, value, timeout=60):
     wait_until(lambda: api.label(pod) == value or None, timeout, what="%s to say %s (it says %s)" % (pod, value, api.label(pod)))
 
 
@@ -72,8 +73,8 @@ def test_role_becomes_label(yard, api):
     n.kill()
     label_is(api, "demo-0", None)
     assert a.is_alive() and "+label pod=demo-0 role=primary" in a.log_text()
-    k = json.loads(page(a, "/status")[1])["kubernetes"]
-    assert k["pod"] == "demo-0" and k["label"] == "none" and k["namespace"] == "ns"
+    k = wait_until(lambda: (lambda k: k if k["label"] == "none" else None)(json.loads(page(a, "/status")[1])["kubernetes"]), what="none to be said")
+    assert k["pod"] == "demo-0" and k["namespace"] == "ns"
     metrics = page(a, "/metrics")[1]
     assert 'kvorum_agent_label{role="none"} 1' in metrics and 'kvorum_agent_kube_requests_total{verb="patch",result="ok"}' in metrics
 
@@ -97,7 +98,7 @@ def test_taken_off_at_the_end(yard, api):
     api.stop()
     t = time.monotonic()
     assert b.stop() == 0
-    assert time.monotonic() - t < 5
+    assert time.monotonic() - t < 15
 
 
 def test_restarted_agent_goes_on(yard, api):
@@ -164,7 +165,8 @@ def test_unauthorized_for_good_is_said_once(yard, api):
     a = start_agent(yard, api, n.port)
     wait_until(lambda: len([r for r in api.requests if r[3] == 401]) >= 2)
     wait_until(lambda: "-label" in a.log_text())
-    assert a.log_text().count("status 401") <= 3 and page(a, "/livez")[0] == 200 and page(a, "/readyz")[0] == 200
+    assert a.log_text().count("status 401") <= 3 and page(a, "/livez")[0] == 200
+    wait_until(lambda: page(a, "/readyz")[0] == 200)
     assert "another" not in a.log_text() and "token-1" not in a.log_text(), "a token in the log"
 
 
@@ -178,7 +180,7 @@ def test_forbidden(yard, api):
     wait_until(lambda: "cannot get resource" in a.log_text())
     assert api.label("demo-0") is None and not api.two
     api.may = lambda who, method, pod: True
-    label_is(api, "demo-0", "primary", 30)
+    label_is(api, "demo-0", "primary")
     assert api.label("demo-1") is None and not api.two
 
 
@@ -245,7 +247,7 @@ def test_slow_and_broken_connections(yard, api):
     a = start_agent(yard, api, n.port, timeout="300ms")
     t = time.monotonic()
     while todo:
-        assert page(a, "/livez")[0] == 200 and time.monotonic() - t < 20
+        assert page(a, "/livez")[0] == 200 and time.monotonic() - t < 60
         time.sleep(0.05)
     label_is(api, "demo-0", "primary")
     # away altogether: the node's change is told when it is back
@@ -255,7 +257,7 @@ def test_slow_and_broken_connections(yard, api):
         assert c.execute_command("ROLE")[0] == "slave"
     wait_until(lambda: page(a, "/readyz")[0] == 200 and "replica" in page(a, "/readyz")[1])
     api.start()
-    label_is(api, "demo-0", "replica", 40)
+    label_is(api, "demo-0", "replica")
 
 
 def test_a_late_claim_changes_nothing(yard, api):
@@ -267,7 +269,8 @@ def test_a_late_claim_changes_nothing(yard, api):
     def hold(method, pod, body):
         if method == "PATCH" and pod == "demo-0" and b"resourceVersion" in body and not late:
             late.append(time.monotonic())
-            time.sleep(2)            # longer than the agent waits
+            time.sleep(2)            # longer than the agent waits, and until its node has become another
+            wait_until(lambda: api.label("demo-0") == "replica")
 
     api.script.append(hold)
     start_agent(yard, api, n.port, timeout="500ms")
@@ -293,7 +296,7 @@ def test_another_ca(yard, api):
     wait_until(lambda: "certificate" in a.log_text().lower() or "SSL" in a.log_text(), what="the strange CA to be noticed")
     assert api.label("demo-0") == "primary"
     api.rotate(a.account, "token-1")
-    label_is(api, "demo-0", "replica", 40)
+    label_is(api, "demo-0", "replica")
 
 
 def test_proxies_are_not_for_the_api(yard, api):

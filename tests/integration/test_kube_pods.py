@@ -277,12 +277,12 @@ def test_the_life_of_a_release(kube):
         p.start()
     p = k.wait("the group to form and the services to have endpoints", k.settled)
     print("all pods started -> primary and replica services full: %.1f s" % (time.monotonic() - t))
-    assert all(x.alive() and x.ready() for x in k.pods.values())
+    k.wait("all to be ready", lambda: all(x.alive() and x.ready() for x in k.pods.values()))
     with pytest.raises(redis.exceptions.AuthenticationError):
         redis.Redis(p.address, 6379, socket_timeout=2).get("a")      # no password
     with p.redis(6379) as c:
         c.set("a", "1")
-    k.wait("a helm test to pass", lambda: helm_test(k), 30)
+    k.wait("a helm test to pass", lambda: helm_test(k))
 
     # A rolling restart, as the controller does it: highest number first, the next when the last is ready. Other addresses.
     for x in reversed(k.of("node")):
@@ -292,7 +292,7 @@ def test_the_life_of_a_release(kube):
         x.start()
         k.wait("%s (%s) to be ready again" % (x.name, "primary" if was_primary else "replica"), k.settled)
         assert not k.api.two
-    p = k.primary()
+    p = k.wait("a primary behind the service", k.primary)
     with p.redis(6379) as c:
         assert c.get("a") == "1"
 
@@ -304,15 +304,15 @@ def test_the_life_of_a_release(kube):
         c.set("b", "2")
     p.start()
     k.wait("the lost one to be a replica", k.settled)
-    assert k.primary() is q and not k.api.two
+    assert k.wait("a primary behind the service", k.primary) is q and not k.api.two
 
     # The sentinels, one after the other, other addresses too.
     for s in k.of("sentinel"):
         s.end()
         s.start()
         k.wait("%s to be ready" % s.name, s.ready)
-    k.wait("helm test again", lambda: helm_test(k), 30)
-    assert k.primary() is q
+    k.wait("helm test again", lambda: helm_test(k))
+    assert k.wait("a primary behind the service", k.primary) is q
 
     assert not k.api.two, k.api.two
 
@@ -354,7 +354,7 @@ def test_growing(kube):
         s.start()
         k.wait("%s to be ready" % s.name, s.ready)
     k.wait("the third node to follow", lambda: k.settled() and len(k.endpoints("replicas")) == 2)
-    assert k.primary() is first
+    assert k.wait("a primary behind the service", k.primary) is first
     with k.pods["demo-kvorum-node-2"].redis(6379) as c:
         wait_until(lambda: c.info("ha").get("ha_state") == "follower")
     assert not k.api.two
@@ -373,8 +373,7 @@ def test_without_an_api_data_work_goes_on(kube):
                     found.append(p)
         return found
 
-    k.wait("the group to form", lambda: len(open_nodes()) == 1)
-    first = open_nodes()[0]
+    first = k.wait("the group to form", lambda: (lambda found: found if len(found) == 1 else None)(open_nodes()))[0]
     assert not k.api.labelled()
     first.procs["kvnode"].kill()
     k.wait("a failover", lambda: [p for p in open_nodes_but(k, first)])

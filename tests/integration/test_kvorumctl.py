@@ -7,7 +7,7 @@ from harness import find, wait_until
 
 def ctl(cluster, *words, text=None):
     return subprocess.run([find("kvorumctl"), "-s", "127.0.0.1:%d" % cluster.sentinels[0].port] + list(words),
-                          input=text, capture_output=True, text=True, timeout=30)
+                          input=text, capture_output=True, text=True, timeout=90)
 
 
 def test_status_as_text_and_json(cluster):

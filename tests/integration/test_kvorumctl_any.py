@@ -56,8 +56,9 @@ def test_passwords_out_of_files(closed, tmp_path):
     empty.write_text("\n")
     of_node = tmp_path / "node"
     of_node.write_text("n0de")
-    r = ctl("-s", at, "--pass-file", good, "--node-pass-file=%s" % of_node, "-o", "json", "status")
-    assert r.returncode == 0 and json.loads(r.stdout)["groups"][0]["primary"]["offset"] is not None, r
+    words = ("-s", at, "--pass-file", good, "--node-pass-file=%s" % of_node, "-o", "json", "status")
+    r = wait_until(lambda: (lambda x: x if x.returncode == 0 else None)(ctl(*words)), what="a sentinel that has met its node")
+    assert json.loads(r.stdout)["groups"][0]["primary"]["offset"] is not None, r
     r = ctl("status", env={"KVORUM_SENTINEL": at, "KVORUM_PASSWORD_FILE": str(good), "KVORUM_NODE_PASSWORD_FILE": str(of_node)})
     assert r.returncode == 0 and "offset" in r.stdout, r
     # What stands on the command line outranks the environment, whatever form it has.
@@ -87,7 +88,7 @@ def test_nobody_there():
 
 
 class Slow(threading.Thread):
-    """A sentinel whose FAILOVER is answered after a second, as that of a formed group is when it is decided."""
+    """A sentinel whose FAILOVER is answered after three seconds, as that of a formed group is when it is decided."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -111,7 +112,7 @@ class Slow(threading.Thread):
                 n = int(f.readline()[1:])
                 words.append(f.read(n + 2)[:-2].decode().lower())
             if words[:2] == ["sentinel", "failover"]:
-                time.sleep(1)
+                time.sleep(3)
                 self.moved = True
                 f.write(b"+OK\r\n")
             elif words[:2] == ["sentinel", "get-master-addr-by-name"]:
@@ -126,7 +127,7 @@ class Slow(threading.Thread):
 
 def test_a_failover_that_takes_longer_than_an_answer_may():
     s = Slow()
-    r = ctl("-s", "127.0.0.1:%d" % s.port, "-t", "200ms", "failover", "demo")
+    r = ctl("-s", "127.0.0.1:%d" % s.port, "-t", "1s", "failover", "demo")
     assert r.returncode == 0 and "127.0.0.1:7001 -> 127.0.0.1:7002" in r.stdout, r
 
 
@@ -147,7 +148,7 @@ def test_what_is_not_decided_now_goes_on_being_tried(request):
         assert g.master()["mode"] == "strict"
         for s in g.sentinels[1:]:
             s.start()
-        wait_until(lambda: all(g.master(s)["mode"] == "prefer" for s in g.sentinels), 60, what="the mode that was asked for")
+        wait_until(lambda: all(g.master(s)["mode"] == "prefer" for s in g.sentinels), 90, what="the mode that was asked for")
     finally:
         from conftest import _finish
         _finish(request, [g.yard])

@@ -36,9 +36,9 @@ def test_transactions(node):
     assert w.ask("exec") == (b"-", b"EXECABORT Transaction discarded because of previous errors.")
     assert w.ask("exec") == (b"-", b"ERR EXEC without MULTI")
     # a watched key that expires counts as changed; one that was gone already does not
-    w.ask("set", "gone", 1, "px", 30)
+    w.ask("set", "gone", 1, "px", 800)
     w.ask("watch", "gone")
-    time.sleep(0.08)
+    time.sleep(0.9)
     w.ask("multi")
     w.ask("ping")
     assert w.ask("exec") == (b"*", None)
@@ -68,7 +68,7 @@ def test_tracking_by_key_in_resp3(node):
     w.ask("get", "k")
     other.flushall()
     assert w.read() == (b">", [(b"$", b"invalidate"), (b"_", b"")])
-    w.ask("set", "e", 1, "px", 40)
+    w.ask("set", "e", 1, "px", 800)
     w.ask("get", "e")
     assert w.read() == (b">", [(b"$", b"invalidate"), (b"*", [(b"$", b"e")])])      # expired
     assert w.ask("client", "trackinginfo")[0] == b"%"
@@ -90,7 +90,7 @@ def test_tracking_redirected_to_a_resp2_subscriber(node):
     other.flushall()
     assert push.read() == (b"*", [(b"$", b"message"), (b"$", b"__redis__:invalidate"), (b"$", None)])
     push.close()
-    wait_until(lambda: len(other.client_list()) == 2, 5)
+    wait_until(lambda: len(other.client_list()) == 2)
     assert data.ask("client", "tracking", "on", "redirect", 999999)[0] == b"-"
     data.close()
 
@@ -132,10 +132,10 @@ def test_keyspace_events(node):
     assert c.config_get("notify-keyspace-events") == {"notify-keyspace-events": "AKE"}
     s = c.pubsub()
     s.psubscribe("__key*")
-    s.get_message(timeout=2)
-    c.set("k", 1, px=50)
+    s.get_message(timeout=30)
     c.hset("h", "f", 1)
     c.hdel("h", "f")
+    c.set("k", 1, px=50)                     # last: what is told when it expires is behind all the rest
     seen = []
 
     def collect():
@@ -144,7 +144,7 @@ def test_keyspace_events(node):
             seen.append((m["channel"], m["data"]))
         return ("__keyevent@0__:expired", "k") in seen
 
-    wait_until(collect, 5)
+    wait_until(collect)
     assert ("__keyspace@0__:k", "set") in seen
     assert ("__keyevent@0__:set", "k") in seen
     assert ("__keyspace@0__:k", "expire") in seen
@@ -159,7 +159,7 @@ def test_active_expiry_without_touch(node):
         p.set("e:%d" % i, i, px=200)
         p.set("s:%d" % i, i)
     p.execute()
-    wait_until(lambda: c.dbsize() == 20000, 10)
+    wait_until(lambda: c.dbsize() == 20000)
     assert c.info("stats")["expired_keys"] == 20000
     c.execute_command("debug", "set-active-expire", "0")
     c.set("lazy", 1, px=10)
@@ -200,14 +200,14 @@ def test_a_restart_keeps_data_and_deadlines(node):
     c.set("other-db", 1)
     digest = c.execute_command("debug", "digest")
     assert c.bgsave()
-    wait_until(lambda: c.info("persistence")["rdb_bgsave_in_progress"] == 0, 10)
+    wait_until(lambda: c.info("persistence")["rdb_bgsave_in_progress"] == 0)
     assert c.info("persistence")["rdb_last_bgsave_status"] == "ok"
     c.close()
     node.stop()
     node.start()
     c = node.connect()
     assert c.execute_command("debug", "digest") == digest
-    assert 990 < c.ttl("n") <= 1000
+    assert 900 < c.ttl("n") <= 1000
     assert c.object("encoding", "small") == "listpack"
     c.execute_command("debug", "reload")
     assert c.execute_command("debug", "digest") == digest
@@ -286,14 +286,14 @@ def test_monitor_slowlog_stats(node):
 def test_client_pause_holds_writes_back(node):
     a, b = Wire(node.port), node.connect()
     b.set("k", 1, px=100)
-    b.execute_command("client", "pause", 700, "write")
     began = time.monotonic()
+    b.execute_command("client", "pause", 3000, "write")
     a.send("set", "x", 1)
     assert b.get("x") is None
     time.sleep(0.2)
     assert b.get("k") is None and b.dbsize() == 1        # hidden, not dropped
     assert a.read()[1] == b"OK"
-    assert time.monotonic() - began > 0.5
+    assert time.monotonic() - began > 2.9
     a.close()
 
 
@@ -302,7 +302,7 @@ def test_signals_save_and_stop(yard, tmp_path):
     n.connect().set("k", "v")
     pid = n.pid
     os.kill(pid, signal.SIGTERM)
-    wait_until(lambda: not n.is_alive(), 10)
+    wait_until(lambda: not n.is_alive())
     assert "bye bye" in n.log_text()
     n.start()
     assert n.connect().get("k") == "v"
@@ -310,7 +310,7 @@ def test_signals_save_and_stop(yard, tmp_path):
     c.set("k", "w")
     with pytest.raises((redis.ConnectionError, redis.ResponseError)):
         c.execute_command("shutdown", "nosave")
-    wait_until(lambda: not n.is_alive(), 10)
+    wait_until(lambda: not n.is_alive())
     n.start()
     assert n.connect().get("k") == "v"
 
@@ -319,9 +319,9 @@ def test_http(yard):
     port = free_port()
     n = yard.node("http", lines=["http-port %d" % port])
     n.connect().set("k", 1)
-    with urllib.request.urlopen("http://127.0.0.1:%d/healthz" % port, timeout=5) as r:
+    with urllib.request.urlopen("http://127.0.0.1:%d/healthz" % port, timeout=30) as r:
         assert r.status == 200 and r.read().startswith(b"ok master")
-    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=5) as r:
+    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=30) as r:
         text = r.read().decode()
     assert 'kvnode_keys{db="db0"} 1' in text
     assert "# TYPE kvnode_commands_total counter" in text
@@ -335,14 +335,14 @@ def test_http(yard):
 def test_wrong_configuration_starts_nothing(tmp_path, lines, says):
     f = tmp_path / "bad.conf"
     f.write_text("bind 127.0.0.1\n" + "\n".join(lines) + "\n")
-    r = subprocess.run([find("kvnode"), str(f)], capture_output=True, text=True, timeout=10)
+    r = subprocess.run([find("kvnode"), str(f)], capture_output=True, text=True, timeout=60)
     assert r.returncode == 1
     assert says in r.stderr and len(r.stderr.strip().splitlines()) == 1, r.stderr
 
 
 def test_port_in_use(yard):
     a = yard.node("first")
-    r = subprocess.run([find("kvnode"), "--port", str(a.port), "--bind", "127.0.0.1"], capture_output=True, text=True, timeout=10)
+    r = subprocess.run([find("kvnode"), "--port", str(a.port), "--bind", "127.0.0.1"], capture_output=True, text=True, timeout=60)
     assert r.returncode == 1
     assert "Failed listening on port" in r.stdout + r.stderr
 
@@ -350,17 +350,17 @@ def test_port_in_use(yard):
 def test_redis_tools_work(node):
     cli = ["redis-cli", "-p", str(node.port)]
     assert subprocess.run(cli + ["-3", "hgetall", "none"], capture_output=True, text=True).returncode == 0
-    r = subprocess.run(cli + ["--bigkeys"], capture_output=True, text=True, timeout=20)
+    r = subprocess.run(cli + ["--bigkeys"], capture_output=True, text=True, timeout=60)
     assert r.returncode == 0 and "Sampled" in r.stdout
     r = subprocess.run(["redis-benchmark", "-p", str(node.port), "-n", "2000", "-q", "-t", "ping,set,get,incr,hset,mset"],
                        capture_output=True, text=True, timeout=60)
     assert r.returncode == 0 and "MSET" in r.stdout
-    r = subprocess.run(cli + ["--pipe"], input="SET a 1\r\nSET b 2\r\n", capture_output=True, text=True, timeout=20)
+    r = subprocess.run(cli + ["--pipe"], input="SET a 1\r\nSET b 2\r\n", capture_output=True, text=True, timeout=60)
     assert "errors: 0, replies: 2" in r.stdout
 
 
 def test_the_sample_is_what_the_options_say():
-    r = subprocess.run([find("kvnode"), "--print-sample"], capture_output=True, text=True, timeout=10)
+    r = subprocess.run([find("kvnode"), "--print-sample"], capture_output=True, text=True, timeout=60)
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "kvnode", "kvnode.conf")) as f:
         assert f.read() == r.stdout, "kvnode/kvnode.conf is out of date: kvnode --print-sample > kvnode/kvnode.conf"
 

@@ -61,7 +61,7 @@ def test_two_nodes_do_not_share_a_state_folder(yard):
     a = node(yard, "node")
     b = Process("other", find("kvnode"), ["port %d" % free_port(), "state-dir " + os.path.join(yard.folder, "node", "state")], yard.folder)
     b.launch()
-    assert b.proc.wait(20) == 1
+    assert b.proc.wait(60) == 1
     assert "held by process %d" % a.pid in b.log_text()
 
 
@@ -80,7 +80,7 @@ def test_a_damaged_record_is_named_and_left_alone(yard):
         f.seek(100)
         f.write(bytes([b[0] ^ 1]))
     n.launch()
-    assert n.proc.wait(20) == 1
+    assert n.proc.wait(60) == 1
     assert path in n.log_text() and "damaged at byte 64" in n.log_text()
 
 

@@ -20,7 +20,7 @@ def dump_of(node):
 def fails_to_start(node):
     """Launch a node that must refuse: exit code 1. Its log."""
     node.launch()
-    assert node.proc.wait(20) == 1, node.tail()
+    assert node.proc.wait(60) == 1, node.tail()
     return node.log_text()
 
 
@@ -121,9 +121,9 @@ def test_loading_is_said(yard):
         c.execute_command("DEBUG", "POPULATE", 20000)
         c.save()
     node.kill()
-    node.lines.append("key-load-delay 100")
+    node.lines.append("key-load-delay 250")
     with open(node.conf, "a") as f:
-        f.write("key-load-delay 100\n")
+        f.write("key-load-delay 250\n")
     node.launch()
     with wait_until(lambda: node.connect()) as c:
         wait_until(lambda: c.info("persistence")["loading"] == 1, every=0.01)
@@ -141,7 +141,7 @@ def test_loading_is_said(yard):
 
 
 def test_background_save(yard):
-    node = yard.node("node", lines=["rdb-key-save-delay 100"])
+    node = yard.node("node", lines=["rdb-key-save-delay 250"])
     with node.connect() as c:
         c.execute_command("DEBUG", "POPULATE", 20000)
         last = c.execute_command("LASTSAVE")

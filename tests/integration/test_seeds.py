@@ -84,7 +84,7 @@ def test_settings_reach_a_file(yard):
     b.store()
     wait_until(lambda: d.text("app.conf") == "url=https://api.example.com max=1000 level=DEBUG\n", what="the file")
     b.redis_client.hset("app_config", "log_level", "WARNING")
-    wait_until(lambda: d.text("app.conf").endswith("level=WARNING\n"), 5, what="one field to reach the file")
+    wait_until(lambda: d.text("app.conf").endswith("level=WARNING\n"), 40, what="one field to reach the file")
 
 
 @agents
@@ -176,11 +176,11 @@ def list_keys(port):
 
 
 def check_listing(first, second):
-    seen = wait_until(lambda: list_keys(first.port), 30)
+    seen = wait_until(lambda: list_keys(first.port), 60)
     assert seen["key"] == "value" and 2 <= len(seen) <= 11, seen
     first.kill()
     new = second()
-    again = wait_until(lambda: list_keys(new.port), 30)
+    again = wait_until(lambda: list_keys(new.port), 60)
     assert len(again) <= len(seen) + 10
     return seen, again
 
@@ -228,7 +228,7 @@ def test_what_a_directory_holds_is_ours_and_of_known_names(yard):
 def test_a_cache_with_expiry_across_a_failover(cluster):
     c = cluster(down_after=2000)
     c.wait_settled()
-    r = c.client(socket_timeout=2)
+    r = c.client(socket_timeout=5)
     wrote = time.monotonic()
     wait_until(lambda: r.setex("username", 10, "qiross"))
     wrote_last = time.monotonic()
@@ -239,9 +239,9 @@ def test_a_cache_with_expiry_across_a_failover(cluster):
     c.wait_new_primary(old)
     got = wait_until(lambda: (r.get("username"), time.monotonic()))
     assert got[0] == "qiross" or got[1] - wrote > 9.9, "it is cached until its time is over, whoever is primary"
-    wait_until(lambda: r.get("username") is None, 15, what="its time to be over")
+    wait_until(lambda: r.get("username") is None, 20, what="its time to be over")
     over = time.monotonic()
-    assert over - wrote_last > 9 and over - wrote < 13, "the remaining time went with it"
+    assert over - wrote_last > 9 and over - wrote < 16, "the remaining time went with it"
 
 
 # --- connections found by a document ---
@@ -316,7 +316,7 @@ def test_connections_follow_a_failover_by_themselves(cluster, yard, forgotten):
     wait_until(lambda: note("hits") >= 1)
     old = c.primary()
     old.kill()
-    wait_until(lambda: note("hits") >= 2, 30, what="the program to be served again")
+    wait_until(lambda: note("hits") >= 2, 60, what="the program to be served again")
     assert REDIS_CONNECTIONS["config:redis:demo"].connection_pool.connection_kwargs["port"] == c.wait_new_primary(old).port
     assert {k: v for k, v in get_config(conn, "redis", "demo", 0).items() if k != "port"} == \
         {"host": "127.0.0.1", "db": 2, "socket_timeout": 2}, "other fields stay"

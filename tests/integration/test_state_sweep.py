@@ -236,7 +236,7 @@ def test_full_disk_makes_an_observer_that_recovers(yard):
         wait_until(lambda: c.info("sentinel")["kvorum_votes"] == "yes", what="it to vote again by itself")
         assert "observer" not in c.sentinel_master("m")
         assert ask(c, node.port, 99, "b" * 40)[1] == "b" * 40
-        seen, end = [], time.monotonic() + 5
+        seen, end = [], time.monotonic() + 40
         while len(seen) < 2 and time.monotonic() < end:
             m = p.get_message(ignore_subscribe_messages=True, timeout=1)
             if m:
