@@ -143,12 +143,7 @@ static void about_replica(struct shell *sh, const struct group *g, const struct 
 }
 
 /* Who refuses this sentinel would refuse its order too. */
-static bool refuses_us(struct shell *sh, const struct node *n)
-{
-    const char *rights = links_rights(sh->links, n->id);
-
-    return links_denied(sh->links, n->id) || (*rights && strcmp(rights, "ok") != 0);
-}
+static bool refuses_us(struct shell *sh, const struct node *n) { return links_forbid_order(sh->links, n->id); }
 
 static const struct node *would_lead(struct shell *sh, const struct group *g)
 {

@@ -670,6 +670,13 @@ const char *links_rights(const struct links *all, core_id node)
     return l ? rights_text(l->rights) : "";
 }
 
+bool links_forbid_order(const struct links *all, core_id node)
+{
+    const struct slink *l = find(all, (struct link_ref){LINK_NODE_CMD, node});
+
+    return l && (l->denied.len > 0 || rights_forbid(l->rights));
+}
+
 const char *links_denied(const struct links *all, core_id node)
 {
     const struct slink *l = find(all, (struct link_ref){LINK_NODE_CMD, node});

@@ -44,6 +44,8 @@ bool links_local_ip(const struct links *all, char ip[ADDR_HOST_MAX]);
 const char *links_denied(const struct links *all, core_id node);
 /* What a failover would lack there: "ok", a list, or "" while it is not known (rights.h). */
 const char *links_rights(const struct links *all, core_id node);
+/* It would not let us make it the primary. */
+bool links_forbid_order(const struct links *all, core_id node);
 /* The last INFO text of a node and when it came; *at_ms is 0 if there is none. Good until the next turn. */
 struct slice links_info_text(const struct links *all, core_id node, int64_t *at_ms);
 

@@ -25,14 +25,15 @@ static const struct need {
     const char *name;                  /* as it is told */
     const char *words[4];              /* the first goes through rename-command */
     bool may_lack;                     /* older servers do not have it: only a refusal counts */
+    bool extra;                        /* a node can be made the primary without */
 } needs[] = {
     {"SLAVEOF",         {"SLAVEOF", "NO", "ONE"}, false},
     {"CONFIG REWRITE",  {"CONFIG", "REWRITE"}, false},
     {"CLIENT KILL",     {"CLIENT", "KILL", "TYPE", "normal"}, false},
     {"PUBLISH",         {"PUBLISH", HELLO_CHANNEL, ""}, false},
     {"INFO",            {"INFO"}, false},
-    {"SCRIPT KILL",     {"SCRIPT", "KILL"}, true},
-    {"FAILOVER",        {"FAILOVER", "ABORT"}, true},
+    {"SCRIPT KILL",     {"SCRIPT", "KILL"}, true, true},
+    {"FAILOVER",        {"FAILOVER", "ABORT"}, true, true},
 };
 #define NEEDS ((int)(sizeof needs / sizeof needs[0]))
 #define NEED_TEXT_MAX 90               /* of the node's words */
@@ -45,6 +46,7 @@ struct rights {
     bool began;                        /* MULTI was accepted */
     int at;                            /* the next need to be answered */
     bool unclear;
+    bool forbids, forbids_known;       /* what is missing is no extra: of the check that runs, of the last one that was clear */
     struct str found;                  /* of the check that runs: what is missing */
     struct str known;                  /* of the last one that was clear: "ok" or what is missing */
 };
@@ -90,15 +92,17 @@ static void conclude(struct rights *r)
     bool news = strcmp(str_c(&r->known), now) != 0 && !(fine && was_fine);
 
     str_set(&r->known, now, strlen(now));
+    r->forbids_known = r->forbids;
     if (news)
         tell(r, fine);
     over(r, rights_period_ms);
 }
 
-static void add(struct rights *r, const char *name, const struct redisReply *reply)
+static void add(struct rights *r, const char *name, bool extra, const struct redisReply *reply)
 {
     struct slice said = reply_text(reply);
 
+    r->forbids |= !extra;
     str_printf(&r->found, "%s%s (%.*s)", r->found.len > 0 ? ", " : "", name,
                (int)(said.len < NEED_TEXT_MAX ? said.len : NEED_TEXT_MAX), said.p);
 }
@@ -125,7 +129,7 @@ static void on_need(void *arg, const struct redisReply *reply)
     if (reply_is_status(reply, "QUEUED"))
         return;
     if (is_lacking(reply) && (!n->may_lack || reply_error_is(reply, "NOPERM")))
-        add(r, n->name, reply);
+        add(r, n->name, n->extra, reply);
     else if (!is_lacking(reply) && !n->may_lack)
         r->unclear = true;
 }
@@ -147,7 +151,7 @@ static void on_exec(void *arg, const struct redisReply *reply)
     if (!reply_is_error(reply))        /* cannot be: the wrong command was refused behind MULTI */
         log_error("a check of rights was carried out by the node, though its transaction was broken");
     else if (is_lacking(reply) || exec_is_denied(reply))
-        add(r, "EXEC", reply);
+        add(r, "EXEC", false, reply);
     if (r->unclear)
         over(r, AGAIN_MS);
     else
@@ -177,7 +181,7 @@ static void on_multi(void *arg, const struct redisReply *reply)
         return;
     r->began = reply_is_status(reply, "OK");
     if (!r->began && is_lacking(reply))
-        add(r, "MULTI", reply);
+        add(r, "MULTI", false, reply);
 }
 
 static void on_wrong(void *arg, const struct redisReply *reply)
@@ -198,7 +202,7 @@ static void on_up(struct resp_link *k, void *owner)
 {
     struct rights *r = owner;
 
-    r->began = r->unclear = false;
+    r->began = r->unclear = r->forbids = false;
     r->at = 0;
     str_clear(&r->found);
     links_greet(r->sh, r->group, k, "rights", NULL, NULL);
@@ -261,3 +265,5 @@ void rights_soon(struct rights *r)
 }
 
 const char *rights_text(const struct rights *r) { return r ? str_c(&r->known) : ""; }
+
+bool rights_forbid(const struct rights *r) { return r && r->forbids_known; }

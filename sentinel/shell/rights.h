@@ -10,6 +10,7 @@
 
 #include "sentinel/core/model.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct shell;
@@ -20,6 +21,8 @@ void rights_free(struct rights *r);              /* NULL is fine */
 void rights_soon(struct rights *r);              /* the command link came up */
 /* "" not known yet, "ok", or what is missing: "SLAVEOF (NOPERM ...), CONFIG REWRITE (ERR unknown command ...)". */
 const char *rights_text(const struct rights *r);
+/* What is missing is needed to make it the primary: not so FAILOVER (then the office is taken) and SCRIPT KILL. false: not known yet. */
+bool rights_forbid(const struct rights *r);
 
 extern int64_t rights_period_ms;                 /* 300000; SENTINEL DEBUG */
 extern int64_t rights_delay_ms;                  /* 1000: after the link came up */

@@ -6,6 +6,7 @@ import pytest
 import redis
 from conftest import need
 from harness import monitor_lines, pairs, wait_until
+from told import can
 
 ENGINES = ["redis-server", "kvnode"]
 ALL = "+multi +exec +ping +info +slaveof +config|rewrite +client|kill +client|setname +publish +subscribe +script|kill +failover &*"
@@ -84,6 +85,23 @@ def test_a_right_is_missing(yard, engine, less, name):
     wait_until(lambda: rights(s) == "ok")
     assert [e[0] for e in wait_until(lambda: told(p))] == ["-misconfigured"]
     assert a.info("replication")["role"] == "master"
+
+
+@pytest.mark.parametrize("less,enough", [("-failover", True), ("-script|kill", True), ("-failover -slaveof", False), ("-client|kill", False)])
+def test_a_failover_gets_along_without_some(cluster, less, enough):
+    """Users that were made for a redis-sentinel have no FAILOVER: EXPLAIN says what then happens."""
+    need("redis-server")
+    c = cluster(nodes=2, engine="redis-server", node_lines=["user sen on >pw ~* %s %s" % (ALL, less)],
+                sentinel_lines=["sentinel auth-user demo sen", "sentinel auth-pass demo pw"]).wait_settled()
+    s = c.sentinels[0]
+    wait_until(lambda: all(rights(s, what) not in (None, "ok") for what in ("MASTER", "REPLICAS")))
+    assert can(s) == enough
+    if enough:
+        old = c.primary()
+        with s.connect() as k:
+            assert k.execute_command("SENTINEL", "FAILOVER", "demo") == "OK"
+        c.wait_new_primary(old)
+        c.wait_roles()
 
 
 def test_a_command_has_another_name(yard):
