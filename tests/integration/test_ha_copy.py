@@ -169,8 +169,9 @@ def test_a_disk_that_takes_no_new_life_takes_no_copy(yard, play):
         c.config_set("key-load-delay", 60000)
     play.promote(nodes[0], 2, seal=[])
     wait_until(lambda: int(nodes[2].info("persistence")["async_loading"]) == 1, what="the copy to be loaded")
-    broken = subprocess.Popen(["strace", "-f", "-qq", "-p", str(nodes[2].pid), "-o", "/dev/null", "-e", "trace=fdatasync",
-                               "-e", "inject=fdatasync:error=EIO"], stdin=subprocess.DEVNULL)
+    broken = subprocess.Popen(["strace", "-f", "-qq", "-p", str(nodes[2].pid), "-o", "/dev/null", "-e", "trace=fdatasync,fsync",
+                               "-e", "inject=fdatasync,fsync:error=EIO"],     # fsync: of a state that is written anew after a failure
+                              stdin=subprocess.DEVNULL)
     try:
         wait_until(lambda: "refuses a full copy" in field(nodes[2], "master_link_down_reason"), what="the refusal")
         now = play.look(nodes[2])
