@@ -32,6 +32,22 @@ static bool info_too_old(const struct core *c, const struct group *g, const stru
     return n->info_at_ms == 0 || c->now_ms - n->info_at_ms > limit_ms;
 }
 
+static bool follow_each_other(const struct node *a, const struct node *b)
+{
+    return a->said_role == ROLE_REPLICA && b->said_role == ROLE_REPLICA && addr_equal(&a->follows, &b->addr) &&
+           addr_equal(&b->follows, &a->addr);
+}
+
+/* It was to have the office, or had it for a moment, and came back with less than the primary that handed it over: each
+ * waits for the other. The one that has it all is made the primary again (choose_forgetful). */
+static bool came_back_with_less(const struct core *c, const struct group *g, const struct node *n)
+{
+    const struct node *p = group_primary(c, g);
+
+    return follow_each_other(p, n) && (lineage_place(g, n) < lineage_place(g, p) ||
+                                       (core_lineage(c, n) == LINEAGE_UNSEEN && strcmp(n->replid, p->replid) != 0));
+}
+
 static enum refusal judge(const struct core *c, const struct group *g, const struct node *n, bool fresh)
 {
     if (n->id == g->primary)
@@ -52,6 +68,8 @@ static enum refusal judge(const struct core *c, const struct group *g, const str
         return REFUSED_NOT_REPLICA;
     if (too_long_out_of_sync(c, g, n))
         return REFUSED_OUT_OF_SYNC;
+    if (came_back_with_less(c, g, n))
+        return REFUSED_LINEAGE;
     if (group_primary(c, g)->said_role == ROLE_PRIMARY && core_lineage(c, n) == LINEAGE_OTHER)
         return REFUSED_LINEAGE;            /* unless the primary gave its office up: then the other may have it already */
     return REFUSED_NOT;

@@ -45,7 +45,8 @@ void hand_over_call_back(struct core *c, struct group *g)
     struct node *p = group_primary(c, g), *n = model_node(c, g->fo.promoted);
 
     if (p->w.up) {
-        say_call_back(c, p);
+        if (!g->fo.hand_refused)       /* what it refused does not run; what another sentinel ordered may */
+            say_call_back(c, p);
         health_info_now(c, p);
     }
     if (n != NULL && n->w.up)

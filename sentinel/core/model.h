@@ -90,7 +90,7 @@ enum refusal {
     REFUSED_OUT_OF_SYNC,           /* it lost its primary long before we did */
     REFUSED_NOT_REPLICA,           /* it says that it is no replica */
     REFUSED_ORDER,                 /* it refused or failed the order to become primary, or to be sealed for that */
-    REFUSED_LINEAGE                /* what it has never was this group's: another history */
+    REFUSED_LINEAGE                /* what it has never was this group's, or is less than the primary has that waits for it */
 };
 
 /* Drawn off the old primary before a choice (seal.h): it follows the black hole. */

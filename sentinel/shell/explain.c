@@ -77,7 +77,7 @@ static const char *refusal_text(enum refusal r)
     case REFUSED_OUT_OF_SYNC: return "its link to the primary was down long before the primary went";
     case REFUSED_NOT_REPLICA: return "it does not say that it is a replica, or it loads";
     case REFUSED_ORDER: return "it refused the order to become primary";
-    case REFUSED_LINEAGE: return "its replication id is that of no primary of this group: its data is another's, or none";
+    case REFUSED_LINEAGE: return "its data is another's, or none, or less than that of the primary that it follows and that follows it";
     default: return "it is not fit";
     }
 }

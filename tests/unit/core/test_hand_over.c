@@ -168,7 +168,7 @@ START_TEST(test_then_without_its_help)
 
     handing(&s, true, false);
     done(&s, ORDER_HAND_OVER, false);
-    ck_assert_ptr_nonnull(strstr(str_c(&s.told), "call-back n1"));
+    ck_assert_ptr_null(strstr(str_c(&s.told), "call-back n1"));      /* refused: what runs there is not ours to end */
     all_as_it_was(&s);
     ck_assert_ptr_nonnull(strstr(asked_anew(&s), "promote n2"));
     ck_assert_int_eq(scene_group(&s)->fo.state, FO_PROMOTING);
@@ -176,6 +176,7 @@ START_TEST(test_then_without_its_help)
 
     handing(&s, true, false);          /* nobody says how it stands */
     later(&s, 1500);
+    ck_assert_ptr_nonnull(strstr(str_c(&s.told), "call-back n1"));
     ck_assert_int_eq(scene_group(&s)->fo.state, FO_CALLING_BACK);
     later(&s, 2000);
     ck_assert_ptr_nonnull(strstr(asked_anew(&s), "promote n2"));

@@ -126,6 +126,37 @@ START_TEST(test_ids_of_former_primaries)
 }
 END_TEST
 
+/* The primary handed over, and the new one died before anybody saw it: as its file says it is a replica again, each follows
+ * the other, and the one that was given the office has less than the one that gave it away. */
+START_TEST(test_came_back_with_less)
+{
+    static const struct {
+        const char *what;
+        struct says n1, n2;
+        bool fit;
+    } cases[] = {
+        {"empty", {ROLE_REPLICA, 2, 'c', 'b', 1000, 1001, 0}, {ROLE_REPLICA, 1, 'f', 0, 0, -1, 0}, false},
+        {"empty, and all it was told since", {ROLE_REPLICA, 2, 'c', 'b', 1000, 1001, 0}, {ROLE_REPLICA, 1, 'f', 0, 5000, -1, 0}, false},
+        {"an old file", {ROLE_REPLICA, 2, 'c', 'b', 1000, 1001, 0}, {ROLE_REPLICA, 1, 'b', 0, 900, -1, 0}, false},
+        {"all of it", {ROLE_REPLICA, 2, 'c', 'b', 1000, 1001, 0}, {ROLE_REPLICA, 1, 'b', 0, 1000, -1, 0}, true},
+        {"all, and what it took itself", {ROLE_REPLICA, 2, 'c', 'b', 1000, 1001, 0}, {ROLE_REPLICA, 1, 'c', 'b', 1100, 1001, 0}, true},
+        {"it has the office", {ROLE_REPLICA, 2, 'c', 'b', 1000, 1001, 0}, {ROLE_PRIMARY, 0, 'c', 'b', 1000, 1001, 0}, true},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct scene s;
+
+        scene_init(&s, 2, 2);
+        says(&s, 1, (struct says){ROLE_PRIMARY, 0, 'b', 0, 1000, -1, 0});
+        says(&s, 1, cases[i].n1);
+        says(&s, 2, cases[i].n2);
+        ck_assert_msg((core_refusal(s.c, scene_node(&s, 2)) == REFUSED_NOT) == cases[i].fit, "%s: %s", cases[i].what,
+                      refusal_name(core_refusal(s.c, scene_node(&s, 2))));
+        scene_fini(&s);
+    }
+}
+END_TEST
+
 /* A sealed node may have been anybody's replica: that another, which nobody made primary, leads its history gives it away. */
 START_TEST(test_sealed_at_another)
 {
@@ -145,4 +176,5 @@ START_TEST(test_sealed_at_another)
 }
 END_TEST
 
-SUITE(lineage, test_whose, test_history_before_preference, test_ids_of_former_primaries, test_sealed_at_another)
+SUITE(lineage, test_whose, test_history_before_preference, test_ids_of_former_primaries, test_came_back_with_less,
+      test_sealed_at_another)
