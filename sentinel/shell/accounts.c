@@ -444,7 +444,10 @@ void accounts_formed_primary(struct accounts *a, core_id group, uint64_t epoch)
         return;                        /* another sentinel led */
     b->run.at_ms[PART_OPEN] = clock_mono_ms();
     b->sum.outage.epoch = epoch;
-    end_of_try(a, b, g, true);
+    if (strcmp(b->run.base.primary, b->run.next.primary) == 0)
+        foretold_begin(&b->told);      /* EXPLAIN tells of another to lead; the same one leads again, as after a cold start */
+    else
+        end_of_try(a, b, g, true);
     b->given_up = 0;
     b->run.state = LD_IDLE;
     sum_up(b);
