@@ -73,7 +73,7 @@ static const char *refusal_text(enum refusal r)
     case REFUSED_DISCONNECTED: return "this sentinel has no link to it";
     case REFUSED_PRIORITY_ZERO: return "its priority is 0: it is never to lead";
     case REFUSED_SILENT: return "it does not answer PING";
-    case REFUSED_STALE_INFO: return "its last INFO is too old";
+    case REFUSED_STALE_INFO: return "its last INFO is too old; it is asked anew when a failover begins";
     case REFUSED_OUT_OF_SYNC: return "its link to the primary was down long before the primary went";
     case REFUSED_NOT_REPLICA: return "it does not say that it is a replica, or it loads";
     case REFUSED_ORDER: return "it refused the order to become primary";

@@ -25,6 +25,15 @@ static void what_forbids(const struct explanation *x, char out[240])
         snprintf(out, 240, "nobody to lead");
 }
 
+/* A try asks every replica anew: "no" for want of a fresh INFO says nothing about how it ends. */
+static bool will_be_asked(struct shell *sh, const struct group *g)
+{
+    for (size_t i = 0; !formed_groups_is_formed(sh->formed, g->id) && i < g->nodes.n; i++)
+        if (core_refusal(sh->core, g->nodes.at[i]) == REFUSED_STALE_INFO)
+            return true;
+    return false;
+}
+
 void foretold_look(struct foretold *f, struct shell *sh, const struct group *g)
 {
     bool first = !f->said_yes && !f->said_no;
@@ -32,15 +41,15 @@ void foretold_look(struct foretold *f, struct shell *sh, const struct group *g)
     char at[ADDR_TEXT_MAX];
 
     explain_group(sh, g, &x);
-    if (x.can)
+    if (x.can) {
         f->said_yes = true;
-    else {
+    } else if (!will_be_asked(sh, g)) {
         f->said_no = true;
         what_forbids(&x, f->lacks);
     }
     if (first && x.can)
         formed_groups_note(sh->formed, g->id, "explain: yes, to %s", addr_is_set(&x.to_addr) ? addr_text(&x.to_addr, at) : "?");
-    else if (first)
+    else if (first && f->said_no)
         formed_groups_note(sh->formed, g->id, "explain: no: %s", f->lacks);
     explain_fini(&x);
 }

@@ -16,7 +16,8 @@ struct foretold {
 };
 
 void foretold_begin(struct foretold *f);
-/* The first look goes into the journal: "explain: yes, to <address>" or "explain: no: <what> <why>, ...". */
+/* The first look goes into the journal: "explain: yes, to <address>" or "explain: no: <what> <why>, ...". One that
+ * is not counted: no, while the INFO of a replica is too old, as the try asks for a new one. */
 void foretold_look(struct foretold *f, struct shell *sh, const struct group *g);
 /* The try came to an end of its own: a new primary, or none. False: EXPLAIN had said otherwise, and never this. */
 bool foretold_end(struct foretold *f, struct shell *sh, const struct group *g, bool done);
